@@ -1,0 +1,1 @@
+"""Errors, limits, clock, bounded reader, redaction: what every room may use. Kept small."""

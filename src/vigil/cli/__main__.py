@@ -1,0 +1,5 @@
+"""``python -m vigil.cli`` is the same as ``vigil``."""
+
+from vigil.cli import main
+
+main()

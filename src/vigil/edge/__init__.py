@@ -1,0 +1,1 @@
+"""Enforcement node: an edition in, verdicts out, aggregate counts back."""

@@ -1,0 +1,1 @@
+"""Signed, numbered states of a list: build, sign, publish, verify, fetch, load."""

@@ -1,0 +1,1 @@
+"""One installation: its data folder, its processes, its demo, its doctor."""

@@ -1,0 +1,3 @@
+"""Typed face of the compiled matching kernel (native/binding/)."""
+
+ABI: int

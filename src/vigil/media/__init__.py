@@ -1,0 +1,1 @@
+"""Decoding of hostile images and video in a confined child process."""
