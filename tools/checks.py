@@ -1,0 +1,115 @@
+"""Runs the checks of the project, one after the other, and says plainly which failed.
+
+Usage: python tools/checks.py all | fast | stories | docs | fuzz | soak     (or names of single checks; --list shows them)
+
+Every check is a command that a developer can type as well; its output goes to the screen and to
+artifacts/logs/<name>.log. The run stops at the end, not at the first failure, so that one run shows everything.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ARTIFACTS = ROOT / "artifacts"
+PYTHON = sys.executable
+CORE_SUITES = ["tests/base", "tests/match", "tests/media", "tests/editions", "tests/edge"]
+
+
+@dataclass(frozen=True)
+class Check:
+    name: str
+    says: str
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def pytest(suite: str, *arguments: str) -> list[str]:
+    return [PYTHON, "-m", "pytest", "-q", "--results", str(ARTIFACTS / "results" / f"{suite}.json"), *arguments]
+
+
+def on_postgres(*command: str) -> list[str]:
+    return [PYTHON, "tools/postgres.py", "run", "--", *command]
+
+
+CHECKS = [
+    Check("style", "code style and forbidden calls", ["ruff", "check", "."]),
+    Check("types", "types, strictly", ["mypy"]),
+    Check("walls", "walls between the rooms", ["lint-imports"]),
+    Check("migrations", "migrations are complete", [PYTHON, "tools/django_checks.py", "migrations"]),
+    Check("deploy", "production settings pass Django's deploy checks", [PYTHON, "tools/django_checks.py", "deploy"]),
+    Check("house", "the house rules", pytest("house", "tests/house", "tests/base", "tests/cli")),
+    Check("core", "matching, media, editions, edge", pytest("core", *CORE_SUITES[1:])),
+    Check("hotline-sqlite", "the hotline on SQLite", pytest("hotline-sqlite", "tests/hotline", "tests/installation")),
+    Check("hotline-postgresql", "the hotline on PostgreSQL",
+          on_postgres(*pytest("hotline-postgresql", "tests/hotline"))),
+    Check("fuzz-python", "parsers against random bytes, short", [PYTHON, "tools/fuzz_python.py", "20"]),
+    Check("fuzz-kernel", "kernel against random bytes under AddressSanitizer, short",
+          [PYTHON, "tools/fuzz_kernel.py", "20"]),
+    Check("stories", "browser stories on a running installation", pytest("stories", "tests/stories", "-m", "not soak")),
+    Check("edge-alone", "the edge extra alone, Django absent", [PYTHON, "tools/edge_alone.py", *CORE_SUITES]),
+    Check("claims", "documents say what the code does", pytest("claims", "tests/docs")),
+    Check("fuzz-python-long", "parsers against random bytes, long", [PYTHON, "tools/fuzz_python.py", "600"]),
+    Check("fuzz-kernel-long", "kernel against random bytes, long", [PYTHON, "tools/fuzz_kernel.py", "600"]),
+    Check("soak", "50 rounds of killed processes", pytest("soak", "tests/stories", "-m", "soak")),
+]  # fmt: skip
+BY_NAME = {check.name: check for check in CHECKS}
+ONLY_LONG = {"fuzz-python-long", "fuzz-kernel-long", "soak"}
+GROUPS = {
+    "all": [check.name for check in CHECKS if check.name not in ONLY_LONG],
+    "fast": ["style", "types", "walls", "migrations", "house", "core"],
+    "docs": ["claims"],
+    "fuzz": ["fuzz-python-long", "fuzz-kernel-long"],
+    "soak": ["soak"],
+}
+
+
+def run(check: Check) -> bool:
+    print(f"\n== {check.name}: {check.says}", flush=True)
+    started = time.monotonic()
+    log = ARTIFACTS / "logs" / f"{check.name}.log"
+    environment = {**os.environ, **check.environment, "PATH": f"{Path(PYTHON).parent}:{os.environ['PATH']}"}
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            check.command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        if process.stdout is None:
+            raise RuntimeError("no pipe")
+        for line in process.stdout:
+            stream.write(line)
+            sys.stdout.buffer.write(line)
+            sys.stdout.flush()
+    good = process.wait() == 0
+    print(f"== {check.name}: {'passed' if good else 'FAILED'} after {time.monotonic() - started:.0f} s", flush=True)
+    return good
+
+
+def main(arguments: list[str]) -> int:
+    if not arguments or arguments == ["--list"]:
+        for check in CHECKS:
+            print(f"{check.name:20} {check.says}")
+        return 0 if arguments else 2
+    names = [name for argument in arguments for name in GROUPS.get(argument, [argument])]
+    unknown = [name for name in names if name not in BY_NAME]
+    if unknown:
+        print("no such check:", ", ".join(unknown))
+        return 2
+    shutil.rmtree(ARTIFACTS / "results", ignore_errors=True) if "all" in arguments else None
+    for folder in ("logs", "results"):
+        (ARTIFACTS / folder).mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    failed = [name for name in names if not run(BY_NAME[name])]
+    print(f"\n{len(names) - len(failed)} of {len(names)} checks passed in {time.monotonic() - started:.0f} s")
+    for name in failed:
+        print(f"  failed: {name}   (artifacts/logs/{name}.log; again: python tools/checks.py {name})")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
