@@ -1,0 +1,1 @@
+"""What all doors look like: stylesheet, base templates, template tags."""

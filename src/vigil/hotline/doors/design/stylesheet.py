@@ -1,0 +1,42 @@
+"""The files that every page may ask for: one stylesheet, one small script, one drawn mark.
+
+They are read once, named by their digest, and served by the door itself: no build step, no collecting, no other host.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+FOLDER: Final = Path(__file__).parent / "assets"
+TYPES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "vigil.css": "text/css; charset=utf-8",
+        "vigil.js": "text/javascript; charset=utf-8",
+        "mark.svg": "image/svg+xml",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file to serve: ``digest`` is the start of its SHA-256 in hex and part of its address."""
+
+    name: str
+    content: bytes
+    media_type: str
+    digest: str
+
+
+@cache
+def asset(name: str) -> Asset | None:
+    """The asset called ``name``, or None for any other name."""
+    if name not in TYPES:
+        return None
+    content = (FOLDER / name).read_bytes()
+    return Asset(name, content, TYPES[name], hashlib.sha256(content).hexdigest()[:12])
