@@ -1,6 +1,6 @@
 """The files that every page may ask for: one stylesheet, one small script, one drawn mark.
 
-They are read once, named by their digest, and served by the door itself: no build step, no collecting, no other host.
+They are read once, named by their digest and served by the door itself: no build step, no other host.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Asset:
 @cache
 def asset(name: str) -> Asset | None:
     """The asset called ``name``, or None for any other name."""
-    if name not in TYPES:
+    known = next((known for known in TYPES if known == name), None)
+    if known is None:
         return None
-    content = (FOLDER / name).read_bytes()
-    return Asset(name, content, TYPES[name], hashlib.sha256(content).hexdigest()[:12])
+    content = (FOLDER / known).read_bytes()
+    return Asset(known, content, TYPES[known], hashlib.sha256(content).hexdigest()[:12])

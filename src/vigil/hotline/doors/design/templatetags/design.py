@@ -94,7 +94,9 @@ def choices(bound: BoundField, heading: bool = False) -> dict[str, Any]:
 
 
 @register.inclusion_tag("design/parts/table.html")
-def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]], numbers: str = "") -> dict[str, Any]:
+def table(
+    caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]], numbers: str = ""
+) -> dict[str, Any]:
     """A plain table. ``numbers`` names the columns that hold figures, counted from 1, such as "2 3"."""
     figures = {int(column) - 1 for column in numbers.split()}
     return {
