@@ -1,0 +1,74 @@
+"""Turns counters into vectors: notes which minutes were covered, closes hours, keeps the ledger.
+
+:meth:`Bookkeeper.tick` is called every few seconds by one thread; ``now`` is handed in.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+from typing import Final
+
+from vigil.edge.counts import Cell, Column, Tally, next_vector
+from vigil.edge.ledger import Ledger
+
+PAUSE_LONGEST: Final = timedelta(seconds=120)
+
+
+class Bookkeeper:
+    """The counts of one node on their way from memory to the outbox."""
+
+    def __init__(self, node: str, tally: Tally, ledger: Ledger, k: int, *, open_hours: bool) -> None:
+        self._node, self._tally, self._ledger, self._k = node, tally, ledger, k
+        self._open_hours = open_hours
+        self._lock = threading.Lock()
+        self._covered_to: datetime | None = None
+        self._in_force: tuple[int, tuple[str, ...]] | None = None
+
+    def start(self) -> bool:
+        """Take up what an earlier process left; False where it was unreadable and put aside."""
+        columns, readable = self._ledger.load()
+        self._tally.restore(columns)
+        return readable
+
+    def in_force(self, edition: int, lists: tuple[str, ...], now: datetime) -> None:
+        """From ``now`` on another edition is enforced; the time before belongs to the one before."""
+        with self._lock:
+            self._cover(now)
+            self._in_force = (edition, lists)
+            self._covered_to = now
+
+    def tick(self, now: datetime, *, show_open: bool = False) -> None:
+        """Note coverage, close hours that are over, write the ledger; with ``show_open`` also vectors of open hours."""
+        with self._lock:
+            self._cover(now)
+            for cell in self._tally.closable(now):
+                self._close(cell)
+            if show_open and self._open_hours:
+                self._show_open()
+            self._ledger.save(self._tally.columns())
+
+    def _cover(self, now: datetime) -> None:
+        """A clock that jumped covers nothing: what was not watched is a gap, not a zero."""
+        start, self._covered_to = self._covered_to, now
+        if self._in_force and start and timedelta(0) < now - start <= PAUSE_LONGEST:
+            edition, lists = self._in_force
+            self._tally.cover(edition, lists, start, now)
+
+    def _close(self, cell: Cell) -> None:
+        column = self._tally.columns()[cell]
+        if column.counts or column.covered >= 0.5:
+            self._make(cell, column)
+        self._tally.drop(cell)
+
+    def _show_open(self) -> None:
+        for cell, column in self._tally.columns().items():
+            vector = next_vector(self._node, cell, column, self._k)
+            if column.made is None or column.made.counts != vector.counts:
+                self._make(cell, column)
+
+    def _make(self, cell: Cell, column: Column) -> None:
+        vector = next_vector(self._node, cell, column, self._k)
+        self._tally.mark(cell, vector)
+        self._ledger.save(self._tally.columns())
+        self._ledger.post(cell, vector)

@@ -1,0 +1,403 @@
+"""Policy of one enforcement node: one strict TOML file.
+
+Unknown keys are refused, because a misspelt key is a setting that silently does not hold. The digest of the file
+goes to the log, so that an operator can tell which settings a node runs. Relative paths start at the file's folder.
+Every field, its unit and its default are described in ``docs/guides/edge-node.md``; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from vigil.base import limits
+from vigil.base.errors import InputError
+from vigil.base.redaction import Sealed
+
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+HOST_SUFFIX: Final = re.compile(r"\.?[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?")
+TOKEN_LENGTH_LEAST: Final = 16
+
+
+class Token(Sealed[str]):
+    """A bearer token; never shown, never logged."""
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file."""
+
+
+class Listen(Table, frozen=True, kw_only=True):
+    """Where the node answers. Off loopback it needs tokens, or ``open_to_network`` as a choice in writing."""
+
+    host: str = "127.0.0.1"
+    port: int = 8470
+    open_to_network: bool = False
+
+
+class Editions(Table, frozen=True, kw_only=True):
+    """Where editions come from, and which root of trust they must lead to."""
+
+    source: str
+    root: str | None = None
+    token: Token | None = None
+    token_file: str | None = None
+    poll_seconds: float = 60.0
+    lists: tuple[str, ...] = ()
+
+
+class Enforcement(Table, frozen=True, kw_only=True):
+    """What to do where an answer is not plain."""
+
+    on_unknown: Literal["refuse", "pass"] = "refuse"
+    on_hard_expiry: Literal["keep_urls", "keep_all", "stop"] = "keep_urls"
+    min_pdq_quality: int = 50
+
+
+class Counts(Table, frozen=True, kw_only=True):
+    """Where aggregate counts go, and the least number that leaves the node (``k``; 0 sends all)."""
+
+    url: str | None = None
+    token: Token | None = None
+    token_file: str | None = None
+    k: int = 10
+    interval_seconds: float = 60.0
+    flush_seconds: float = 5.0
+    send_open_hour: bool = False
+
+
+class HelpLine(Table, frozen=True, kw_only=True):
+    """A service that helps, as data; shown only within 180 days of ``verified_on``."""
+
+    country: str
+    name: str
+    for_whom: Literal["self", "child", "anyone"]
+    languages: tuple[str, ...]
+    verified_on: date
+    verified_by: str
+    url: str | None = None
+    phone: str | None = None
+    hours: str = ""
+    anonymous: bool = False
+    free: bool = False
+
+
+class Pages(Table, frozen=True, kw_only=True):
+    """What the block page says of this deployment."""
+
+    deployer: str = "the operator of this network"
+    deployer_url: str | None = None
+    ground: Literal["voluntary", "law"] = "voluntary"
+    status: Literal[403, 451] = 451
+    language: str = "en"
+    complaint_url: str | None = None
+    complaint_days: int | None = None
+    report_url: str | None = None
+    help_url: str | None = None
+    base_url: str | None = None
+    help_lines: tuple[HelpLine, ...] = ()
+
+
+class Api(Table, frozen=True, kw_only=True):
+    """Who may ask: bearer tokens, in the file or one a line in ``tokens_file``; none means whoever reaches the port."""
+
+    tokens: tuple[Token, ...] = ()
+    tokens_file: str | None = None
+
+
+class Gate(Table, frozen=True, kw_only=True):
+    """A minimal enforcement door for demonstrations: ``GET /gate?url=``; only for hosts under ``hosts``."""
+
+    enabled: bool = False
+    hosts: tuple[str, ...] = ()
+
+
+class Limits(Table, frozen=True, kw_only=True):
+    """Bounds on what clients may cost; units in the names."""
+
+    media_bytes: int = 32 * 1024 * 1024
+    json_bytes: int = 1024 * 1024
+    batch_items: int = limits.BATCH_ITEMS.value
+    header_bytes: int = 3 * limits.URL_BYTES.value + 64 * 1024
+    header_seconds: float = 5.0
+    body_seconds: float = 20.0
+    idle_seconds: float = 15.0
+    media_seconds: float = 20.0
+    media_at_once: int = 2
+    media_waiting: int = 8
+    connections: int = 1000
+    drain_seconds: float = 15.0
+
+
+class NodeFile(Table, frozen=True, kw_only=True):
+    """The whole file."""
+
+    node: str
+    state: str
+    editions: Editions
+    listen: Listen = Listen()
+    enforcement: Enforcement = Enforcement()
+    counts: Counts = Counts()
+    pages: Pages = Pages()
+    api: Api = Api()
+    gate: Gate = Gate()
+    limits: Limits = Limits()
+
+
+class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The file with its paths and tokens resolved."""
+
+    file: NodeFile
+    digest: str
+    state: Path
+    source: str
+    root: bytes | None
+    edition_token: Token | None
+    counts_token: Token | None
+    api_tokens: tuple[Token, ...]
+
+
+def load(path: Path) -> NodeConfig:
+    """The configuration in ``path``; refuses what is not exactly right, with the field named."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            "config_unreadable",
+            "The configuration file cannot be read.",
+            where=str(path),
+            mend="Check the path and its rights.",
+        ) from error
+    return resolve(parse(raw), raw, path.parent)
+
+
+def parse(raw: bytes) -> NodeFile:
+    """The file's tables, checked field by field."""
+    try:
+        file = msgspec.toml.decode(raw, type=NodeFile, dec_hook=_decode_token)
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(
+            "config_malformed",
+            f"The configuration is not valid: {error}.",
+            mend="Compare with docs/guides/edge-node.md; 'vigil edge check-config FILE' tries again.",
+        ) from error
+    _check(file)
+    return file
+
+
+def resolve(file: NodeFile, raw: bytes, folder: Path) -> NodeConfig:
+    """``file`` with paths made absolute and token files read."""
+    source = file.editions.source
+    if "://" not in source:
+        source = str((folder / source).resolve())
+    root = (folder / file.editions.root).resolve() if file.editions.root else None
+    return NodeConfig(
+        file=file,
+        digest=hashlib.sha256(raw).hexdigest(),
+        state=(folder / file.state).resolve(),
+        source=source,
+        root=_read(root, "editions.root") if root else None,
+        edition_token=_token(file.editions.token, file.editions.token_file, folder, "editions.token_file"),
+        counts_token=_token(file.counts.token, file.counts.token_file, folder, "counts.token_file"),
+        api_tokens=file.api.tokens + _tokens(file.api.tokens_file, folder),
+    )
+
+
+def warnings(config: NodeConfig) -> list[str]:
+    """What is allowed but should be known, one sentence each."""
+    file, found = config.file, []
+    if config.root is None:
+        found.append("editions.root is not set: the first root that the source shows will be trusted.")
+    if file.counts.url is None:
+        found.append("counts.url is not set: counts are kept here and sent nowhere.")
+    if 0 < file.counts.k < 5 or file.counts.k == 0:
+        found.append(f"counts.k is {file.counts.k}: small numbers leave the node.")
+    if file.pages.complaint_url is None:
+        found.append("pages.complaint_url is not set: the block page names no way to complain.")
+    if not is_loopback(file.listen.host) and not config.api_tokens:
+        found.append("The node answers anyone on the network: it lets them test guesses against the list.")
+    return found
+
+
+def is_loopback(host: str) -> bool:
+    """True where only this machine can connect."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _decode_token(kind: type, value: Any) -> Token:
+    if kind is not Token:
+        raise NotImplementedError(f"no rule to read {kind.__name__}")
+    if (
+        not isinstance(value, str)
+        or len(value) < TOKEN_LENGTH_LEAST
+        or not value.isascii()
+        or not value.isprintable()
+    ):
+        raise ValueError(f"a token is a printable text of at least {TOKEN_LENGTH_LEAST} characters")
+    return Token(value)
+
+
+def _check(file: NodeFile) -> None:
+    for what, good, mend in _rules(file):
+        if not good:
+            raise InputError("config_value", "A setting cannot be used.", where=what, mend=mend)
+
+
+def _rules(file: NodeFile) -> list[tuple[str, bool, str]]:
+    """One row a rule: the field, whether it holds, what to do."""
+    bounds = file.limits
+    loopback = is_loopback(file.listen.host)
+    return [
+        ("node", bool(NAME.fullmatch(file.node)), "Use small letters, digits, dots, hyphens; at most 64."),
+        ("listen.port", 0 <= file.listen.port <= 65535, "Use 0 to 65535; 0 takes any free port."),
+        (
+            "listen.host",
+            loopback or file.listen.open_to_network or bool(file.api.tokens or file.api.tokens_file),
+            "Set api.tokens_file, or listen.open_to_network = true if anyone who reaches the port may ask.",
+        ),
+        ("editions.source", _is_source(file.editions.source), "Give a folder or an http(s) address."),
+        ("editions.poll_seconds", 0.2 <= file.editions.poll_seconds <= 86400, "Use 0.2 to 86400 seconds."),
+        ("editions.lists", _are_names(file.editions.lists), "Name each list once."),
+        (
+            "editions.token",
+            not (file.editions.token and file.editions.token_file),
+            "Give a token or a file, not both.",
+        ),
+        (
+            "counts.token",
+            not (file.counts.token and file.counts.token_file),
+            "Give a token or a file, not both.",
+        ),
+        ("counts.url", _is_link(file.counts.url), "Give a whole http(s) address."),
+        ("counts.k", 0 <= file.counts.k <= 1_000_000, "Use 0 to 1000000."),
+        (
+            "counts.interval_seconds",
+            0.2 <= file.counts.interval_seconds <= 86400,
+            "Use 0.2 to 86400 seconds.",
+        ),
+        ("counts.flush_seconds", 0.1 <= file.counts.flush_seconds <= 60, "Use 0.1 to 60 seconds."),
+        ("enforcement.min_pdq_quality", 0 <= file.enforcement.min_pdq_quality <= 100, "Use 0 to 100."),
+        ("pages.deployer", 0 < len(file.pages.deployer) <= 200, "Give a name of at most 200 characters."),
+        (
+            "pages.complaint_days",
+            file.pages.complaint_days is None or 0 < file.pages.complaint_days <= 365,
+            "Use 1 to 365.",
+        ),
+        *(
+            (f"pages.{name}", _is_link(link), "Give a whole http(s) address.")
+            for name, link in _page_links(file.pages)
+        ),
+        *(_help_rule(number, line) for number, line in enumerate(file.pages.help_lines)),
+        (
+            "gate.hosts",
+            _are_suffixes(file.gate),
+            'Name at least one host suffix such as ".example" where the gate is on.',
+        ),
+        ("limits.media_bytes", 1 <= bounds.media_bytes <= limits.MEDIA_BYTES.value, "Use 1 to 67108864."),
+        ("limits.json_bytes", 1 <= bounds.json_bytes <= limits.JSON_BODY_BYTES.value, "Use 1 to 4194304."),
+        ("limits.batch_items", 1 <= bounds.batch_items <= limits.BATCH_ITEMS.value, "Use 1 to 1000."),
+        ("limits.header_bytes", 1024 <= bounds.header_bytes <= 1024 * 1024, "Use 1024 to 1048576."),
+        ("limits.media_at_once", 1 <= bounds.media_at_once <= 64, "Use 1 to 64."),
+        ("limits.media_waiting", 0 <= bounds.media_waiting <= 1024, "Use 0 to 1024."),
+        ("limits.connections", 1 <= bounds.connections <= 100_000, "Use 1 to 100000."),
+        *(
+            (f"limits.{name}", 0.1 <= value <= 600, "Use 0.1 to 600 seconds.")
+            for name, value in _seconds(bounds)
+        ),
+    ]
+
+
+def _seconds(bounds: Limits) -> list[tuple[str, float]]:
+    return [(name, getattr(bounds, name)) for name in bounds.__struct_fields__ if name.endswith("_seconds")]
+
+
+def _page_links(pages: Pages) -> list[tuple[str, str | None]]:
+    return [
+        (name, getattr(pages, name))
+        for name in ("deployer_url", "complaint_url", "report_url", "help_url", "base_url")
+    ]
+
+
+def _help_rule(number: int, line: HelpLine) -> tuple[str, bool, str]:
+    good = (
+        _is_link(line.url) and bool(line.url or line.phone) and bool(line.languages) and len(line.name) <= 200
+    )
+    return (
+        f"pages.help_lines[{number}]",
+        good,
+        "Give a name, languages, and a telephone number or an http(s) address.",
+    )
+
+
+def _is_source(source: str) -> bool:
+    return bool(source) and ("://" not in source or _is_link(source))
+
+
+def _is_link(link: str | None) -> bool:
+    """True for no link, and for a whole http(s) address: behind a proxy a relative one would go to the listed site."""
+    if link is None:
+        return True
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return False
+    return (
+        parts.scheme in {"http", "https"} and bool(parts.hostname) and link.isprintable() and " " not in link
+    )
+
+
+def _are_names(names: tuple[str, ...]) -> bool:
+    return len(set(names)) == len(names) and all(0 < len(name) <= 64 for name in names)
+
+
+def _are_suffixes(gate: Gate) -> bool:
+    return (not gate.enabled or bool(gate.hosts)) and all(HOST_SUFFIX.fullmatch(host) for host in gate.hosts)
+
+
+def _token(token: Token | None, file: str | None, folder: Path, where: str) -> Token | None:
+    if file is None:
+        return token
+    text = _read(folder / file, where).decode("utf-8", "replace").strip()
+    return _checked_token(text, where)
+
+
+def _tokens(file: str | None, folder: Path) -> tuple[Token, ...]:
+    if file is None:
+        return ()
+    lines = _read(folder / file, "api.tokens_file").decode("utf-8", "replace").split()
+    if not lines:
+        raise InputError(
+            "config_value",
+            "The file of tokens is empty.",
+            where="api.tokens_file",
+            mend="Put one token on each line.",
+        )
+    return tuple(_checked_token(line, "api.tokens_file") for line in lines)
+
+
+def _checked_token(text: str, where: str) -> Token:
+    try:
+        return _decode_token(Token, text)
+    except ValueError as error:
+        raise InputError("config_value", f"A token cannot be used: {error}.", where=where) from error
+
+
+def _read(path: Path, where: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            "config_unreadable", "A file that the configuration names cannot be read.", where=where
+        ) from error

@@ -1,0 +1,92 @@
+"""The one door through which a node sends anything: aggregate counts, to the hotline that its operator named.
+
+A vector is sent until the hotline answers that it has it. Failures keep it: a hotline that is down costs nothing but time.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from vigil.edge.config import Token
+from vigil.edge.ledger import Ledger
+
+TIMEOUT_SECONDS: Final = 10.0
+ANSWER_BYTES: Final = 64 * 1024
+FINAL_REFUSALS: Final = frozenset({400, 409, 413, 415, 422})
+
+
+class Outcome(StrEnum):
+    """What became of one round."""
+
+    DONE = "done"
+    UNREACHABLE = "counts_unreachable"
+    UNWANTED = "counts_unwanted"
+    REFUSED = "counts_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """``status`` is the HTTP status that ended the round early; None where nobody answered or all went well."""
+
+    outcome: Outcome
+    sent: int
+    refused: int
+    status: int | None = None
+
+
+class Courier:
+    """Sends what waits in the outbox."""
+
+    def __init__(self, url: str, token: Token | None, ledger: Ledger) -> None:
+        self._url, self._token, self._ledger = urlsplit(url), token, ledger
+
+    def round(self) -> Round:
+        """Send everything that waits, oldest first; stop at the first sign that nobody takes it now."""
+        sent = refused = 0
+        for path in self._ledger.waiting():
+            try:
+                status = self._send(path.read_bytes())
+            except FileNotFoundError:
+                continue
+            except (OSError, http.client.HTTPException):
+                return Round(Outcome.UNREACHABLE, sent, refused)
+            if 200 <= status < 300:
+                self._ledger.sent(path)
+                sent += 1
+            elif status in FINAL_REFUSALS:
+                self._ledger.reject(path)
+                refused += 1
+            else:
+                return Round(Outcome.UNWANTED, sent, refused, status)
+        return Round(Outcome.REFUSED if refused else Outcome.DONE, sent, refused)
+
+    def _send(self, body: bytes) -> int:
+        connection = connect(self._url)
+        headers = {"content-type": "application/json", "user-agent": "vigil-edge"}
+        if self._token is not None:
+            headers["authorization"] = f"Bearer {self._token.open()}"
+        try:
+            connection.request("POST", _target(self._url), body, headers)
+            answer = connection.getresponse()
+            answer.read(ANSWER_BYTES)
+            return answer.status
+        finally:
+            connection.close()
+
+
+def connect(url: SplitResult) -> http.client.HTTPConnection:
+    """A connection to the operator's own address, certificates checked."""
+    host = url.hostname or ""
+    if url.scheme == "https":
+        context = ssl.create_default_context()
+        return http.client.HTTPSConnection(host, url.port, timeout=TIMEOUT_SECONDS, context=context)
+    return http.client.HTTPConnection(host, url.port, timeout=TIMEOUT_SECONDS)
+
+
+def _target(url: SplitResult) -> str:
+    return (url.path or "/") + (f"?{url.query}" if url.query else "")
