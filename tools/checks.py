@@ -100,7 +100,9 @@ def main(arguments: list[str]) -> int:
     if unknown:
         print("no such check:", ", ".join(unknown))
         return 2
-    shutil.rmtree(ARTIFACTS / "results", ignore_errors=True) if "all" in arguments else None
+    if "all" in arguments:
+        shutil.rmtree(ARTIFACTS / "results", ignore_errors=True)
+        os.environ["VIGIL_RESULTS"] = "required"  # the claims check wants the outcome of every test it names
     for folder in ("logs", "results"):
         (ARTIFACTS / folder).mkdir(parents=True, exist_ok=True)
     started = time.monotonic()

@@ -44,7 +44,8 @@ def main(arguments: list[str]) -> int:
         print("the edge environment holds parts of the hotline")
         return 1
     tests = arguments or ["tests/edge"]
-    return run(PYTHON, "-m", "pytest", "-q", "-o", "addopts=--import-mode=importlib -p no:cacheprovider", "-m", "not peer", *tests)
+    options = ["-q", "-o", "addopts=--import-mode=importlib -p no:cacheprovider", "-m", "not peer"]
+    return run(PYTHON, "-m", "pytest", *options, *tests)
 
 
 if __name__ == "__main__":

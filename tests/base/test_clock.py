@@ -25,7 +25,7 @@ def test_a_fixed_clock_moves_only_when_told() -> None:
 
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(InputError) as caught:
-        require_utc(datetime(2026, 11, 22))
+        require_utc(NOON.replace(tzinfo=None))
     assert caught.value.code == "time_without_zone"
 
 

@@ -21,7 +21,9 @@ def test_a_problem_document_has_the_stable_code() -> None:
     }
 
 
-@pytest.mark.parametrize(("kind", "status", "exit_status"), [(InputError, 400, 2), (RefusedError, 403, 1), (UnavailableError, 503, 2)])
+@pytest.mark.parametrize(
+    ("kind", "status", "exit_status"), [(InputError, 400, 2), (RefusedError, 403, 1), (UnavailableError, 503, 2)]
+)
 def test_each_kind_has_its_statuses(kind: type[VigilError], status: int, exit_status: int) -> None:
     error = kind("code", "What.")
     assert (error.problem()["status"], error.exit_status) == (status, exit_status)

@@ -27,4 +27,4 @@ def test_a_failure_before_the_rename_leaves_the_old_file_and_no_rest(tmp_path: P
     with pytest.raises(OSError, match="power cut"):
         write_atomically(target, b"new")
     assert target.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["state"]
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]

@@ -55,7 +55,12 @@ def test_lock_files_hold_no_addresses() -> None:
 
 def test_nothing_names_a_path_of_a_machine() -> None:
     pattern = re.compile(r"(?<![\w.$}{])/(?:ro" + r"ot|ho" + r"me|wo" + r"rk)/\w")
-    found = [f"{path.relative_to(ROOT)}:{number}" for path, text in texts() for number, line in enumerate(text.splitlines(), 1) if pattern.search(line)]
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path, text in texts()
+        for number, line in enumerate(text.splitlines(), 1)
+        if pattern.search(line)
+    ]
     assert found == []
 
 
@@ -94,7 +99,10 @@ def test_every_module_says_what_it_is() -> None:
 
 def rooms() -> list[Path]:
     source = ROOT / "src" / "vigil"
-    inner = {"hotline": ["access", "audit", "partners", "reports", "assessments", "lists", "statistics", "doors"], "match": ["urls", "keywords", "hashing", "index"]}
+    inner = {
+        "hotline": ["access", "audit", "partners", "reports", "assessments", "lists", "statistics", "doors"],
+        "match": ["urls", "keywords", "hashing", "index"],
+    }
     top = [path for path in source.iterdir() if path.is_dir() and (path / "__init__.py").exists()]
     return top + [source / room / name for room, names in inner.items() for name in names]
 

@@ -77,8 +77,8 @@ class DataFolder:
         """Make the folder and its private parts; an existing one is kept."""
         for folder in (self.root, self.secrets, self.edge_state, self.logs):
             folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
-        os.chmod(self.root, PRIVATE)
-        os.chmod(self.secrets, PRIVATE)
+        self.root.chmod(PRIVATE)
+        self.secrets.chmod(PRIVATE)
         self.editions.mkdir(exist_ok=True)
         if not os.access(self.root, os.W_OK):
             raise RefusedError("data_folder", "The data folder cannot be written.", mend="Choose another with --data.")

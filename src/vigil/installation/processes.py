@@ -42,15 +42,15 @@ def vigil(*arguments: str) -> list[str]:
 
 def run_once(command: Sequence[str], environment: Mapping[str, str]) -> str:
     """Run a step of the preparation to its end; its output, or an error that quotes it."""
-    finished = subprocess.run(
+    finished = subprocess.run(  # noqa: S603 - commands are built by this package
         list(command), env={**os.environ, **environment}, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
     if finished.returncode != 0:
-        raise StepFailed(" ".join(command[2:5]), finished.stderr.strip() or finished.stdout.strip())
+        raise StepError(" ".join(command[2:5]), finished.stderr.strip() or finished.stdout.strip())
     return finished.stdout
 
 
-class StepFailed(RuntimeError):
+class StepError(RuntimeError):
     """A step of the preparation did not succeed; ``said`` is what it printed."""
 
     def __init__(self, step: str, said: str) -> None:
@@ -98,7 +98,7 @@ def _spawn(program: Program, stream: IO[bytes]) -> subprocess.Popen[bytes]:
         stdout=stream,
         stderr=stream,
         start_new_session=True,
-        preexec_fn=die_with_parent,  # noqa: PLW1509 - nothing of ours runs threads before the fork
+        preexec_fn=die_with_parent,
     )
 
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
 from typing import Any
 
-from vigil.installation.demo.world import Answer, WorldHandler, asked_site, index
+from vigil.installation.demo.world import Answer, WorldHandler, asked_site
 
 ASK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
-    """Where the edge node listens."""
+class Peer:
+    """A server of this machine that the provider asks: the edge node, or the outside world."""
 
     host: str
     port: int
@@ -54,18 +54,18 @@ class ProviderHandler(WorldHandler):
     """Asks the edge before it passes anything on."""
 
     server_version = "demo-provider"
-    edge: Edge
-    world: Edge
+    edge: Peer
+    world: Peer
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the name that the base class calls
         site = asked_site(self.path)
         if site is None:
-            self.answer(Answer(200, "text/html; charset=utf-8", index()))
+            self.answer(Answer(200, "text/html; charset=utf-8"()))
             return
         host, path = site
         self.answer(self._filtered(f"http://{host}{path}", host, path))
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815 - likewise
 
     def _filtered(self, address: str, host: str, path: str) -> Answer:
         hints = {name: self.headers[name] for name in ("Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Purpose") if name in self.headers}
@@ -92,7 +92,7 @@ class ProviderHandler(WorldHandler):
         return self.edge.block_page(self.headers.get("Accept-Language", "en"))
 
 
-def serve(host: str, port: int, edge: Edge, world: Edge) -> ThreadingHTTPServer:
+def serve(host: str, port: int, edge: Peer, world: Peer) -> ThreadingHTTPServer:
     """A server on ``host:port``, not yet running."""
     handler = type("BoundProviderHandler", (ProviderHandler,), {"edge": edge, "world": world})
     ThreadingHTTPServer.daemon_threads = True

@@ -8,37 +8,14 @@ nothing else and connects to nothing.
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar, Final
+from typing import ClassVar
 from urllib.parse import quote, unquote, urlsplit
 
 from vigil.installation.demo import pictures
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of the outside world: its words, its pictures (by name, in whatever folder), its links (relative)."""
-
-    title: str
-    words: str
-    pictures: tuple[str, ...] = ()
-    links: tuple[str, ...] = ()
-
-
-PAGES: Final[dict[tuple[str, str], Page]] = {
-    ("gallery.example", "/"): Page("Gallery", "An ordinary gallery of drawn shapes.", ("calm.jpg",), ("room/7", "room/8")),
-    ("gallery.example", "/room/7"): Page(
-        "Room 7", "Plays the page that gets reported. It holds drawn shapes only.", ("zorblat.jpg", "quimber.jpg")
-    ),
-    ("gallery.example", "/room/8"): Page("Room 8", "A harmless neighbour of room 7: it must stay reachable.", ("harbour.jpg",)),
-    ("copies.example", "/album"): Page(
-        "Album", "Holds a smaller, re-encoded copy of a picture of room 7, and a picture of its own.", ("copy-of-zorblat.jpg", "meadow.jpg")
-    ),
-    ("news.example", "/"): Page("News", "A harmless site that nobody reports.", ("lantern.jpg",)),
-    ("forum.example", "/thread/12"): Page("Thread 12", "A talk about drawn shapes.", ("ripple.jpg",), ("13",)),
-    ("forum.example", "/thread/13"): Page("Thread 13", "Another talk.", ("pebble.jpg",)),
-}
+from vigil.installation.demo.sites import PAGES, Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +68,16 @@ class WorldHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "demo-world"
     timeout: ClassVar[float] = 20.0
+    front: ClassVar[Callable[[], bytes]]
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the name that the base class calls
         site = asked_site(self.path)
         if site is None:
-            self.answer(Answer(200, "text/html; charset=utf-8", index()))
+            self.answer(Answer(200, "text/html; charset=utf-8", self.front()))
         else:
             self.answer(fetch(*site))
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815 - likewise
 
     def answer(self, answer: Answer) -> None:
         self.send_response(answer.status)
@@ -113,16 +91,8 @@ class WorldHandler(BaseHTTPRequestHandler):
         """Nothing is logged: what people look at is nobody's business, not even here."""
 
 
-def index() -> bytes:
-    """The list of sites, for a browser that opens the world directly."""
-    rows = "".join(
-        f'<li><a href="/sites/{host}{path}">{html.escape(host + path)}</a> — {html.escape(page.words)}</li>'
-        for (host, path), page in PAGES.items()
-    )
-    return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Demo world</title><h1>Demo world</h1><ul>{rows}</ul></html>'.encode()
-
-
-def serve(host: str, port: int) -> ThreadingHTTPServer:
-    """A server on ``host:port``, not yet running."""
+def serve(host: str, port: int, front: Callable[[], bytes]) -> ThreadingHTTPServer:
+    """A server on ``host:port``, not yet running; ``front`` renders its own page."""
+    handler = type("BoundWorldHandler", (WorldHandler,), {"front": staticmethod(front)})
     ThreadingHTTPServer.daemon_threads = True
-    return ThreadingHTTPServer((host, port), WorldHandler)
+    return ThreadingHTTPServer((host, port), handler)
