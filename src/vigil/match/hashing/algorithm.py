@@ -11,7 +11,7 @@ from typing import Final
 
 from vigil.base.errors import InputError
 
-OPAQUE_BYTES: Final = 64 * 1024  # bytes of text: the longest opaque value seen in a public schema is far shorter
+OPAQUE_BYTES: Final = 64 * 1024  # the longest opaque value in a public schema is far shorter
 OPAQUE_KEY_BYTES: Final = 32
 
 
@@ -58,10 +58,10 @@ class Algorithm:
 
 
 def hexadecimal(name: str, bits: int, refused: frozenset[bytes] = frozenset()) -> Callable[[str], bytes]:
-    """A reader of exactly ``bits`` / 4 hexadecimal digits; blanks around them are dropped, capitals are accepted.
+    """A reader of exactly ``bits`` / 4 hexadecimal digits; blanks around them go, capitals are accepted.
 
-    Refused with a code of its own: values made of one repeated 0 or f, and those in ``refused`` (hashes of empty
-    input), because one such row on a list would match every empty upload.
+    Refused with a code of its own: values made of one repeated 0 or f, and those in ``refused`` (hashes of
+    empty input), because one such row on a list would match every empty upload.
     """
     digits = re.compile(rf"[0-9a-f]{{{bits // 4}}}", re.ASCII)
     constants = refused | {bytes(bits // 8), b"\xff" * (bits // 8)}

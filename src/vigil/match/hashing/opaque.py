@@ -28,7 +28,7 @@ def algorithm(name: str, bits: int | None = None) -> Algorithm:
     if bits is None:
         return Algorithm(name, None, Kind.EXACT, _text_reader(name), bytes.decode, opaque=True)
     if bits <= 0 or bits % 8 or bits > 8 * OPAQUE_BYTES:
-        raise InputError("opaque_bits", "The length of an opaque signal is a positive multiple of 8 bits.", where=name)
+        raise InputError("opaque_bits", "An opaque signal has a positive multiple of 8 bits.", where=name)
     return Algorithm(name, bits, Kind.EXACT, hexadecimal(name, bits), bytes.hex, opaque=True)
 
 
@@ -36,7 +36,7 @@ def _text_reader(name: str) -> Callable[[str], bytes]:
     def parse(text: str) -> bytes:
         trimmed = text.strip(" \t\r\n")
         if not trimmed or _CONTROL.search(trimmed):
-            raise InputError("hash_malformed", f"This is not a {name} value.", mend="Give its text in one line.")
+            raise InputError("hash_malformed", f"This is not a {name} value.", mend="Give it in one line.")
         try:
             value = trimmed.encode()
         except UnicodeEncodeError as error:
@@ -44,7 +44,7 @@ def _text_reader(name: str) -> Callable[[str], bytes]:
         if len(value) > OPAQUE_BYTES:
             raise InputError("hash_too_long", f"This {name} value is longer than {OPAQUE_BYTES} bytes.")
         if not set(value) - set(b"0"):
-            raise InputError("hash_constant", f"This {name} value is made of zeros only and identifies nothing.")
+            raise InputError("hash_constant", f"This {name} value is made of zeros only.")
         return value
 
     return parse

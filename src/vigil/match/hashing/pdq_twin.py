@@ -72,7 +72,8 @@ def transform_matrix() -> NDArray[np.float32]:
     order = np.arange(1, COEFFICIENTS + 1)[:, None]
     place = 2 * np.arange(SAMPLES)[None, :] + 1
     scale = np.float64(np.float32(np.sqrt(2.0 / SAMPLES)))
-    return (scale * np.cos(np.pi / 2 / SAMPLES * order * place)).astype(np.float32)
+    matrix: NDArray[np.float32] = (scale * np.cos(np.pi / 2 / SAMPLES * order * place)).astype(np.float32)
+    return matrix
 
 
 def coefficients(buffer: NDArray[np.float32]) -> NDArray[np.float32]:

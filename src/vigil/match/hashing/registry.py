@@ -42,7 +42,7 @@ def algorithm_named(name: str) -> Algorithm:
 def register(algorithm: Algorithm) -> None:
     """Add an algorithm at start-up (a plug-in). A name is taken once: nothing known can be replaced."""
     if _NAME.fullmatch(algorithm.name) is None:
-        raise InputError("hash_algorithm_name", "A name has 1 to 32 of a-z, 0-9 and _, and starts with a letter.")
+        raise InputError("hash_algorithm_name", "A name has 1 to 32 of a-z, 0-9, _ and starts with a letter.")
     if algorithm.name in _known:
-        raise InputError("hash_algorithm_taken", "There is already an algorithm of that name.", where=algorithm.name)
+        raise InputError("hash_algorithm_taken", "That name is taken by an algorithm.", where=algorithm.name)
     _known[algorithm.name] = algorithm

@@ -1,4 +1,4 @@
-"""Hamming search the slow, obvious way: compare with every stored code. It stays beside the index for life."""
+"""Hamming search the slow, obvious way: compare with every code. It stays beside the index for life."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Vigil measured beside its peers; see harness.py."""
