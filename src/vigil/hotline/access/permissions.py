@@ -1,0 +1,140 @@
+"""The one permission table. Nothing else in Vigil says who may do what.
+
+A permission names an act on a kind of thing. People have permissions through roles; systems and enforcement nodes,
+which have no roles, have theirs listed here as well.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from vigil.hotline.access.roles import Role
+
+
+class Permission(StrEnum):
+    # the front desk
+    REPORT_SUBMIT = "report.submit"
+    APPEAL_FILE = "appeal.file"
+    # casework
+    CONSOLE_ENTER = "console.enter"
+    QUEUE_READ = "queue.read"
+    CASE_READ = "case.read"
+    CONTENT_REVEAL = "content.reveal"
+    REPORT_TRIAGE = "report.triage"
+    CAPTURE_REQUEST = "capture.request"
+    CAPTURE_RUN = "capture.run"
+    ASSESS = "assessment.make"
+    SECOND_REVIEW = "assessment.review"
+    # lists
+    LISTING_DECIDE = "listing.decide"
+    WIDE_SCOPE_APPROVE = "listing.approve_wide_scope"
+    ENTRY_READ = "entry.read"
+    ENTRY_WITHDRAW = "entry.withdraw"
+    WITHDRAWAL_REVIEW = "entry.review_withdrawal"
+    PUBLICATION_REQUEST = "publication.request"
+    PUBLICATION_BUILD = "publication.build"
+    APPEAL_READ = "appeal.read"
+    APPEAL_DECIDE = "appeal.decide"
+    # oversight
+    STATISTICS_READ = "statistics.read"
+    AUDIT_READ = "audit.read"
+    # running it
+    PEOPLE_MANAGE = "people.manage"
+    NODE_MANAGE = "node.manage"
+    # machines of partners
+    COUNTS_SEND = "counts.send"
+    EDITION_FETCH = "edition.fetch"
+
+
+P, R = Permission, Role
+
+_CASEWORK: Final = frozenset({P.CONSOLE_ENTER, P.QUEUE_READ, P.CASE_READ, P.STATISTICS_READ})
+
+PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
+    R.INTAKE: _CASEWORK | {P.REPORT_TRIAGE},
+    R.ANALYST: _CASEWORK | {P.CONTENT_REVEAL, P.REPORT_TRIAGE, P.CAPTURE_REQUEST, P.ASSESS, P.ENTRY_READ},
+    R.IMAGE_ASSESSOR: _CASEWORK | {P.CONTENT_REVEAL, P.ASSESS},
+    R.SECOND_REVIEWER: _CASEWORK
+    | {P.CONTENT_REVEAL, P.CAPTURE_REQUEST, P.ASSESS, P.SECOND_REVIEW, P.LISTING_DECIDE, P.ENTRY_READ,
+       P.ENTRY_WITHDRAW, P.APPEAL_READ, P.APPEAL_DECIDE},
+    R.QA: _CASEWORK | {P.CONTENT_REVEAL, P.SECOND_REVIEW, P.ENTRY_READ},
+    R.SUPERVISOR: _CASEWORK
+    | {P.CONTENT_REVEAL, P.REPORT_TRIAGE, P.CAPTURE_REQUEST, P.ASSESS, P.SECOND_REVIEW, P.LISTING_DECIDE,
+       P.WIDE_SCOPE_APPROVE, P.ENTRY_READ, P.ENTRY_WITHDRAW, P.WITHDRAWAL_REVIEW, P.APPEAL_READ, P.APPEAL_DECIDE},
+    R.NOTICES: _CASEWORK | {P.CONTENT_REVEAL, P.ENTRY_READ},
+    R.POLICE_LIAISON: _CASEWORK | {P.ENTRY_READ, P.ENTRY_WITHDRAW, P.APPEAL_READ},
+    R.LIST_PUBLISHER: _CASEWORK
+    | {P.LISTING_DECIDE, P.ENTRY_READ, P.ENTRY_WITHDRAW, P.PUBLICATION_REQUEST, P.APPEAL_READ},
+    R.SCHEME_OWNER: frozenset({P.CONSOLE_ENTER, P.STATISTICS_READ}),
+    R.WELFARE: frozenset({P.CONSOLE_ENTER}),
+    R.DATA_PROTECTION: frozenset({P.CONSOLE_ENTER, P.STATISTICS_READ, P.AUDIT_READ}),
+    R.AUDITOR: frozenset({P.CONSOLE_ENTER, P.STATISTICS_READ, P.AUDIT_READ, P.ENTRY_READ, P.APPEAL_READ}),
+    R.SYSADMIN: frozenset({P.CONSOLE_ENTER, P.PEOPLE_MANAGE, P.NODE_MANAGE}),
+}  # fmt: skip
+
+SYSTEMS: Final[dict[str, frozenset[Permission]]] = {
+    "public": frozenset({P.REPORT_SUBMIT, P.APPEAL_FILE}),
+    "worker": frozenset({P.CAPTURE_RUN}),
+    "office": frozenset({P.PUBLICATION_BUILD, P.ENTRY_READ}),
+    "operator": frozenset({P.PEOPLE_MANAGE, P.NODE_MANAGE, P.AUDIT_READ}),
+}
+NODE: Final = frozenset({P.COUNTS_SEND, P.EDITION_FETCH})
+
+DESCRIPTIONS: Final[dict[Permission, str]] = {
+    P.REPORT_SUBMIT: "hand in a report",
+    P.APPEAL_FILE: "file an appeal",
+    P.CONSOLE_ENTER: "enter the console and see one's own account",
+    P.QUEUE_READ: "see the queue",
+    P.CASE_READ: "open a case: facts, history, matches",
+    P.CONTENT_REVEAL: "reveal the address and the reporter's words of a case",
+    P.REPORT_TRIAGE: "set priority, close spam and duplicates",
+    P.CAPTURE_REQUEST: "ask for a capture of a page",
+    P.CAPTURE_RUN: "fetch a page and its pictures through the configured proxy",
+    P.ASSESS: "record an assessment",
+    P.SECOND_REVIEW: "record a second assessment",
+    P.LISTING_DECIDE: "decide the listing of what somebody else assessed",
+    P.WIDE_SCOPE_APPROVE: "approve the listing of a whole host or domain",
+    P.ENTRY_READ: "see the entries of the lists",
+    P.ENTRY_WITHDRAW: "withdraw an entry at once",
+    P.WITHDRAWAL_REVIEW: "review a withdrawal afterwards",
+    P.PUBLICATION_REQUEST: "ask the list office for a new edition",
+    P.PUBLICATION_BUILD: "build, sign and publish an edition",
+    P.APPEAL_READ: "see the appeals",
+    P.APPEAL_DECIDE: "decide an appeal",
+    P.STATISTICS_READ: "see the statistics",
+    P.AUDIT_READ: "read the audit log",
+    P.PEOPLE_MANAGE: "add people, give and take roles",
+    P.NODE_MANAGE: "enrol and revoke enforcement nodes",
+    P.COUNTS_SEND: "send counts of blocked requests",
+    P.EDITION_FETCH: "fetch editions",
+}
+
+
+def permissions_of(roles: frozenset[Role]) -> frozenset[Permission]:
+    """Everything that at least one of ``roles`` allows."""
+    return frozenset().union(*(PERMISSIONS[role] for role in roles))
+
+
+def roles_with(permission: Permission) -> tuple[Role, ...]:
+    """The roles that allow ``permission``, in the order of the enumeration."""
+    return tuple(role for role in Role if permission in PERMISSIONS[role])
+
+
+def reference() -> str:
+    """The permission table as the Markdown page ``docs/reference/permissions.md``."""
+    lines = [
+        "# Permissions",
+        "",
+        "Generated from `vigil.hotline.access.permissions` by `vigil hotline permissions`; a test keeps them equal.",
+        "A person has what at least one of their roles allows. Views without a declared rule are refused.",
+        "",
+        "| Permission | Allows to | Roles | Systems |",
+        "|---|---|---|---|",
+    ]
+    for permission in Permission:
+        roles = ", ".join(f"`{role}`" for role in roles_with(permission)) or "–"
+        systems = [f"`{name}`" for name, allowed in SYSTEMS.items() if permission in allowed]
+        systems += ["enforcement nodes"] if permission in NODE else []
+        lines.append(f"| `{permission}` | {DESCRIPTIONS[permission]} | {roles} | {', '.join(systems) or '–'} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,72 @@
+"""Adding a line to the log."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.db import connection, models
+
+from vigil.base.errors import RefusedError
+from vigil.hotline.access.clock import now
+from vigil.hotline.access.people import Person
+from vigil.hotline.audit.chain import GENESIS, canonical_details, hash_of
+from vigil.hotline.audit.codes import REGISTRY, Code
+from vigil.hotline.audit.models import AuditEvent, AuditHead
+
+Detail = str | int | bool | None
+
+DETAIL_LENGTH: Final = 200
+
+
+class OutsideTransactionError(RuntimeError):
+    """An audit row must be written in the transaction of the change it tells of. A mistake in the code."""
+
+
+def record(person: Person, code: Code, subject: models.Model | str, *, purpose: str = "", **details: Detail) -> AuditEvent:
+    """Add one event. Must be called inside ``transaction.atomic``; it holds the end of the chain until that ends.
+
+    ``subject`` is a row, or a name like ``edition:12``; ``details`` are those that the code was defined with.
+    """
+    if not connection.in_atomic_block:
+        raise OutsideTransactionError("record() was called outside a transaction")
+    _check(code, details)
+    head = _locked_head()
+    event = AuditEvent(
+        seq=head.seq + 1,
+        at=now(),
+        actor=person.label,
+        roles=",".join(sorted(person.roles)),
+        code=code.code,
+        subject=subject_of(subject),
+        purpose=purpose,
+        details=canonical_details(details),
+        prev_hash=head.hash,
+    )
+    event.hash = hash_of(event)
+    event.save()
+    AuditHead.objects.filter(pk=AuditHead.ONLY).update(seq=event.seq, hash=event.hash)
+    return event
+
+
+def subject_of(subject: models.Model | str) -> str:
+    """How the log names a row: its kind and its id."""
+    return subject if isinstance(subject, str) else f"{subject._meta.model_name}:{subject.pk}"
+
+
+def _check(code: Code, details: dict[str, Detail]) -> None:
+    unknown = set(details) - code.details
+    if REGISTRY.get(code.code) != code or unknown:
+        raise ValueError(f"audit code {code.code} is not registered with details {sorted(unknown)}")
+    if any(isinstance(value, str) and len(value) > DETAIL_LENGTH for value in details.values()):
+        raise ValueError(f"a detail of audit code {code.code} is longer than {DETAIL_LENGTH} characters")
+
+
+def _locked_head() -> AuditHead:
+    """The end of the chain, locked. A missing one with events before it means that somebody removed it."""
+    head = AuditHead.objects.select_for_update().filter(pk=AuditHead.ONLY).first()
+    if head is not None:
+        return head
+    if AuditEvent.objects.exists():
+        raise RefusedError("audit_head_missing", "The end of the audit log is missing.", mend="Run `vigil hotline audit verify`.")
+    AuditHead.objects.bulk_create([AuditHead(hash=GENESIS)], ignore_conflicts=True)
+    return AuditHead.objects.select_for_update().get(pk=AuditHead.ONLY)

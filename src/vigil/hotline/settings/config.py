@@ -1,0 +1,179 @@
+"""The configuration of one installation: a strict TOML file.
+
+The file is named by ``VIGIL_HOTLINE_CONFIG``. Unknown keys, empty names and wrong types are refused with the place
+of the mistake. Relative paths count from the folder of the file. No secret stands in the file, the environment or
+an argument: secrets are files of their own (see :mod:`vigil.hotline.settings.keyfiles`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from vigil.base.errors import InputError, UnavailableError
+from vigil.hotline.settings.keyfiles import Keys, fleeting_secrets
+
+VARIABLE: Final = "VIGIL_HOTLINE_CONFIG"
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+
+
+class Door(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where one door listens (``host``, ``port``) and where people find it (``url``).
+
+    ``proxy``   address of the reverse proxy in front, whose ``X-Forwarded-Proto`` is believed; production only.
+    ``threads`` requests answered at the same time.
+    """
+
+    host: Text
+    port: Port
+    url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#]+$")]
+    proxy: Text = "127.0.0.1"
+    threads: Annotated[int, msgspec.Meta(ge=1, le=64)] = 8
+
+
+class Doors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The three doors."""
+
+    public: Door
+    console: Door
+    partner: Door
+
+
+class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Captures are off unless this table is there: the ``proxy`` they go through and the ``legal_basis`` for them."""
+
+    proxy: Annotated[str, msgspec.Meta(pattern=r"^http://[^/?#]+$")]
+    legal_basis: Text
+
+
+class HelpLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One row of the help directory shown to reporters; fields as in the directory of enforcement nodes."""
+
+    country: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$")]
+    name: Text
+    url: Annotated[str, msgspec.Meta(pattern=r"^https?://")] = ""
+    phone: str = ""
+    hours: str = ""
+    languages: tuple[str, ...] = ()
+    for_whom: str = ""
+    anonymous: bool = False
+    free: bool = False
+    verified_on: str = ""
+    verified_by: str = ""
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One installation. ``mode = "demo"`` only allows cookies and pages without TLS, and only on loopback."""
+
+    name: Text
+    mode: Literal["production", "demo"]
+    database: Annotated[str, msgspec.Meta(pattern=r"^(sqlite:///.|postgresql://)")]
+    secrets: Text
+    editions: Text
+    doors: Doors
+    capture: Capture | None = None
+    help_lines: tuple[HelpLine, ...] = ()
+    time_zone: Text = "UTC"
+
+    @property
+    def demo(self) -> bool:
+        """True where the installation is for looking, not for work."""
+        return self.mode == "demo"
+
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+FLEETING: Final = ":fleeting:"
+
+_chosen: list[Config] = []
+
+
+def read(path: Path) -> Config:
+    """The configuration in ``path``, with every path made absolute."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UnavailableError(
+            "config_unreadable", "The configuration file cannot be read.", where=str(path), mend=f"Name it in {VARIABLE}."
+        ) from error
+    try:
+        config = msgspec.toml.decode(content, type=Config)
+    except msgspec.MsgspecError as error:
+        raise InputError(
+            "config_wrong", f"The configuration is not valid: {error}.", where=str(path), mend="See docs/reference/settings.md."
+        ) from error
+    return checked(_absolute(config, path.parent.resolve()))
+
+
+def checked(config: Config) -> Config:
+    """The configuration, unless its doors contradict its mode."""
+    for name in ("public", "console", "partner"):
+        door: Door = getattr(config.doors, name)
+        _check_door(name, door, demo=config.demo)
+    return config
+
+
+def _check_door(name: str, door: Door, *, demo: bool) -> None:
+    if demo and door.host not in LOOPBACK:
+        raise InputError(
+            "demo_not_on_loopback", "A demo listens on loopback only.", where=f"doors.{name}.host", mend="Use 127.0.0.1."
+        )
+    if not demo and not door.url.startswith("https://"):
+        raise InputError(
+            "door_without_tls", "In production every door is reached over https.", where=f"doors.{name}.url",
+            mend="Give the https address of the reverse proxy in front of it.",
+        )  # fmt: skip
+
+
+def _absolute(config: Config, folder: Path) -> Config:
+    return msgspec.structs.replace(
+        config,
+        secrets=str(folder / config.secrets),
+        editions=str(folder / config.editions),
+        database=_absolute_database(config.database, folder),
+    )
+
+
+def _absolute_database(database: str, folder: Path) -> str:
+    path = database.removeprefix("sqlite:///")
+    return database if path == database else f"sqlite:///{folder / path}"
+
+
+def use(config: Config) -> None:
+    """Settle the configuration of this process; tests and checks call it before the settings are loaded."""
+    _chosen[:] = [config]
+
+
+def current() -> Config:
+    """The configuration of this process, read on first use from the file that ``VIGIL_HOTLINE_CONFIG`` names."""
+    if not _chosen:
+        name = os.environ.get(VARIABLE)
+        if not name:
+            raise UnavailableError(
+                "config_missing", "No configuration is named.", mend=f"Set {VARIABLE} to the path of the TOML file."
+            )
+        use(read(Path(name)))
+    return _chosen[0]
+
+
+def use_for_tests(*, database: str, folder: str) -> None:
+    """Settle a made-up configuration: a demo on loopback without files of its own."""
+    door = {name: Door("127.0.0.1", 1, f"http://{name}.test") for name in ("public", "console", "partner")}
+    use(Config("Vigil under test", "demo", database, FLEETING, f"{folder}/vigil-no-editions", Doors(**door)))
+
+
+def keys_of(config: Config, load: Callable[[Path], Keys]) -> Keys:
+    """The installation's secrets; made-up configurations have fleeting ones."""
+    return fleeting_secrets() if config.secrets == FLEETING else load(Path(config.secrets))
+
+
+def host_of(door: Door) -> str:
+    """The host name in the door's address, without the port."""
+    return urlsplit(door.url).hostname or door.host

@@ -1,0 +1,78 @@
+"""The console door: staff only, behind a password and a second factor."""
+
+from __future__ import annotations
+
+from vigil.hotline.access.rules import OpenToAll, SignedIn
+from vigil.hotline.settings.base import *  # noqa: F403
+from vigil.hotline.settings.base import CONFIG, INSTALLED_APPS, MIDDLEWARE, PRODUCTION, allowed_hosts, templates
+
+DOOR = "console"
+ROOT_URLCONF = "vigil.hotline.doors.console.urls"
+WSGI_APPLICATION = "vigil.hotline.doors.console.wsgi.application"
+ALLOWED_HOSTS = allowed_hosts(CONFIG.doors.console)
+INSTALLED_APPS = [
+    *INSTALLED_APPS,
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+]
+MIDDLEWARE = [*MIDDLEWARE]
+MIDDLEWARE[MIDDLEWARE.index("django.middleware.csrf.CsrfViewMiddleware") : -1] = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = templates("console", "django.contrib.messages.context_processors.messages", "vigil.hotline.doors.pages.person")
+
+DOOR_PERSON = "vigil.hotline.access.people.signed_in"
+SIGN_IN_PAGE = "account_login"
+SECOND_FACTOR_PAGE = "mfa_activate_totp"
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "account_login"
+ACCESS_RULES = {
+    "account_login": OpenToAll("The sign-in form."),
+    "mfa_authenticate": OpenToAll("The second step of signing in; allauth lets nobody in who did not do the first."),
+    "account_logout": SignedIn("Leaving."),
+    "account_change_password": SignedIn("One's own password."),
+    "account_reauthenticate": SignedIn("Proving oneself again."),
+    "mfa_reauthenticate": SignedIn("Proving oneself again."),
+    "mfa_index": SignedIn("One's own second factor."),
+    "mfa_activate_totp": SignedIn("Setting up one's own second factor."),
+    "mfa_view_recovery_codes": SignedIn("One's own recovery codes."),
+    "mfa_generate_recovery_codes": SignedIn("One's own recovery codes."),
+}
+
+SESSION_COOKIE_NAME = "vigil_console"
+SESSION_COOKIE_AGE = 8 * 3600
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
+CSRF_COOKIE_NAME = "vigil_console_csrf"
+CSRF_USE_SESSIONS = False
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+     "OPTIONS": {"user_attributes": ("username", "display_name")}},
+]  # fmt: skip
+ACCOUNT_ADAPTER = "vigil.hotline.access.adapters.ClosedAccounts"
+ACCOUNT_USER_MODEL_EMAIL_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_NOTIFICATIONS = False
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PRODUCTION else "http"
+MFA_ADAPTER = "vigil.hotline.access.adapters.SealedSecrets"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = CONFIG.name

@@ -1,0 +1,17 @@
+"""The partner door: counts in, editions out. Machines with a bearer token; no cookies, no forms, no pages."""
+
+from __future__ import annotations
+
+from vigil.hotline.settings.base import *  # noqa: F403
+from vigil.hotline.settings.base import CONFIG, MIDDLEWARE, allowed_hosts, templates
+
+DOOR = "partner"
+ROOT_URLCONF = "vigil.hotline.doors.partner.urls"
+WSGI_APPLICATION = "vigil.hotline.doors.partner.wsgi.application"
+ALLOWED_HOSTS = allowed_hosts(CONFIG.doors.partner)
+TEMPLATES = templates("partner")
+# The check against forged forms stays on; views that take a bearer token, which no browser adds by itself, are exempt.
+MIDDLEWARE = [*MIDDLEWARE]
+DOOR_PERSON = "vigil.hotline.partners.queries.node_of"
+SECURE_REFERRER_POLICY = "no-referrer"
+CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"

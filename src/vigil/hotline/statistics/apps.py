@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class Statistics(AppConfig):
+    name = "vigil.hotline.statistics"
+    label = "statistics"

@@ -1,0 +1,147 @@
+"""People, roles, sealed values, and the closed door."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vigil.base.errors import InputError, RefusedError, UnavailableError
+from vigil.hotline.access import permissions
+from vigil.hotline.access.entity import new_reference, uuid7
+from vigil.hotline.access.models import RoleGrant, User
+from vigil.hotline.access.people import OFFICE, OPERATOR, PUBLIC, System, must, must_differ
+from vigil.hotline.access.permissions import DESCRIPTIONS, NODE, PERMISSIONS, SYSTEMS, Permission, roles_with
+from vigil.hotline.access.roles import Role
+from vigil.hotline.access.sealing import matching_digest, seal, unseal
+from vigil.hotline.audit.models import AuditEvent
+from vigil.hotline.audit.people import do_add_user, do_set_active, do_set_roles
+
+MakeUser = Callable[..., User]
+
+
+def test_table_is_complete() -> None:
+    assert set(PERMISSIONS) == set(Role)
+    assert set(DESCRIPTIONS) == set(Permission)
+    held = set().union(*PERMISSIONS.values(), *SYSTEMS.values(), NODE)
+    assert held == set(Permission), "a permission that nobody has"
+
+
+def test_sysadmin_sees_no_content() -> None:
+    content = {Permission.CONTENT_REVEAL, Permission.CASE_READ, Permission.ENTRY_READ, Permission.QUEUE_READ}
+    assert not content & PERMISSIONS[Role.SYSADMIN]
+
+
+def test_auditor_changes_nothing() -> None:
+    assert all(permission.value.endswith((".read", ".enter")) for permission in PERMISSIONS[Role.AUDITOR])
+
+
+def test_only_the_office_builds() -> None:
+    assert roles_with(Permission.PUBLICATION_BUILD) == ()
+    assert OFFICE.may(Permission.PUBLICATION_BUILD)
+    assert not PUBLIC.may(Permission.PUBLICATION_BUILD)
+
+
+def test_unknown_system_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="no system"):
+        System("helpdesk")
+
+
+def test_roles_give_permissions(make_user: MakeUser) -> None:
+    analyst = make_user(Role.ANALYST)
+    assert analyst.may(Permission.ASSESS)
+    assert not analyst.may(Permission.LISTING_DECIDE)
+    with pytest.raises(RefusedError) as refusal:
+        must(analyst, Permission.LISTING_DECIDE)
+    assert refusal.value.code == "not_permitted"
+
+
+def test_inactive_people_have_no_permission(make_user: MakeUser) -> None:
+    analyst = make_user(Role.ANALYST)
+    do_set_active(OPERATOR, analyst, active=False)
+    assert not User.objects.get(pk=analyst.pk).may(Permission.ASSESS)
+
+
+def test_set_roles_keeps_history(make_user: MakeUser) -> None:
+    user = make_user(Role.ANALYST)
+    do_set_roles(OPERATOR, user, [Role.LIST_PUBLISHER])
+    assert user.roles == {Role.LIST_PUBLISHER}
+    assert RoleGrant.objects.filter(user=user).count() == 2
+    codes = list(AuditEvent.objects.filter(subject=f"user:{user.pk}").values_list("code", flat=True))
+    assert codes == ["person.added", "role.granted", "role.granted", "role.revoked"]
+
+
+def test_only_some_add_people(make_user: MakeUser) -> None:
+    with pytest.raises(RefusedError):
+        do_add_user(make_user(Role.SUPERVISOR), "eve", password="a-long-password")
+
+
+@pytest.mark.parametrize("name", ["", "A b", "x" * 61, "ünder", "-x", "a\nb"])
+def test_strange_user_names_are_refused(db: None, name: str) -> None:
+    with pytest.raises(InputError):
+        do_add_user(OPERATOR, name, password="a-long-password")
+
+
+def test_taken_user_name_is_refused(make_user: MakeUser) -> None:
+    make_user(username="anna")
+    with pytest.raises(InputError):
+        do_add_user(OPERATOR, "Anna", password="a-long-password")
+
+
+def test_two_person_rule(make_user: MakeUser) -> None:
+    anna, ben = make_user(username="anna"), make_user(username="ben")
+    must_differ(ben, {anna.label}, "Listing")
+    with pytest.raises(RefusedError) as refusal:
+        must_differ(anna, {anna.label}, "Listing")
+    assert refusal.value.code == "second_person_needed"
+
+
+@given(st.text())
+def test_sealing_round_trip(text: str) -> None:
+    if all(not 0xD800 <= ord(letter) <= 0xDFFF for letter in text):
+        assert unseal(seal(text)) == text
+
+
+def test_sealing_hides_and_rotates(settings: object) -> None:
+    from cryptography.fernet import Fernet
+
+    first, second = (Fernet.generate_key().decode() for _ in range(2))
+    settings.SEAL_KEYS = (first,)  # type: ignore[attr-defined]
+    token = seal("zorblat")
+    assert "zorblat" not in token
+    settings.SEAL_KEYS = (second, first)  # type: ignore[attr-defined]
+    assert unseal(token) == "zorblat"
+    settings.SEAL_KEYS = (second,)  # type: ignore[attr-defined]
+    with pytest.raises(UnavailableError) as refusal:
+        unseal(token)
+    assert refusal.value.code == "seal_broken"
+
+
+def test_digests_are_keyed_and_apart(settings: object) -> None:
+    url = matching_digest("url", "https://a.example/")
+    assert url == matching_digest("url", b"https://a.example/") != matching_digest("host", "https://a.example/")
+    settings.DIGEST_KEY = bytes(32)  # type: ignore[attr-defined]
+    assert matching_digest("url", "https://a.example/") != url
+
+
+def test_uuid7_is_ordered_and_marked() -> None:
+    earlier, later = uuid7(1, b"\xff" * 10), uuid7(2, bytes(10))
+    assert earlier < later
+    assert earlier.version == later.version == 7
+    assert earlier.variant == uuid.RFC_4122
+
+
+def test_references_mean_nothing() -> None:
+    references = {new_reference() for _ in range(100)}
+    assert len(references) == 100
+    assert all(len(reference) == 14 for reference in references)
+
+
+def test_reference_page_is_current() -> None:
+    from pathlib import Path
+
+    page = Path(__file__).parents[3] / "docs" / "reference" / "permissions.md"
+    assert page.read_text() == permissions.reference()
