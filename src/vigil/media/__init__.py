@@ -1,1 +1,57 @@
-"""Decoding of hostile images and video in a confined child process."""
+"""Decoding of hostile images and video in a confined child process.
+
+``hash_image(data)`` and ``hash_video(source)`` use one pool for the whole process; a service that wants its own
+number of children, or its own rules, makes a :class:`Decoder`. No decoder library is loaded into the caller.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from pathlib import Path
+from typing import Any
+
+from vigil.media.decoder import Decoder
+from vigil.media.limits import PICTURE_SECONDS, VIDEO_SECONDS
+from vigil.media.model import Flag, ImageHashes, Mode, PdqHash, Reason, Unhashable, VideoHashes, View
+from vigil.media.protocol import Layer
+
+__all__ = [
+    "Decoder",
+    "Flag",
+    "ImageHashes",
+    "Layer",
+    "Mode",
+    "PdqHash",
+    "Reason",
+    "Unhashable",
+    "VideoHashes",
+    "View",
+    "default_decoder",
+    "hash_image",
+    "hash_video",
+]
+
+_shared: dict[int, Decoder] = {}
+
+
+def default_decoder() -> Decoder:
+    """The pool of this process; a forked process gets one of its own."""
+    number = os.getpid()
+    if number not in _shared:
+        _shared.clear()
+        _shared[number] = Decoder()
+        atexit.register(_shared[number].close)
+    return _shared[number]
+
+
+def hash_image(data: bytes, *, timeout: float = PICTURE_SECONDS.value, **options: Any) -> ImageHashes | Unhashable:
+    """All hashes of a picture, or why there is no perceptual one; options as for :meth:`Decoder.hash_image`."""
+    return default_decoder().hash_image(data, timeout=timeout, **options)
+
+
+def hash_video(
+    source: bytes | Path | int, *, timeout: float = VIDEO_SECONDS.value, **options: Any
+) -> VideoHashes | Unhashable:
+    """Digests and vPDQ features of a video; options as for :meth:`Decoder.hash_video`."""
+    return default_decoder().hash_video(source, timeout=timeout, **options)
