@@ -1,0 +1,42 @@
+"""Which status may follow which, and which outcomes need what. Data; the actions ask here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vigil.hotline.reports.enumerations import Outcome, Status
+
+S, O = Status, Outcome  # noqa: E741
+
+TRANSITIONS: Final[dict[Status, frozenset[Status]]] = {
+    S.NEW: frozenset({S.TRIAGED, S.IN_ASSESSMENT, S.CLOSED}),
+    S.TRIAGED: frozenset({S.IN_ASSESSMENT, S.CLOSED}),
+    S.IN_ASSESSMENT: frozenset({S.TRIAGED, S.SECOND_REVIEW, S.ADJUDICATION, S.AWAITING_POLICE, S.ACTIONED, S.CLOSED}),
+    S.SECOND_REVIEW: frozenset({S.IN_ASSESSMENT, S.ADJUDICATION, S.AWAITING_POLICE, S.ACTIONED, S.CLOSED}),
+    S.ADJUDICATION: frozenset({S.AWAITING_POLICE, S.ACTIONED, S.CLOSED}),
+    S.AWAITING_POLICE: frozenset({S.ACTIONED, S.CLOSED}),
+    S.ACTIONED: frozenset({S.MONITORING, S.CLOSED, S.REOPENED}),
+    S.MONITORING: frozenset({S.CLOSED, S.REOPENED}),
+    S.CLOSED: frozenset({S.REOPENED}),
+    S.REOPENED: frozenset({S.TRIAGED, S.IN_ASSESSMENT, S.CLOSED}),
+}
+
+# What still waits for somebody to pick it up or to finish it; the rest is done or being watched.
+QUEUED: Final = frozenset({S.NEW, S.TRIAGED, S.REOPENED})
+IN_HAND: Final = frozenset({S.IN_ASSESSMENT, S.SECOND_REVIEW, S.ADJUDICATION, S.AWAITING_POLICE})
+OPEN: Final = QUEUED | IN_HAND
+CONCLUDED: Final = frozenset(Status) - OPEN
+
+ACTIONED_OUTCOMES: Final = frozenset({O.ACTIONED_CONTAINS, O.ACTIONED_LINKS, O.ACTIONED_ADVERT, O.ACTIONED_INCHOATE})
+# Findings about content: somebody assessed it. All other outcomes can be given at the front desk, but for "duplicate",
+# which only the duplicate rule gives.
+ASSESSED_OUTCOMES: Final = ACTIONED_OUTCOMES | {O.NON_PHOTOGRAPHIC, O.NOT_CRIMINAL}
+DESK_OUTCOMES: Final = frozenset(Outcome) - ASSESSED_OUTCOMES - {O.DUPLICATE}
+
+DUPLICATE_RULE: Final = "1"
+"""Version 1: a report is a duplicate when its address has the same canonical form as that of an earlier report which is
+no duplicate itself, and which is open or was actioned. A page that was found not criminal, or could not be reached, is
+looked at again."""
+
+REPEATS_TO_URGENT: Final = 5
+"""A report of normal priority becomes urgent when it was reported this many times more."""
