@@ -1,0 +1,46 @@
+"""A door as a process: the WSGI application under waitress."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from vigil.base.limits import JSON_BODY_BYTES
+from vigil.hotline.management import boot
+
+log = logging.getLogger(__name__)
+
+CONNECTIONS: Final = 200
+IDLE_SECONDS: Final = 30
+
+
+def serve(door: str) -> None:
+    """Serve ``public``, ``console`` or ``partner`` until the process is told to stop."""
+    import waitress
+
+    boot.start(door)
+    application = import_string(settings.WSGI_APPLICATION)
+    arguments = arguments_of(door)
+    log.info("door open", extra={"fields": {"door": door, "port": arguments["port"]}})
+    waitress.serve(application, **arguments)
+
+
+def arguments_of(door: str) -> dict[str, Any]:
+    """What waitress is told. The scheme of a request is believed from the configured proxy alone."""
+    where = getattr(settings.CONFIG.doors, door)
+    trust: dict[str, Any] = {"clear_untrusted_proxy_headers": True}
+    if not settings.CONFIG.demo:
+        trust |= {"trusted_proxy": where.proxy, "trusted_proxy_headers": {"x-forwarded-proto"}}
+    return {
+        "host": where.host,
+        "port": where.port,
+        "threads": where.threads,
+        "connection_limit": CONNECTIONS,
+        "channel_timeout": IDLE_SECONDS,
+        "max_request_body_size": JSON_BODY_BYTES.value,
+        "ident": None,
+        **trust,
+    }

@@ -1,0 +1,33 @@
+"""Questions about nodes."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from vigil.base.errors import InputError
+from vigil.hotline.access.clock import now
+from vigil.hotline.partners.models import Node
+from vigil.hotline.partners.tokens import digest_of, token_in
+
+
+def node_of(request: HttpRequest) -> Node | None:
+    """The node whose valid token the request carries; None without one, and for expired and revoked ones."""
+    token = token_in(request.headers.get("Authorization", ""))
+    if token is None:
+        return None
+    node = Node.objects.filter(token_digest=digest_of(token)).first()
+    return node if node is not None and node.in_force(now()) else None
+
+
+def node_named(name: str) -> Node:
+    """The node of that name."""
+    try:
+        return Node.objects.get(name=name)
+    except Node.DoesNotExist as error:
+        raise InputError("no_such_node", "There is no node of that name.", mend="See `vigil hotline node list`.") from error
+
+
+def nodes() -> QuerySet[Node]:
+    """All nodes by name."""
+    return Node.objects.order_by("name")
