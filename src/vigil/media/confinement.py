@@ -32,7 +32,14 @@ LANDLOCK_CREATE_RULESET: Final = 444
 LANDLOCK_RESTRICT_SELF: Final = 446
 LANDLOCK_VERSION: Final = 1
 # Rights that each version of Landlock knows: (file access, TCP, scopes); kernel: include/uapi/linux/landlock.h.
-LANDLOCK_RIGHTS: Final = {1: (0x1FFF, 0, 0), 2: (0x3FFF, 0, 0), 3: (0x7FFF, 0, 0), 4: (0x7FFF, 3, 0), 5: (0xFFFF, 3, 0), 6: (0xFFFF, 3, 3)}
+LANDLOCK_RIGHTS: Final = {
+    1: (0x1FFF, 0, 0),
+    2: (0x3FFF, 0, 0),
+    3: (0x7FFF, 0, 0),
+    4: (0x7FFF, 3, 0),
+    5: (0xFFFF, 3, 0),
+    6: (0xFFFF, 3, 3),
+}
 SECCOMP_SET_MODE_FILTER: Final = 1
 
 _library = ctypes.CDLL(None, use_errno=True)

@@ -16,12 +16,14 @@ from typing import Final, Self
 
 from vigil.base.errors import InputError, UnavailableError
 from vigil.base.limits import MEDIA_BYTES
+from vigil.media import sniff
 from vigil.media.limits import CHILD_FILES, PICTURE_SECONDS, VIDEO_BYTES, VIDEO_FRAMES, VIDEO_SECONDS
 from vigil.media.model import Decoded, Digests, ImageHashes, Mode, Reason, Unhashable, VideoHashes
 from vigil.media.protocol import Kind, Layer, Request, Wish, decode_answer
 from vigil.media.worker import COMMAND, Worker, WorkerGoneError, WorkerLateError
 
 SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+HEAD_BYTES: Final = 512
 CHUNK: Final = 1024 * 1024
 CHILD_AFTER_FAILURE: Final = frozenset({Reason.OUT_OF_MEMORY, Reason.DECODER_CRASHED, Reason.TIMED_OUT})
 
@@ -102,6 +104,19 @@ class Decoder:
             )
             answer, digests = self._ask(request, descriptor, timeout, lambda: digests_of_file(descriptor, size))
         return _video(answer, digests, mode) if isinstance(answer, Decoded) else _unhashable(answer, digests)
+
+    def hash_file(
+        self, path: Path, *, mode: Mode = Mode.EXACT, variants: bool = False, trim: bool = False
+    ) -> ImageHashes | VideoHashes | Unhashable:
+        """A picture or a video, by its first bytes, whatever its name says. OSError where it cannot be read."""
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+            if sniff.is_video(head):
+                return self.hash_video(file.fileno(), mode=mode)
+            size = os.fstat(file.fileno()).st_size
+            if size > MEDIA_BYTES.value:
+                return _unhashable(Reason.TOO_LARGE, digests_of_file(file.fileno(), size))
+            return self.hash_image(head + file.read(), mode=mode, variants=variants, trim=trim)
 
     @property
     def confinement(self) -> tuple[Layer, ...]:

@@ -40,6 +40,20 @@ UNDECODED: Final[tuple[tuple[int, bytes], ...]] = (
     (0, b"DDS "),
     (0, b"P1\n"), (0, b"P2\n"), (0, b"P3\n"), (0, b"P4\n"), (0, b"P5\n"), (0, b"P6\n"),
 )  # fmt: skip
+VIDEO: Final[tuple[tuple[int, bytes], ...]] = (
+    (4, b"ftyp"),
+    (4, b"moov"),
+    (4, b"mdat"),
+    (0, b"\x1a\x45\xdf\xa3"),  # Matroska, WebM
+    (8, b"AVI "),
+    (0, b"FLV\x01"),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),  # ASF
+    (0, b"\x00\x00\x01\xba"),  # MPEG programme stream
+    (0, b"\x00\x00\x01\xb3"),  # MPEG video
+    (0, b"OggS"),
+    (0, b".RMF"),
+)
+TRANSPORT_PACKET: Final = 188  # bytes; an MPEG transport stream begins each with 0x47
 EXIF: Final = b"Exif\x00\x00"
 ORIENTATION_TAG: Final = 0x0112
 SHORT: Final = 3
@@ -61,6 +75,15 @@ def is_undecoded_picture(data: memoryview) -> bool:
     """True for a picture of a kind that exists and is not decoded here."""
     head = bytes(data[:32])
     return any(head[offset : offset + len(magic)] == magic for offset, magic in UNDECODED)
+
+
+def is_video(head: bytes) -> bool:
+    """Do these first bytes (a few hundred) belong to a video container, and not to a picture?"""
+    if picture_format(memoryview(head)):
+        return False
+    if head[:1] == b"G" and head[TRANSPORT_PACKET : TRANSPORT_PACKET + 1] == b"G":
+        return True
+    return any(head[offset : offset + len(magic)] == magic for offset, magic in VIDEO)
 
 
 def _brand(data: memoryview) -> str | None:
