@@ -14,7 +14,7 @@ class UrlFlag(StrEnum):
 
     A_LABEL_INVALID = "a_label_invalid"
     QUERY_CUT = "query_cut"
-    SECOND_PASS = "second_pass"
+    SECOND_PASS = "second_pass"  # noqa: S105  # a flag, not a secret
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -37,7 +37,7 @@ _WHAT: Final[dict[Refusal, str]] = {
 }
 
 
-class UrlRefused(InputError):
+class UrlRefused(InputError):  # noqa: N818  # the name other rooms agreed on
     """No browser would fetch this address; ``code`` is the value of a :class:`Refusal`."""
 
     def __init__(self, refusal: Refusal) -> None:

@@ -50,9 +50,15 @@ class EntryFlag(IntFlag):
     EXACT_HOST = 32
 
 
-_PERSON: Final[dict[Scope, bytes]] = {scope: f"vigil {scope}".encode() for scope in Scope}
+# Plain numbers for the hot paths: an operation on an IntFlag costs a microsecond.
+SCHEME_EXACT: Final = int(EntryFlag.SCHEME_EXACT)
+PORT_EXACT: Final = int(EntryFlag.PORT_EXACT)
+QUERY_SET: Final = int(EntryFlag.QUERY_SET)
+EXACT_HOST: Final = int(EntryFlag.EXACT_HOST)
+HOST_ONLY_SKIPPED: Final = int(EntryFlag.HOST_ONLY_SKIPPED)
+
 _QUERY_SET_PERSON: Final = f"vigil qset {TRACKING_VERSION}".encode()
-HOST_PERSON: Final = b"vigil hostname"
+_HOST_PERSON: Final = b"vigil hostname"
 
 
 def entry_key(
@@ -62,27 +68,41 @@ def entry_key(
 
     ``flags`` matters for ``QUERY_SET`` alone, whose entries live under a key of their own.
     """
-    query = bool(flags & EntryFlag.QUERY_SET) and scope is Scope.URL
-    text = _query_set_text(url) if query else expression(scope, url)
-    person = _QUERY_SET_PERSON if query else _PERSON[scope]
-    return blake2b(text.encode("ascii"), digest_size=KEY_BYTES, key=digest_key or b"", person=person).digest()
+    reduced = scope is Scope.URL and bool(int(flags) & QUERY_SET)
+    state = key_state(scope, digest_key, query_set_only=reduced)
+    state.update((query_set_expression(url) if reduced else expression(scope, url)).encode("ascii"))
+    return state.digest()
 
 
 def host_key(host: str, digest_key: bytes | None = None) -> bytes:
     """The 8 bytes by which a host is looked for first; never enough for a verdict."""
-    return blake2b(host.encode("ascii"), digest_size=HOST_KEY_BYTES, key=digest_key or b"", person=HOST_PERSON).digest()
+    state = host_state(digest_key)
+    state.update(host.encode("ascii"))
+    return state.digest()
+
+
+def key_state(scope: Scope, digest_key: bytes | None, *, query_set_only: bool = False) -> blake2b:
+    """The digest of entries of a scope before their text; copied for each text in hot paths."""
+    person = _QUERY_SET_PERSON if query_set_only else f"vigil {scope}".encode()
+    return blake2b(digest_size=KEY_BYTES, key=digest_key or b"", person=person)
+
+
+def host_state(digest_key: bytes | None) -> blake2b:
+    """The digest of hosts before the name."""
+    return blake2b(digest_size=HOST_KEY_BYTES, key=digest_key or b"", person=_HOST_PERSON)
 
 
 def expression(scope: Scope, url: CanonicalUrl) -> str:
     """The text that is digested: host, path and query as far as the scope looks; never scheme or port."""
     if scope is Scope.URL:
         return f"{url.host}{url.path}?{url.query}" if url.query else url.host + url.path
-    if scope in {Scope.PAGE, Scope.PREFIX}:
+    if scope is Scope.PAGE or scope is Scope.PREFIX:
         return url.host + url.path
     return url.host
 
 
-def _query_set_text(url: CanonicalUrl) -> str:
+def query_set_expression(url: CanonicalUrl) -> str:
+    """The text of a ``QUERY_SET`` entry: the pairs sorted, tracking parameters left out."""
     query = query_set(url.query or "")
     return f"{url.host}{url.path}?{query}" if query else url.host + url.path
 
@@ -95,11 +115,13 @@ def depth_of(path: str) -> int:
 def require_entry(scope: Scope, url: CanonicalUrl) -> None:
     """Refuse an entry whose address does not fit its scope; what it would cover could not be told."""
     if scope is Scope.PREFIX and not url.path.endswith("/"):
-        raise InputError("prefix_without_slash", "A prefix entry must end in a slash.", mend="Add the slash, or list the page.")
+        raise InputError("prefix_without_slash", "A prefix must end in a slash.", mend="Add the slash, or list the page.")
     if scope is Scope.PREFIX and depth_of(url.path) > MAX_DEPTH:
-        raise InputError("prefix_too_deep", f"A prefix entry goes deeper than {MAX_DEPTH} folders.", mend="List a shorter prefix.")
-    if (scope is Scope.IP) is not url.is_address() and scope in {Scope.IP, Scope.HOST, Scope.DOMAIN}:
-        raise InputError("scope_and_host", "The scope does not fit the host.", mend="Use scope ip for addresses, host or domain for names.")
+        raise InputError("prefix_too_deep", f"A prefix has more than {MAX_DEPTH} folders.", mend="List a shorter one.")
+    if scope is Scope.IP and not url.is_address():
+        raise InputError("scope_and_host", "Scope ip needs an address.", mend="Use host or domain for names.")
+    if scope in {Scope.HOST, Scope.DOMAIN} and url.is_address():
+        raise InputError("scope_and_host", "An address is no host name.", mend="Use scope ip.")
 
 
 def hosts_of(url: CanonicalUrl) -> Iterator[str]:
