@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -34,6 +34,7 @@ from vigil.editions.manifest import (
     whole_second,
 )
 from vigil.editions.model import (
+    ALL_FLAGS,
     LARGEST_ENTRY,
     EditionContents,
     HashEntry,
@@ -43,17 +44,8 @@ from vigil.editions.model import (
 from vigil.editions.state import state_digest
 from vigil.editions.wire import COLUMNS, HASHES, HOSTS, URLS, arrow_schema, encode_table
 from vigil.match.hashing import algorithm_named
-from vigil.match.urls import (
-    CANON,
-    EntryFlag,
-    Scope,
-    depth_of,
-    entry_key,
-    host_key,
-    require_entry,
-)
-
-_ALL_FLAGS: Final = sum(flag.value for flag in EntryFlag)
+from vigil.match.index.url import UrlRecord, record_of
+from vigil.match.urls import CANON, EntryFlag
 
 
 class UrlRow(NamedTuple):
@@ -113,9 +105,10 @@ def build_edition(
     """
     _check_numbers(number, previous, valid_hours, hard_hours)
     numbers = _list_numbers(contents)
+    records = _url_records(contents.urls, numbers)
     rows: dict[str, Sequence[Any]] = {
-        URLS: _url_rows(contents.urls, numbers),
-        HOSTS: _host_rows(contents.urls),
+        URLS: _url_rows(records),
+        HOSTS: _host_rows(records),
         HASHES: _hash_rows(contents.hashes, numbers),
     }
     tables = {name: _table(name, rows[name]) for name in COLUMNS}
@@ -162,8 +155,25 @@ def _list_numbers(contents: EditionContents) -> dict[str, int]:
     return numbers
 
 
-def _url_rows(entries: Iterable[UrlEntry], numbers: Mapping[str, int]) -> list[UrlRow]:
-    rows = sorted((_url_row(entry, numbers) for entry in entries), key=_url_order)
+def _url_records(entries: Iterable[UrlEntry], numbers: Mapping[str, int]) -> list[tuple[UrlRecord, str]]:
+    """Each entry as the record that the matching room makes of it, and its labels."""
+    return [(_record(entry, _list_number(entry, numbers)), _label_text(entry.labels)) for entry in entries]
+
+
+def _record(entry: UrlEntry, number: int) -> UrlRecord:
+    place, expires = _entry_number(entry.entry), _seconds(entry.expires)
+    if entry.flags & EntryFlag.PORT_EXACT and not entry.url.effective_port():
+        raise InputError("port_zero", "An entry is bound to port 0, which nothing uses.", where=f"entry {place}")
+    if int(entry.flags) & ~ALL_FLAGS:
+        raise InputError("flag_unknown", "An entry has a flag that does not exist.", where=f"entry {place}")
+    try:
+        return record_of(entry.url, entry.scope, entry.flags, place, list_number=number, expires=expires)
+    except InputError as error:
+        raise InputError(error.code, error.what, where=f"entry {place}", mend=error.mend) from error
+
+
+def _url_rows(records: Iterable[tuple[UrlRecord, str]]) -> list[UrlRow]:
+    rows = sorted((_url_row(record, labels) for record, labels in records), key=_url_order)
     return _without_doubles(rows, _url_order)
 
 
@@ -171,49 +181,26 @@ def _url_order(row: UrlRow) -> tuple[bytes, int, int]:
     return row.key, row.list, row.entry
 
 
-def _url_row(entry: UrlEntry, numbers: Mapping[str, int]) -> UrlRow:
-    _check_scope(entry)
-    scheme_exact = EntryFlag.SCHEME_EXACT in entry.flags
-    port_exact = EntryFlag.PORT_EXACT in entry.flags
+def _url_row(record: UrlRecord, labels: str) -> UrlRow:
     return UrlRow(
-        key=entry_key(entry.scope, entry.url, None, entry.flags),
-        scope=entry.scope.value,
-        flags=int(entry.flags),
-        port=entry.url.effective_port() if port_exact else 0,
-        scheme=entry.url.scheme if scheme_exact else "",
-        entry=_entry_number(entry.entry),
-        list=_list_number(entry, numbers),
-        expires=_seconds(entry.expires),
-        labels=_label_text(entry.labels),
+        key=record.key,
+        scope=record.scope.value,
+        flags=record.flags,
+        port=record.port,
+        scheme=record.scheme,
+        entry=record.entry,
+        list=record.list,
+        expires=record.expires,
+        labels=labels,
     )
 
 
-def _check_scope(entry: UrlEntry) -> None:
-    try:
-        require_entry(entry.scope, entry.url)
-    except InputError as error:
-        raise InputError(error.code, error.what, where=f"entry {entry.entry}", mend=error.mend) from error
-    if entry.flags & EntryFlag.PORT_EXACT and not entry.url.effective_port():
-        raise InputError("port_zero", "An entry is bound to port 0, which nothing uses.", where=f"entry {entry.entry}")
-    if int(entry.flags) & ~_ALL_FLAGS:
-        raise InputError("flag_unknown", "An entry has a flag that does not exist.", where=f"entry {entry.entry}")
-
-
-def _host_rows(entries: Iterable[UrlEntry]) -> list[HostRow]:
+def _host_rows(records: Iterable[tuple[UrlRecord, str]]) -> list[HostRow]:
     """Each host once, with the depth of its deepest folder entry: how far a check has to look."""
-    deepest: dict[str, int] = {}
-    for entry in entries:
-        deepest[entry.url.host] = max(deepest.get(entry.url.host, 0), _depth(entry))
-    keyed: dict[bytes, int] = {}
-    for host, depth in deepest.items():
-        key = host_key(host)
-        keyed[key] = max(keyed.get(key, 0), depth)
-    return [HostRow(key, depth) for key, depth in sorted(keyed.items())]
-
-
-def _depth(entry: UrlEntry) -> int:
-    """Path components of a folder entry; ``/`` is 0. Other scopes need no walk through folders."""
-    return depth_of(entry.url.path) if entry.scope is Scope.PREFIX else 0
+    deepest: dict[bytes, int] = {}
+    for record, _ in records:
+        deepest[record.host_key] = max(deepest.get(record.host_key, 0), record.depth)
+    return [HostRow(host, depth) for host, depth in sorted(deepest.items())]
 
 
 def _hash_rows(entries: Iterable[HashEntry], numbers: Mapping[str, int]) -> list[HashRow]:

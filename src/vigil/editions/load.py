@@ -24,6 +24,7 @@ from vigil.editions.folder import Reader, reader_of
 from vigil.editions.limits import LABEL_SETS, MANIFEST_BYTES
 from vigil.editions.manifest import DIGEST, MANIFEST_NAME, AlgorithmCount, FileMember, Manifest, decode_manifest
 from vigil.editions.model import (
+    ALL_FLAGS,
     LARGEST_ENTRY,
     Edition,
     HashColumns,
@@ -35,11 +36,11 @@ from vigil.editions.model import (
 )
 from vigil.editions.refusal import EditionRefused, Refusal
 from vigil.editions.state import fixed_bytes, lengths, state_digest, varying_bytes
-from vigil.editions.wire import COLUMNS, HASHES, HOSTS, SCHEMES, URLS, decode_table
+from vigil.editions.wire import COLUMNS, HASHES, HOSTS, URLS, decode_table
 from vigil.match.hashing import ALGORITHMS
+from vigil.match.index.url import SCHEMES
 from vigil.match.urls import CANON, MAX_DEPTH, SCOPES, EntryFlag
 
-_ALL_FLAGS: Final = sum(flag.value for flag in EntryFlag)
 _WORD: Final = 8
 
 
@@ -125,7 +126,7 @@ def _urls(table: pa.Table, manifest: Manifest) -> UrlColumns:
 
 def _check_flags(columns: UrlColumns) -> None:
     """Only known flags; a port and a scheme exactly where a flag asks for them."""
-    if np.any(columns.flags & ~np.uint16(_ALL_FLAGS)):
+    if np.any(columns.flags & ~np.uint16(ALL_FLAGS)):
         raise _refused(Refusal.VALUES, URLS, "It has flags that this software does not know.")
     port = (columns.flags & EntryFlag.PORT_EXACT.value) != 0
     scheme = (columns.flags & EntryFlag.SCHEME_EXACT.value) != 0

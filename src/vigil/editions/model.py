@@ -21,6 +21,7 @@ from vigil.match.urls import CanonicalUrl, EntryFlag, Scope
 
 LARGEST_ENTRY: Final = 2**63 - 1
 LARGEST_DISTANCE: Final = 31
+ALL_FLAGS: Final = sum(flag.value for flag in EntryFlag)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}\Z")
 _JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?\Z")
@@ -146,11 +147,16 @@ class LabelColumn:
 
 @dataclass(frozen=True, slots=True)
 class UrlColumns:
-    """The n rows of ``urls.parquet``, sorted by key, list, entry.
+    """What :meth:`vigil.match.index.url.UrlIndex.from_columns` takes: the n rows of ``urls.parquet``, sorted by key, list, entry.
 
-    ``keys`` (n, 16) uint8; ``scopes`` (n,) uint8, positions in ``SCOPES``; ``flags`` (n,) uint16;
-    ``ports`` (n,) uint16, 0 = any; ``schemes`` (n,) uint8, positions in ``wire.SCHEMES``, 0 = any; ``entries`` (n,) uint64;
-    ``lists`` (n,) uint16, positions in the edition's lists; ``expires`` (n,) int64 Unix seconds, 0 = never.
+    ``keys``     (n, 16) uint8
+    ``scopes``   (n,) uint8, positions in :data:`vigil.match.urls.SCOPES`
+    ``flags``    (n,) uint16, :class:`vigil.match.urls.EntryFlag`
+    ``ports``    (n,) uint16, 0 = any
+    ``schemes``  (n,) uint8, positions in :data:`vigil.match.index.url.SCHEMES`, 0 = any
+    ``entries``  (n,) uint64
+    ``lists``    (n,) uint16, positions in the edition's lists
+    ``expires``  (n,) int64 Unix seconds, 0 = never
     """
 
     keys: npt.NDArray[np.uint8]

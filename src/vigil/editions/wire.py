@@ -22,7 +22,6 @@ from vigil.match.urls import HOST_KEY_BYTES, KEY_BYTES
 URLS: Final = "urls.parquet"
 HOSTS: Final = "hosts.parquet"
 HASHES: Final = "hashes.parquet"
-SCHEMES: Final = ("", "http", "https", "ws", "wss")
 
 _TYPES: Final[dict[str, pa.DataType]] = {
     "bytes16": pa.binary(KEY_BYTES),
