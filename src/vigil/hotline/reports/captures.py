@@ -1,0 +1,277 @@
+"""Captures: who may ask for one, how the worker takes, runs and settles it; and hashing a file that was handed in.
+
+Off until the operator has configured a proxy and recorded a legal basis. A capture is claimed for a short time
+that the run renews as it goes: when a worker is killed, its claim runs out and the next one starts afresh. What
+was found is written in one transaction with the end of the capture, so nothing is ever half there.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final, Protocol
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+
+from vigil import __version__
+from vigil.base.errors import InputError, RefusedError, UnavailableError
+from vigil.base.limits import MEDIA_BYTES
+from vigil.hotline.access.clock import now
+from vigil.hotline.access.people import WORKER, Person, must
+from vigil.hotline.access.permissions import Permission
+from vigil.hotline.audit.actions import record
+from vigil.hotline.audit.codes import define
+from vigil.hotline.reports.fetcher import Address, Failure, Fetcher, FetchError, Proxy, ProxyFetcher, fetchable
+from vigil.hotline.reports.models import Report, Url
+from vigil.hotline.reports.models.capture import (
+    OPEN,
+    Capture,
+    CaptureStatus,
+    Hash,
+    Media,
+    Sighting,
+    SightingSource,
+)
+from vigil.hotline.reports.page import Hasher, Look, Picture, look_at
+from vigil.match.urls import UrlRefused, canonical
+from vigil.media.model import ImageHashes
+
+CLAIM: Final = timedelta(seconds=45)
+"""How long a run may be silent: longer than one fetch and one decoding together."""
+ATTEMPTS: Final = 3
+
+REQUESTED: Final = define("capture.requested", "A capture of a reported page was asked for.", "legal_basis")
+DONE: Final = define("capture.done", "A capture ended.", "http_status", "pictures", "failed", "left_out")
+FAILED: Final = define("capture.failed", "A capture failed.", "failure")
+FILE_HASHED: Final = define("media.hashed", "A file was handed in, hashed and dropped.", "case", "new", "decoded")
+
+
+class CaptureSettings(Protocol):
+    """The table ``[capture]`` of the configuration: ``proxy`` as http://host:port, ``legal_basis`` in words."""
+
+    @property
+    def proxy(self) -> str: ...
+
+    @property
+    def legal_basis(self) -> str: ...
+
+
+class ClaimLost(Exception):  # noqa: N818 - not a failure: another run has the capture
+    """This run was silent for too long and another one took over; it must leave everything as it is."""
+
+
+def captures_on() -> bool:
+    """True where the operator has configured a proxy and recorded the legal basis."""
+    return settings.CONFIG.capture is not None
+
+
+def _configured() -> CaptureSettings:
+    configured: CaptureSettings | None = settings.CONFIG.capture
+    if configured is None:
+        raise UnavailableError(
+            "captures_off",
+            "Captures are off: no proxy and legal basis are configured.",
+            mend="Ask your system administrator, or hash a file by hand.",
+        )
+    return configured
+
+
+def fetcher_in_service() -> Fetcher | None:
+    """The fetcher that goes through the configured proxy; None where captures are off."""
+    return ProxyFetcher(Proxy.at(_configured().proxy)) if captures_on() else None
+
+
+def address_of(url: Url) -> Address:
+    """What to ask for: the address as it was given, which folding has not touched, wherever it can be read.
+
+    Whatever is asked for has the canonical form of the case, so that what is seen is what would be listed.
+    """
+    raw, known = url.raw.open(), url.canonical.open()
+    for text in (raw, f"{url.scheme}://{raw.strip()}"):
+        try:
+            address = fetchable(text)
+            if canonical(address.text()).text() == known:
+                return address
+        except (FetchError, UrlRefused):
+            continue
+    return fetchable(known)
+
+
+def check_request_capture(person: Person, report: Report, url: Url) -> None:
+    """Refuse where captures are off, the address is none that is fetched, or one is under way."""
+    must(person, Permission.CAPTURE_REQUEST)
+    _configured()
+    try:
+        address_of(url)
+    except FetchError as error:
+        raise RefusedError("address_not_fetched", "Only http and https pages are captured.") from error
+    if Capture.objects.filter(url=url, status__in=OPEN).exists():
+        raise RefusedError("capture_under_way", "A capture of this page is under way.", mend="Wait for its result.")
+
+
+def do_request_capture(person: Person, report: Report, url: Url) -> Capture:
+    """Queue a capture of ``url`` for the worker. One open capture per address is a rule of the database."""
+    check_request_capture(person, report, url)
+    basis = _configured().legal_basis
+    capture = Capture(url=url, report=report, legal_basis=basis, created_by=person.label)
+    try:
+        with transaction.atomic():
+            capture.save(force_insert=True)
+            record(person, REQUESTED, capture, legal_basis=basis[:200])
+    except IntegrityError as error:
+        raise RefusedError("capture_under_way", "A capture of this page is under way.") from error
+    return capture
+
+
+def claim_next() -> Capture | None:
+    """The oldest capture that waits, or whose run has gone silent, claimed for this run; None where there is none.
+
+    One that was taken ``ATTEMPTS`` times without an end is failed instead.
+    """
+    must(WORKER, Permission.CAPTURE_RUN)
+    with transaction.atomic():
+        free = Q(status=CaptureStatus.REQUESTED) | Q(status=CaptureStatus.RUNNING, claimed_until__lt=now())
+        capture = (
+            Capture.objects.select_for_update(skip_locked=True).filter(free).order_by("created_at").first()
+        )
+        if capture is None:
+            return None
+        if capture.attempts >= ATTEMPTS:
+            _fail(capture, Failure.WORKER_LOST)
+            return None
+        capture.status, capture.claim = CaptureStatus.RUNNING, uuid.uuid4()
+        capture.claimed_until, capture.attempts = now() + CLAIM, capture.attempts + 1
+        capture.save()
+        return capture
+
+
+def run(capture: Capture, fetcher: Fetcher, hash_image: Hasher, stopping: Callable[[], bool] = bool) -> None:
+    """Visit the page, hash its pictures, write down what was found. Settles the capture in every case but two.
+
+    A run that lost its claim, or that is asked to stop, leaves the capture to the next one.
+    """
+
+    def progress() -> None:
+        if stopping() or not _mine(capture).update(claimed_until=now() + CLAIM):
+            raise ClaimLost
+
+    try:
+        progress()
+        look = look_at(address_of(capture.url), fetcher, hash_image, progress)
+    except ClaimLost:
+        return
+    except FetchError as error:
+        failure = error.failure
+        _settle(capture, lambda held: _fail(held, failure))
+        return
+    _settle(capture, lambda held: _keep(held, look))
+
+
+def _mine(capture: Capture) -> QuerySet[Capture]:
+    return Capture.objects.filter(pk=capture.pk, claim=capture.claim, status=CaptureStatus.RUNNING)
+
+
+def _settle(capture: Capture, write: Callable[[Capture], None]) -> None:
+    """Write the end of the capture, unless another run has it by now."""
+    with transaction.atomic():
+        held = _mine(capture).select_for_update().first()
+        if held is not None:
+            write(held)
+
+
+def _fail(capture: Capture, failure: Failure) -> None:
+    _close(capture, CaptureStatus.FAILED)
+    capture.failure = failure.value
+    capture.save()
+    record(WORKER, FAILED, capture, failure=failure.value)
+
+
+def _keep(capture: Capture, look: Look) -> None:
+    _close(capture, CaptureStatus.DONE)
+    capture.http_status, capture.page_sha256, capture.page_bytes = look.status, look.sha256, look.size
+    capture.pictures_found, capture.pictures_failed = look.found, look.failed
+    capture.pictures_left_out = look.left_out
+    capture.save()
+    for position, picture in enumerate(look.pictures, start=1):
+        media, _ = _media_of(picture, WORKER)
+        Sighting(
+            media=media, report=capture.report, capture=capture, source=SightingSource.CAPTURE,
+            position=position, created_by=WORKER.label,
+        ).save()  # fmt: skip
+    record(
+        WORKER, DONE, capture, http_status=look.status, pictures=len(look.pictures),
+        failed=look.failed, left_out=look.left_out,
+    )  # fmt: skip
+
+
+def _close(capture: Capture, status: CaptureStatus) -> None:
+    capture.status, capture.finished_at = status, now()
+    capture.claim, capture.claimed_until = None, None
+    capture.software_version = __version__
+
+
+def check_hash_file(person: Person, data: bytes) -> None:
+    """Refuse where the person may not, or the file is empty or too large."""
+    must(person, Permission.ASSESS)
+    if not data:
+        raise InputError("file_empty", "The file is empty.", mend="Choose the picture again.")
+    if len(data) > MEDIA_BYTES.value:
+        mebibytes = MEDIA_BYTES.value // 1024**2
+        raise InputError("file_too_large", f"The file is larger than {mebibytes} MiB.", mend="Hash it elsewhere.")
+
+
+def do_hash_file(person: Person, report: Report, data: bytes, hash_image: Hasher) -> Media:
+    """Hash a picture that an analyst hands in, tie it to the case, and let its bytes go.
+
+    A file that cannot be decoded keeps its exact digests; ``Media.unhashable`` says why.
+    """
+    check_hash_file(person, data)
+    picture = Picture(hash_image(data), len(data), "")
+    with transaction.atomic():
+        media, new = _media_of(picture, person)
+        if not media.sightings.filter(report=report).exists():
+            Sighting(
+                media=media, report=report, source=SightingSource.UPLOAD, created_by=person.label
+            ).save()
+        record(person, FILE_HASHED, media, case=str(report.pk), new=new, decoded=not media.unhashable)
+    return media
+
+
+def _media_of(picture: Picture, person: Person) -> tuple[Media, bool]:
+    """The row of this file, made where it is new. A file that could not be decoded before may be now."""
+    hashes = picture.hashes
+    media, new = Media.objects.get_or_create(
+        sha256=hashes.sha256.hex(),
+        defaults={
+            "md5": hashes.md5.hex(),
+            "sha1": hashes.sha1.hex(),
+            "size": picture.size,
+            "mime": _mime(picture),
+            "unhashable": "" if isinstance(hashes, ImageHashes) else hashes.reason.value,
+            "width": hashes.width if isinstance(hashes, ImageHashes) else None,
+            "height": hashes.height if isinstance(hashes, ImageHashes) else None,
+            "created_by": person.label,
+        },
+    )
+    if isinstance(hashes, ImageHashes) and not media.hashes.exists():
+        _add_pdq(media, hashes, person)
+    return media, new
+
+
+def _add_pdq(media: Media, hashes: ImageHashes, person: Person) -> None:
+    media.width, media.height, media.unhashable = hashes.width, hashes.height, ""
+    media.save(update_fields=["width", "height", "unhashable"])
+    Hash(
+        media=media, algorithm="pdq", value=hashes.pdq.hex(), bits=256, quality=hashes.pdq_quality,
+        software_version=__version__, created_by=person.label,
+    ).save()  # fmt: skip
+
+
+def _mime(picture: Picture) -> str:
+    """What the decoder found; what the server said only where nothing could be decoded."""
+    if isinstance(picture.hashes, ImageHashes):
+        return f"image/{picture.hashes.format.lower()}"[:60]
+    return picture.declared_type[:60] or "application/octet-stream"
