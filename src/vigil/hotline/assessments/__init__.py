@@ -1,0 +1,1 @@
+"""What a person found: immutable assessments of reported addresses."""

@@ -1,0 +1,21 @@
+"""Questions about assessments."""
+
+from __future__ import annotations
+
+from vigil.hotline.assessments.models import Assessment
+from vigil.hotline.reports.models import Report
+
+
+def in_force(report: Report) -> Assessment | None:
+    """The assessment that counts for this case: the latest; None where nobody has assessed it."""
+    return report.assessments.select_related("assessor").order_by("-number").first()
+
+
+def history(report: Report) -> list[Assessment]:
+    """All assessments of this case, the latest first."""
+    return list(report.assessments.select_related("assessor").order_by("-number"))
+
+
+def assessors_of(report: Report) -> frozenset[str]:
+    """Labels of everybody who ever assessed this case: none of them may decide on its listing or on an appeal."""
+    return frozenset(report.assessments.values_list("created_by", flat=True))
