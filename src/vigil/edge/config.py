@@ -239,12 +239,7 @@ def is_loopback(host: str) -> bool:
 def _decode_token(kind: type, value: Any) -> Token:
     if kind is not Token:
         raise NotImplementedError(f"no rule to read {kind.__name__}")
-    if (
-        not isinstance(value, str)
-        or len(value) < TOKEN_LENGTH_LEAST
-        or not value.isascii()
-        or not value.isprintable()
-    ):
+    if not isinstance(value, str) or len(value) < TOKEN_LENGTH_LEAST or not value.isascii() or not value.isprintable():
         raise ValueError(f"a token is a printable text of at least {TOKEN_LENGTH_LEAST} characters")
     return Token(value)
 
@@ -295,10 +290,7 @@ def _rules(file: NodeFile) -> list[tuple[str, bool, str]]:
             file.pages.complaint_days is None or 0 < file.pages.complaint_days <= 365,
             "Use 1 to 365.",
         ),
-        *(
-            (f"pages.{name}", _is_link(link), "Give a whole http(s) address.")
-            for name, link in _page_links(file.pages)
-        ),
+        *((f"pages.{name}", _is_link(link), "Give a whole http(s) address.") for name, link in _page_links(file.pages)),
         *(_help_rule(number, line) for number, line in enumerate(file.pages.help_lines)),
         (
             "gate.hosts",
@@ -312,10 +304,7 @@ def _rules(file: NodeFile) -> list[tuple[str, bool, str]]:
         ("limits.media_at_once", 1 <= bounds.media_at_once <= 64, "Use 1 to 64."),
         ("limits.media_waiting", 0 <= bounds.media_waiting <= 1024, "Use 0 to 1024."),
         ("limits.connections", 1 <= bounds.connections <= 100_000, "Use 1 to 100000."),
-        *(
-            (f"limits.{name}", 0.1 <= value <= 600, "Use 0.1 to 600 seconds.")
-            for name, value in _seconds(bounds)
-        ),
+        *((f"limits.{name}", 0.1 <= value <= 600, "Use 0.1 to 600 seconds.") for name, value in _seconds(bounds)),
     ]
 
 
@@ -324,16 +313,11 @@ def _seconds(bounds: Limits) -> list[tuple[str, float]]:
 
 
 def _page_links(pages: Pages) -> list[tuple[str, str | None]]:
-    return [
-        (name, getattr(pages, name))
-        for name in ("deployer_url", "complaint_url", "report_url", "help_url", "base_url")
-    ]
+    return [(name, getattr(pages, name)) for name in ("deployer_url", "complaint_url", "report_url", "help_url", "base_url")]
 
 
 def _help_rule(number: int, line: HelpLine) -> tuple[str, bool, str]:
-    good = (
-        _is_link(line.url) and bool(line.url or line.phone) and bool(line.languages) and len(line.name) <= 200
-    )
+    good = _is_link(line.url) and bool(line.url or line.phone) and bool(line.languages) and len(line.name) <= 200
     return (
         f"pages.help_lines[{number}]",
         good,
@@ -353,9 +337,7 @@ def _is_link(link: str | None) -> bool:
         parts = urlsplit(link)
     except ValueError:
         return False
-    return (
-        parts.scheme in {"http", "https"} and bool(parts.hostname) and link.isprintable() and " " not in link
-    )
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and link.isprintable() and " " not in link
 
 
 def _are_names(names: tuple[str, ...]) -> bool:
@@ -398,6 +380,4 @@ def _read(path: Path, where: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputError(
-            "config_unreadable", "A file that the configuration names cannot be read.", where=where
-        ) from error
+        raise InputError("config_unreadable", "A file that the configuration names cannot be read.", where=where) from error

@@ -132,9 +132,7 @@ class Tally:
         self._columns: dict[Cell, Column] = {}
         self._totals: dict[tuple[str, CountClass], int] = {}
 
-    def add(
-        self, edition: int | None, name: str | None, kind: CountClass, now: datetime, number: int = 1
-    ) -> None:
+    def add(self, edition: int | None, name: str | None, kind: CountClass, now: datetime, number: int = 1) -> None:
         """Count ``number`` events."""
         cell = Cell(hour_of(now), edition or NO_EDITION, name or NO_LIST)
         with self._lock:
@@ -163,10 +161,7 @@ class Tally:
     def columns(self) -> dict[Cell, Column]:
         """A copy of all open columns."""
         with self._lock:
-            return {
-                cell: Column(column.covered, dict(column.counts), column.made)
-                for cell, column in self._columns.items()
-            }
+            return {cell: Column(column.covered, dict(column.counts), column.made) for cell, column in self._columns.items()}
 
     def restore(self, columns: Mapping[Cell, Column]) -> None:
         """Put back what an earlier process wrote down."""

@@ -89,9 +89,7 @@ class Page:
 def texts() -> dict[str, Text]:
     """All languages, from the files beside this module."""
     folder = files("vigil.edge").joinpath("texts")
-    return {
-        code: msgspec.toml.decode(folder.joinpath(f"{code}.toml").read_bytes(), type=Text) for code in TEXTS
-    }
+    return {code: msgspec.toml.decode(folder.joinpath(f"{code}.toml").read_bytes(), type=Text) for code in TEXTS}
 
 
 class Pages:
@@ -123,18 +121,12 @@ class Pages:
 
     def _render(self, language: str, edition: int | None, now: datetime) -> Page:
         mark = reference.write(edition, now)
-        body = _html(
-            texts()[language], language, self._settings, self._lines(language, now.date()), mark
-        ).encode()
+        body = _html(texts()[language], language, self._settings, self._lines(language, now.date()), mark).encode()
         return Page(self._settings.status, headers(language, self._settings, len(body)), body)
 
     def _lines(self, language: str, today: date) -> list[config.HelpLine]:
         """Verified lines, those that speak the page's language first; a child is never left without one that exists."""
-        valid = [
-            line
-            for line in self._settings.help_lines
-            if timedelta(0) <= today - line.verified_on <= HELP_DAYS
-        ]
+        valid = [line for line in self._settings.help_lines if timedelta(0) <= today - line.verified_on <= HELP_DAYS]
         return [line for line in valid if language in line.languages or "*" in line.languages]
 
 
@@ -189,10 +181,13 @@ def _quality(parameter: str) -> float:
 
 
 def _html(text: Text, language: str, settings: config.Pages, lines: list[config.HelpLine], mark: str) -> str:
-    parts = [
+    head = (
         f'<!doctype html><html lang="{language}" dir="{text.direction}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><title>{escape(text.title)}</title>'
-        f"<style>{STYLE}</style></head><body><main><h1>{escape(text.heading)}</h1>",
+        f"<style>{STYLE}</style></head><body><main><h1>{escape(text.heading)}</h1>"
+    )
+    parts = [
+        head,
         _paragraph(_ground(text, settings)),
         _paragraph(escape(text.why)),
         *_help(text, lines),
@@ -218,8 +213,7 @@ def _help(text: Text, lines: list[config.HelpLine]) -> list[str]:
         ("anyone", text.anyone_heading, ""),
     ]
     return [
-        _help_group(text, heading, words, [line for line in lines if line.for_whom == whom])
-        for whom, heading, words in groups
+        _help_group(text, heading, words, [line for line in lines if line.for_whom == whom]) for whom, heading, words in groups
     ]
 
 
@@ -267,8 +261,9 @@ def _switch(text: Text, language: str, base: str | None) -> str:
     """Links to the other languages; only where the deployer says under which absolute address the node is reached."""
     if not base:
         return ""
+    start = escape(base.rstrip("/"))
     links = [
-        f'<a href="{escape(base.rstrip("/"))}/blocked/{code}" rel="noreferrer" lang="{code}" hreflang="{code}">{escape(other.name)}</a>'
+        f'<a href="{start}/blocked/{code}" rel="noreferrer" lang="{code}" hreflang="{code}">{escape(other.name)}</a>'
         for code, other in texts().items()
         if code != language
     ]

@@ -55,9 +55,7 @@ def read(text: str) -> Reference:
 
 
 def _check(payload: int) -> int:
-    return (
-        hashlib.blake2b(payload.to_bytes(7, "big"), digest_size=1, person=b"vigil-reference").digest()[0] >> 4
-    )
+    return hashlib.blake2b(payload.to_bytes(7, "big"), digest_size=1, person=b"vigil-reference").digest()[0] >> 4
 
 
 def _malformed() -> InputError:

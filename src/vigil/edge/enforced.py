@@ -1,0 +1,208 @@
+"""An edition in force: immutable, its indexes built into a folder and mapped; shared by all requests that started under it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from vigil.base.errors import InputError
+from vigil.edge.questions import HashQuestion
+from vigil.editions.model import Edition, HashColumns, LabelColumn
+from vigil.match.hashing import ALGORITHMS, Kind
+from vigil.match.index import DigestTable, HammingIndex
+from vigil.match.index.url import EntryTable, UrlHit, UrlIndex, UrlUnknown
+from vigil.match.urls import Scope, UrlFlag
+
+NEAR: Final = "pdq"
+HOST_LEVEL: Final = frozenset({Scope.HOST, Scope.DOMAIN, Scope.IP})
+SIGNAL_UNSUPPORTED: Final = "signal_unsupported"
+LAX_READING: Final = UrlFlag.SECOND_PASS.value
+Ranks = npt.NDArray[np.int64]
+HardExpiry = Literal["keep_urls", "keep_all", "stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An entry that matched. ``host_level``: it covers a whole host."""
+
+    list: str
+    entry: int
+    distance: int
+    labels: tuple[str, ...] = ()
+    host_level: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """No answer, and the stable reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What stands behind the row numbers that an index returns."""
+
+    entries: npt.NDArray[np.uint64]
+    ranks: Ranks
+    expires: npt.NDArray[np.int64]
+    labels: LabelColumn
+    limits: npt.NDArray[np.int64]
+
+    def best(self, rows: list[tuple[int, int]], names: tuple[str, ...], now: int) -> Hit | None:
+        """Of ``(row, distance)`` those alive and near enough for their list: the first list, then the nearest, then the oldest."""
+        alive = [
+            (int(self.ranks[row]), distance, int(self.entries[row]), row)
+            for row, distance in rows
+            if distance <= self.limits[row] and (self.expires[row] == 0 or self.expires[row] > now)
+        ]
+        if not alive:
+            return None
+        rank, distance, entry, row = min(alive)
+        return Hit(names[rank], entry, distance, self.labels.of(row))
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    rows: _Rows
+    exact: DigestTable
+    near: HammingIndex | None
+    furthest: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Urls:
+    index: UrlIndex
+    labels: LabelColumn
+
+
+class Enforced:
+    """One edition, ready to answer. Build it with :func:`enforce`."""
+
+    def __init__(
+        self,
+        edition: Edition,
+        names: tuple[str, ...],
+        missing: tuple[str, ...],
+        urls: _Urls,
+        tables: dict[str, _Table],
+        hard_expiry: HardExpiry,
+    ) -> None:
+        self.number = edition.number
+        self.issued_at = edition.issued_at
+        self.valid_until = edition.valid_until
+        self.hard_until = edition.hard_until
+        self.lists = names
+        self.missing_lists = missing
+        self.ignored_signals = tuple(sorted(set(edition.hashes) - set(tables)))
+        self.sizes = (len(edition.urls.entries), sum(len(columns.entries) for columns in edition.hashes.values()))
+        self._urls, self._tables, self._hard_expiry = urls, tables, hard_expiry
+
+    def stopped(self, now: datetime) -> bool:
+        """True where the deployer chose that a hard-expired edition answers nothing."""
+        return self._hard_expiry == "stop" and now >= self.hard_until
+
+    def hosts_stopped(self, now: datetime) -> bool:
+        """True where entries for whole hosts, the ones that over-block most when stale, are not enforced any more."""
+        return self._hard_expiry == "keep_urls" and now >= self.hard_until
+
+    def url_hit(self, address: str | bytes, now: datetime) -> Hit | Unsure | None:
+        """The most specific living entry for ``address``; Unsure where the address has no canonical form."""
+        found = self._urls.index.check(address, int(now.timestamp()))
+        if isinstance(found, UrlUnknown):
+            return Unsure(found.reason)
+        return self._url_hit(found) if isinstance(found, UrlHit) else None
+
+    def hash_hit(self, question: HashQuestion, now: datetime) -> Hit | Unsure | None:
+        """The best living entry for a hash."""
+        table = self._tables.get(question.algorithm)
+        if table is None:
+            return self._without_table(question.algorithm)
+        algorithm = ALGORITHMS[question.algorithm]
+        code = np.frombuffer(algorithm.key(question.value), np.uint8).reshape(1, -1)
+        if table.near is not None and question.by_distance:
+            _, rows, distances = table.near.search(code, table.furthest)
+            pairs = list(zip(rows.tolist(), distances.tolist(), strict=True))
+        else:
+            _, rows = table.exact.search(code)
+            pairs = [(row, 0) for row in rows.tolist()]
+        return table.rows.best(pairs, self.lists, int(now.timestamp()))
+
+    def _without_table(self, algorithm: str) -> Unsure | None:
+        """Nothing of that kind is listed: the answer is no, unless it is listed in a form this node cannot compare."""
+        if algorithm in self.ignored_signals:
+            return Unsure(SIGNAL_UNSUPPORTED)
+        return None
+
+    def _url_hit(self, found: UrlHit) -> Hit:
+        labels = self._urls.labels.of(found.row) + ((LAX_READING,) if found.second_pass else ())
+        return Hit(self.lists[found.list], found.entry, 0, labels, found.scope in HOST_LEVEL)
+
+
+def enforce(edition: Edition, folder: Path, order: tuple[str, ...], hard_expiry: HardExpiry) -> Enforced:
+    """Build the indexes of ``edition`` into ``folder``.
+
+    ``order`` names the lists to enforce, first one first; empty means all, in the order of the edition.
+    """
+    known = {info.name: place for place, info in enumerate(edition.lists)}
+    names = tuple(name for name in (order or tuple(known)) if name in known)
+    missing = tuple(name for name in order if name not in known)
+    ranks = np.full(max(len(known), 1), -1, np.int64)
+    for rank, name in enumerate(names):
+        ranks[known[name]] = rank
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = {}
+    for name, columns in edition.hashes.items():
+        if (table := _table(name, columns, edition, ranks, folder)) is not None:
+            tables[name] = table
+    return Enforced(edition, names, missing, _urls(edition, ranks), tables, hard_expiry)
+
+
+def _table(name: str, columns: HashColumns, edition: Edition, ranks: Ranks, folder: Path) -> _Table | None:
+    """The table of one algorithm; None for one whose comparison this node does not know."""
+    algorithm = ALGORITHMS.get(name)
+    if algorithm is None or (algorithm.kind is Kind.PERCEPTUAL and name != NEAR):
+        return None
+    kept = np.flatnonzero(ranks[columns.lists] >= 0)
+    values = np.ascontiguousarray(columns.values[kept])
+    if values.shape[1] != algorithm.key_bytes:
+        raise InputError(
+            "hash_wrong_length", "The edition holds hashes of a length that their algorithm does not have.", where=name
+        )
+    distances = np.array([info.max_distance for info in edition.lists] or [0], np.int64)
+    near = algorithm.kind is Kind.PERCEPTUAL
+    lists = columns.lists[kept]
+    rows = _Rows(
+        columns.entries[kept],
+        ranks[lists],
+        columns.expires[kept],
+        LabelColumn(columns.labels.codes[kept], columns.labels.sets),
+        distances[lists] if near else np.zeros(len(kept), np.int64),
+    )
+    ids = np.arange(len(kept), dtype=np.uint64)
+    exact = DigestTable.build(values, ids, folder / f"{name}.exact")
+    index = HammingIndex.build(values, ids, folder / f"{name}.near") if near else None
+    return _Table(rows, exact, index, int(rows.limits.max(initial=0)))
+
+
+def _urls(edition: Edition, ranks: Ranks) -> _Urls:
+    """The addresses of the enforced lists, whose numbers become their ranks: among equals the first list answers."""
+    columns = edition.urls
+    kept = np.flatnonzero(ranks[columns.lists] >= 0)
+    entries = EntryTable(
+        keys=columns.keys[kept],
+        scopes=columns.scopes[kept],
+        flags=columns.flags[kept],
+        ports=columns.ports[kept],
+        schemes=columns.schemes[kept],
+        entries=columns.entries[kept],
+        lists=ranks[columns.lists[kept]].astype(np.uint16),
+        expires=columns.expires[kept],
+    )
+    labels = LabelColumn(columns.labels.codes[kept], columns.labels.sets)
+    return _Urls(UrlIndex.from_columns(entries, edition.hosts), labels)

@@ -1,0 +1,103 @@
+"""The ASGI application: finds the route, checks the token, sends the reply. No framework.
+
+Nothing of a request is kept: no path, query, header or address reaches a log, a metric or an error.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from vigil.base.errors import VigilError
+from vigil.edge.config import Token
+from vigil.edge.http.bodies import ClientGoneError, Receive
+from vigil.edge.http.replies import CLOSE, Reply, RequestRefused, fault_reply, problem_reply
+from vigil.edge.http.routes import PAGE_PREFIX, ROUTES, Door, Request, Route
+from vigil.edge.journal import fault_of
+from vigil.edge.node import Node
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Scope = MutableMapping[str, Any]
+BEARER: Final = b"bearer "
+
+
+class EdgeApp:
+    """One node behind HTTP."""
+
+    def __init__(self, node: Node, door: Door) -> None:
+        self._node = node
+        self._door = door
+        self._tokens = tuple(_bytes_of(token) for token in node.config.api_tokens)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        self._node.traffic.requests += 1
+        headers = dict(scope["headers"])
+        request = Request(scope["method"], scope["path"], scope["query_string"], headers, receive)
+        try:
+            reply = await self._reply(request)
+        except ClientGoneError:
+            return
+        except VigilError as error:
+            self._node.traffic.problems += 1
+            reply = problem_reply(error)
+        except Exception as error:  # noqa: BLE001  nothing is swallowed: logged by type and place, answered as 500
+            self._node.traffic.faults += 1
+            self._node.log.error("fault", **fault_of(error))
+            reply = fault_reply()
+        await _send(send, reply, close=not request.body_read and _has_body(headers))
+
+    async def _reply(self, request: Request) -> Reply:
+        route = self._route(request.path)
+        handler = route.methods.get(request.method)
+        if handler is None:
+            raise _method_refused(route)
+        if self._tokens and not route.open:
+            self._require_token(request.headers.get(b"authorization", b""))
+        return await handler(self._door, request)
+
+    def _route(self, path: str) -> Route:
+        route = ROUTES.get(PAGE_PREFIX if path.startswith(PAGE_PREFIX + "/") else path)
+        if route is None or not route.exists(self._node):
+            raise RequestRefused(404, "no_such_path", "There is nothing at this path.", mend="See docs/reference/edge-api.md.")
+        return route
+
+    def _require_token(self, header: bytes) -> None:
+        given = header[len(BEARER) :].strip() if header[: len(BEARER)].lower() == BEARER else b""
+        if sum(hmac.compare_digest(given, token) for token in self._tokens) == 0:  # compares with each, always
+            raise RequestRefused(
+                401,
+                "token_refused",
+                "A valid token is needed.",
+                where="Authorization",
+                mend="Send Authorization: Bearer and a token of this node.",
+                headers=((b"www-authenticate", b"Bearer"),),
+            )
+
+
+def _bytes_of(token: Token) -> bytes:
+    return token.open().encode()
+
+
+def _method_refused(route: Route) -> RequestRefused:
+    allowed = ", ".join(sorted(route.methods))
+    return RequestRefused(
+        405,
+        "method_refused",
+        "This path does not take this method.",
+        mend=f"Use {allowed}.",
+        headers=((b"allow", allowed.encode()),),
+    )
+
+
+def _has_body(headers: dict[bytes, bytes]) -> bool:
+    return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+
+
+async def _send(send: Send, reply: Reply, *, close: bool) -> None:
+    """A body nobody read ends the connection: it would otherwise be read to its end, however long."""
+    length = (b"content-length", str(len(reply.body)).encode())
+    headers = [length, *reply.headers, *((CLOSE,) if close else ())]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})

@@ -1,0 +1,213 @@
+"""The routes of a node: one function each, and the table that the OpenAPI document is tested against."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+from vigil.edge.counts import request_class
+from vigil.edge.gate import Refused, Step, step_of
+from vigil.edge.http import requests
+from vigil.edge.http.bodies import Receive, read_body
+from vigil.edge.http.replies import NO_STORE, NOSNIFF, Headers, Reply, RequestRefused, json_reply
+from vigil.edge.metrics import CONTENT_TYPE, exposition, registry_of
+from vigil.edge.node import Node
+from vigil.edge.questions import HashQuestion, UrlQuestion
+from vigil.edge.screening import question_of_file
+from vigil.match.verdict import Outcome
+from vigil.media import Decoder
+
+PAGE_PREFIX: Final = "/blocked"
+INLINE_BATCH: Final = 16
+RETRY: Final[Headers] = ((b"retry-after", b"2"),)
+
+
+@dataclass(slots=True)
+class Request:
+    """What a handler sees of a request."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: Mapping[bytes, bytes] = field(repr=False)
+    receive: Receive = field(repr=False)
+    body_read: bool = False
+
+    async def body(self, limit: int, seconds: float) -> bytes:
+        """The whole body within its bounds."""
+        self.body_read = True
+        return await read_body(self.receive, self.headers.get(b"content-length"), limit, seconds)
+
+    def header(self, name: bytes) -> str | None:
+        """A header as text."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+
+class Door:
+    """The node, and the threads in which it hashes files and works through long batches."""
+
+    def __init__(self, node: Node) -> None:
+        bounds = node.config.file.limits
+        self.node = node
+        self.registry = registry_of(node)
+        self.decoder = Decoder(workers=bounds.media_at_once)
+        self.threads = ThreadPoolExecutor(bounds.media_at_once + 1, thread_name_prefix="vigil-answers")
+        self._media = 0
+        self._media_most = bounds.media_at_once + bounds.media_waiting
+
+    def enter_media(self) -> None:
+        """Take a place for an upload, before its first byte is read."""
+        if self._media >= self._media_most:
+            self.node.traffic.media_busy += 1
+            raise RequestRefused(
+                503, "busy", "Too many files are being looked at.", mend="Try again shortly.", headers=RETRY, close=True
+            )
+        self._media += 1
+
+    def leave_media(self) -> None:
+        """Give the place back."""
+        self._media -= 1
+
+    def close(self) -> None:
+        """End the threads and the confined children."""
+        self.threads.shutdown(wait=True, cancel_futures=True)
+        self.decoder.close()
+
+
+Handler = Callable[[Door, Request], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """``open``: answered without a token. ``exists``: whether this node has the route at all."""
+
+    methods: Mapping[str, Handler]
+    open: bool = False
+    exists: Callable[[Node], bool] = field(default=lambda node: True)
+
+
+async def match_one(door: Door, request: Request) -> Reply:
+    """``GET /v1/match?type=&value=``"""
+    question = requests.signal_of_query(request.query)
+    node = door.node
+    return json_reply(node.answer(question, node.state.enforced, request_class(request.headers)).as_dict())
+
+
+async def match_body(door: Door, request: Request) -> Reply:
+    """``POST /v1/match``: a batch of signals, or one file."""
+    requests.require_plain(request.header(b"content-encoding"))
+    if requests.kind_of_body(request.header(b"content-type")) == "media":
+        return await _match_file(door, request)
+    bounds = door.node.config.file.limits
+    body = await request.body(bounds.json_bytes, bounds.body_seconds)
+    return json_reply({"verdicts": await _answers(door, request, requests.signals_of(body, bounds.batch_items))})
+
+
+async def _match_file(door: Door, request: Request) -> Reply:
+    node = door.node
+    bounds = node.config.file.limits
+    door.enter_media()
+    try:
+        data = await request.body(bounds.media_bytes, bounds.body_seconds)
+        if not data:
+            raise RequestRefused(400, "body_empty", "The file is empty.", mend="Send the bytes of one file.")
+        edition = node.state.enforced
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(door.threads, door.decoder.hash_image, data)
+        question = question_of_file(found, node.config.file.enforcement.min_pdq_quality)
+        return json_reply(node.answer(question, edition, request_class(request.headers)).as_dict())
+    finally:
+        door.leave_media()
+
+
+async def match_url(door: Door, request: Request) -> Reply:
+    """``POST /v1/url``: one address, or several."""
+    requests.require_plain(request.header(b"content-encoding"))
+    requests.require_json(request.header(b"content-type"))
+    bounds = door.node.config.file.limits
+    body = await request.body(bounds.json_bytes, bounds.body_seconds)
+    questions, several = requests.urls_of(body, bounds.batch_items)
+    verdicts = await _answers(door, request, questions)
+    return json_reply({"verdicts": verdicts} if several else verdicts[0])
+
+
+async def _answers(door: Door, request: Request, questions: Sequence[UrlQuestion | HashQuestion]) -> list[dict[str, object]]:
+    """All by one edition; long batches in a thread, so that others need not wait."""
+    node, edition, kind = door.node, door.node.state.enforced, request_class(request.headers)
+
+    def answers() -> list[dict[str, object]]:
+        return [node.answer(question, edition, kind).as_dict() for question in questions]
+
+    if len(questions) <= INLINE_BATCH:
+        return answers()
+    return await asyncio.get_running_loop().run_in_executor(door.threads, answers)
+
+
+async def health(door: Door, request: Request) -> Reply:
+    """``GET /healthz``: the process answers; nothing more."""
+    return json_reply({"status": "alive"})
+
+
+async def ready(door: Door, request: Request) -> Reply:
+    """``GET /readyz``: 200 while traffic may come; the reasons for concern either way."""
+    seen = door.node.readiness()
+    return json_reply(seen.as_dict(), 200 if seen.ready else 503)
+
+
+async def metrics(door: Door, request: Request) -> Reply:
+    """``GET /metrics``"""
+    return Reply(200, ((b"content-type", CONTENT_TYPE.encode()), NO_STORE, NOSNIFF), exposition(door.registry))
+
+
+async def blocked(door: Door, request: Request) -> Reply:
+    """``GET /blocked`` and ``/blocked/<language>``: the block page."""
+    language = request.path[len(PAGE_PREFIX) + 1 :] if request.path != PAGE_PREFIX else None
+    return _page(door.node, request, language)
+
+
+def _page(node: Node, request: Request, language: str | None) -> Reply:
+    chosen = node.pages.choose(language, request.header(b"accept-language") or "")
+    if chosen is None:
+        raise RequestRefused(404, "no_such_path", "There is no page in this language.", mend="Use /blocked.")
+    edition = node.state.enforced
+    page = node.pages.page(chosen, edition.number if edition else None, node.clock.now())
+    part_of_page = request.headers.get(b"sec-fetch-dest", b"document") != b"document"
+    return Reply(page.status, page.headers, b"" if part_of_page or request.method == "HEAD" else page.body)
+
+
+async def gate(door: Door, request: Request) -> Reply:
+    """``GET /gate?url=``: on to the address, or the block page. For demonstrations; off unless configured."""
+    node = door.node
+    address = requests.fields_of(request.query, ("url",))["url"]
+    verdict = node.answer(UrlQuestion(address), node.state.enforced, request_class(request.headers))
+    step = step_of(verdict, address, node.config.file.gate.hosts, node.config.file.enforcement.on_unknown)
+    if step is Step.BLOCK:
+        return _page(node, request, None)
+    if isinstance(step, Refused):
+        raise RequestRefused(step.status, step.code, step.what, where="url", headers=RETRY if step.status == 503 else ())
+    if verdict.verdict is Outcome.UNKNOWN:
+        node.bypassed(verdict)
+    return Reply(302, ((b"location", step.address.encode("ascii")), (b"referrer-policy", b"no-referrer"), NO_STORE, NOSNIFF))
+
+
+def _gate_on(node: Node) -> bool:
+    return node.config.file.gate.enabled
+
+
+def _readable(handler: Handler) -> dict[str, Handler]:
+    return {"GET": handler, "HEAD": handler}
+
+
+ROUTES: Final[Mapping[str, Route]] = {
+    "/v1/match": Route({"GET": match_one, "POST": match_body}),
+    "/v1/url": Route({"POST": match_url}),
+    "/healthz": Route(_readable(health), open=True),
+    "/readyz": Route(_readable(ready), open=True),
+    "/metrics": Route(_readable(metrics)),
+    PAGE_PREFIX: Route(_readable(blocked), open=True),
+    "/gate": Route(_readable(gate), open=True, exists=_gate_on),
+}

@@ -1,0 +1,111 @@
+"""Runs a node behind uvicorn (httptools, uvloop) until it is told to stop, then lets running requests finish."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+
+from vigil.base.errors import UnavailableError
+from vigil.edge.http.app import EdgeApp
+from vigil.edge.http.protocol import protocol_with
+from vigil.edge.http.routes import Door
+from vigil.edge.journal import quiet_server_logs
+from vigil.edge.node import Node
+
+
+class NodeServer(uvicorn.Server):
+    """uvicorn's server; a signal begins the drain and does not kill the process before the counts are written."""
+
+    def __init__(self, config: uvicorn.Config, node: Node) -> None:
+        super().__init__(config)
+        self._node = node
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.drain()
+
+    def drain(self) -> None:
+        """Not ready any more; accept nothing new; finish what runs."""
+        self._node.state.draining = True
+        self.should_exit = True
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals begin the drain; they are not raised again afterwards."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class Service:
+    """A node, its door and its listening socket."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.door = Door(node)
+        self._socket = _listen(node.config.file.listen.host, node.config.file.listen.port)
+        self.port: int = self._socket.getsockname()[1]
+        self._server = NodeServer(_uvicorn_config(node, EdgeApp(node, self.door)), node)
+
+    def run(self, started: Callable[[int], None] | None = None) -> None:
+        """Serve until :meth:`stop` or a signal; then drain, stop the threads, write the counts."""
+        node = self.node
+        quiet_server_logs(node.log)
+        node.start()
+        node.log.info("listening", host=node.config.file.listen.host, port=self.port)
+        try:
+            if started is not None:
+                started(self.port)
+            self._server.run(sockets=[self._socket])
+        finally:
+            self._socket.close()
+            self.door.close()
+            node.stop()
+            node.log.info("stopped")
+
+    def stop(self) -> None:
+        """Begin the drain; from any thread."""
+        self._server.drain()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise UnavailableError(
+            "port_taken", "The node cannot listen there.", where=f"{host} port {port}", mend="Choose a free port."
+        ) from error
+    return listener
+
+
+def _uvicorn_config(node: Node, app: EdgeApp) -> uvicorn.Config:
+    bounds = node.config.file.limits
+    return uvicorn.Config(
+        app,
+        http=protocol_with(bounds),
+        loop="uvloop",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=max(1, round(bounds.idle_seconds)),
+        timeout_graceful_shutdown=max(1, round(bounds.drain_seconds)),
+    )

@@ -1,0 +1,80 @@
+"""What ``/metrics`` shows: the state of the node, and events in steps of k. No label beyond list and class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from vigil.edge.counts import in_steps
+from vigil.edge.state import readiness
+
+if TYPE_CHECKING:
+    from vigil.edge.node import Node
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Numbers of the process that say nothing about any list."""
+
+    requests: int = 0
+    problems: int = 0
+    faults: int = 0
+    media_busy: int = 0
+
+
+class NodeCollector(Collector):
+    """Reads the node at each scrape; keeps nothing."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def collect(self) -> Iterator[Metric]:
+        """All families; names begin with ``vigil_edge_``."""
+        yield from self._gauges()
+        yield from self._counters()
+        yield self._events()
+
+    def _gauges(self) -> Iterator[Metric]:
+        node = self._node
+        seen = readiness(node.state, node.clock.now(), [])
+        yield GaugeMetricFamily("vigil_edge_ready", "1 while traffic may be sent here.", int(seen.ready))
+        yield GaugeMetricFamily("vigil_edge_edition", "Number of the edition in force; 0 for none.", seen.edition or 0)
+        yield GaugeMetricFamily("vigil_edge_edition_age_seconds", "Age of the edition in force.", seen.age_seconds or 0)
+        yield GaugeMetricFamily("vigil_edge_counts_waiting", "Vectors not yet taken by the hotline.", node.waiting())
+
+    def _counters(self) -> Iterator[Metric]:
+        traffic = self._node.traffic
+        rejects = sum(self._node.state.refusals.values())
+        yield CounterMetricFamily("vigil_edge_requests", "Requests answered.", traffic.requests)
+        yield CounterMetricFamily("vigil_edge_problems", "Requests refused.", traffic.problems)
+        yield CounterMetricFamily("vigil_edge_faults", "Mistakes of the node.", traffic.faults)
+        yield CounterMetricFamily("vigil_edge_media_busy", "Uploads turned away for lack of room.", traffic.media_busy)
+        yield CounterMetricFamily("vigil_edge_edition_rejects", "Editions not taken or not reached.", rejects)
+
+    def _events(self) -> Metric:
+        family = CounterMetricFamily(
+            "vigil_edge_events", "Events by list and class, in steps of counts.k.", labels=["list", "class"]
+        )
+        k = self._node.config.file.counts.k
+        for (name, kind), number in sorted(self._node.tally.totals().items()):
+            family.add_metric([name, kind.value], in_steps(number, k))
+        return family
+
+
+def exposition(registry: CollectorRegistry) -> bytes:
+    """The text format of Prometheus."""
+    return generate_latest(registry)
+
+
+def registry_of(node: Node) -> CollectorRegistry:
+    """A registry of this node alone."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(NodeCollector(node))
+    return registry

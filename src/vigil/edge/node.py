@@ -1,0 +1,134 @@
+"""One enforcement node: its parts put together, its threads started and stopped. Any door (HTTP now) answers through it."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from vigil.base.clock import Clock
+from vigil.edge.bookkeeper import Bookkeeper
+from vigil.edge.config import NodeConfig
+from vigil.edge.counts import CountClass, Tally, entry_class
+from vigil.edge.decide import decide
+from vigil.edge.delivery import Courier
+from vigil.edge.delivery import Outcome as Delivered
+from vigil.edge.enforced import Enforced, enforce
+from vigil.edge.ledger import Ledger
+from vigil.edge.metrics import Traffic
+from vigil.edge.pages import Pages
+from vigil.edge.puller import Client, Puller
+from vigil.edge.questions import Question, UrlQuestion
+from vigil.edge.rounds import Rounds
+from vigil.edge.state import Readiness, State, readiness
+from vigil.editions.client import EditionClient
+from vigil.editions.load import load_edition
+from vigil.match.verdict import Outcome, Verdict
+
+STOP_SECONDS: Final = 3.0
+BACK_OFF_LONGEST: Final = 900.0
+
+
+class Node:
+    """Answers questions, counts events, keeps its edition fresh."""
+
+    def __init__(self, config: NodeConfig, clock: Clock, log: Any, client: Client | None = None) -> None:
+        self.config, self.clock, self.log = config, clock, log
+        self.state = State()
+        self.traffic = Traffic()
+        self.tally = Tally()
+        self.pages = Pages(config.file.pages)
+        config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._ledger = Ledger(config.state / "counts")
+        counts = config.file.counts
+        self._books = Bookkeeper(config.file.node, self.tally, self._ledger, counts.k, open_hours=counts.send_open_hour)
+        self._courier = Courier(counts.url, config.counts_token, self._ledger) if counts.url else None
+        self._send_failures = 0
+        self._next_show: datetime | None = None
+        self._puller = Puller(client or _client(config), self._build, config.state / "enforced", self.state, self._swapped, log)
+        self._threads: list[Rounds] = []
+
+    def start(self) -> None:
+        """Take up the last good edition and the kept counts, then start pulling, writing and sending."""
+        now = self.clock.now()
+        if not self._books.start():
+            self.log.error("counts_unreadable", code="open_counts_put_aside")
+        self._puller.restore(now)
+        self._threads = [Rounds("puller", self.pull_round, self.log), Rounds("books", self.books_round, self.log)]
+        if self._courier is not None:
+            self._threads.append(Rounds("courier", self.courier_round, self.log))
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop the threads and write the counts down."""
+        for thread in self._threads:
+            thread.stop(STOP_SECONDS)
+        self._books.tick(self.clock.now())
+
+    def pull_round(self) -> float:
+        """One attempt to renew the edition; seconds to the next."""
+        self._puller.round(self.clock.now())
+        return self._puller.pause(self.config.file.editions.poll_seconds)
+
+    def books_round(self) -> float:
+        """Write the counts down; seconds to the next time."""
+        counts, now = self.config.file.counts, self.clock.now()
+        show = self._next_show is None or now >= self._next_show
+        if show:
+            self._next_show = now + timedelta(seconds=counts.interval_seconds)
+            self._ledger.prune(now)
+        self._books.tick(now, show_open=show)
+        return min(counts.flush_seconds, counts.interval_seconds)
+
+    def courier_round(self) -> float:
+        """Send what waits; seconds to the next time, more after failures."""
+        interval = self.config.file.counts.interval_seconds
+        if self._courier is None:
+            return interval
+        done = self._courier.round()
+        good = done.outcome is Delivered.DONE
+        code = None if good else done.outcome.value
+        if code != self.state.counts_code:
+            self.log.info("counts_delivery", code=code or "done", sent=done.sent, refused=done.refused, status=done.status)
+        self.state.counts_code = code
+        self._send_failures = 0 if good else self._send_failures + 1
+        pause = min(interval * float(2 ** min(self._send_failures, 4)), max(BACK_OFF_LONGEST, interval))
+        return pause * random.uniform(0.9, 1.1)  # noqa: S311  spreads load, guards nothing
+
+    def waiting(self) -> int:
+        """Vectors that the hotline has not taken yet."""
+        return len(self._ledger.waiting())
+
+    def readiness(self) -> Readiness:
+        """The answer of ``/readyz``."""
+        now = self.clock.now()
+        return readiness(self.state, now, self.pages.without_help(now.date()))
+
+    def answer(self, question: Question, edition: Enforced | None, kind: CountClass) -> Verdict:
+        """Decide by ``edition`` and count; ``kind`` is the class of a listed address."""
+        now = self.clock.now()
+        verdict = decide(question, edition, now)
+        if verdict.verdict is Outcome.LISTED:
+            found = kind if isinstance(question, UrlQuestion) else CountClass.MEDIA_MATCH
+            self.tally.add(verdict.edition, verdict.list, entry_class(verdict.labels, found), now)
+        elif verdict.verdict is Outcome.UNKNOWN:
+            self.tally.add(verdict.edition, None, CountClass.UNKNOWN, now)
+        return verdict
+
+    def bypassed(self, verdict: Verdict) -> None:
+        """Count traffic that was let through although the answer was unknown."""
+        self.tally.add(verdict.edition, None, CountClass.BYPASSED, self.clock.now())
+
+    def _build(self, folder: Path, indexes: Path) -> Enforced:
+        file = self.config.file
+        return enforce(load_edition(folder), indexes, file.editions.lists, file.enforcement.on_hard_expiry)
+
+    def _swapped(self, enforced: Enforced, now: datetime) -> None:
+        self._books.in_force(enforced.number, enforced.lists, now)
+
+
+def _client(config: NodeConfig) -> Client:
+    token = config.edition_token.open() if config.edition_token else None
+    return EditionClient(config.source, config.state / "editions", config.root, token)

@@ -1,0 +1,130 @@
+"""Keeps the edition in force fresh: pull, verify, load, build, swap. Whatever goes wrong, the last good edition stays.
+
+The last good edition is named in ``last-good.json``, written after the swap, so that a restart needs no network.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from vigil.base.errors import UnavailableError, VigilError
+from vigil.base.files import write_atomically
+from vigil.edge.enforced import Enforced
+from vigil.edge.state import Concern, State
+
+JITTER: Final = 0.2
+BACK_OFF_POLLS: Final = 15
+
+
+class Pulled(Protocol):
+    """What a client brings home."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def folder(self) -> Path: ...
+
+
+class Client(Protocol):
+    """The client of the editions room."""
+
+    def pull(self, now: datetime) -> Pulled: ...
+
+
+class LastGood(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the edition in force lies."""
+
+    number: int
+    folder: str
+
+
+class Puller:
+    """One node's way to new editions. ``build`` reads and indexes a pulled folder; ``swapped`` hears of each swap."""
+
+    def __init__(
+        self,
+        client: Client,
+        build: Callable[[Path, Path], Enforced],
+        folder: Path,
+        state: State,
+        swapped: Callable[[Enforced, datetime], None],
+        log: Any,
+    ) -> None:
+        self._client, self._build, self._state, self._swapped, self._log = client, build, state, swapped, log
+        self._indexes = folder / "indexes"
+        self._last_good = folder / "last-good.json"
+        self._failures = 0
+        self._indexes.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def restore(self, now: datetime) -> bool:
+        """Put the last good edition back into force after a restart, without the network."""
+        try:
+            last = msgspec.json.decode(self._last_good.read_bytes(), type=LastGood)
+            self._enforce(last.number, Path(last.folder), now)
+        except FileNotFoundError:
+            return False
+        except (msgspec.DecodeError, OSError, VigilError) as error:
+            self._log.error("last_good_unusable", code=getattr(error, "code", "state_unreadable"))
+            return False
+        return True
+
+    def round(self, now: datetime) -> bool:
+        """One attempt; True where the edition of the source is in force afterwards."""
+        try:
+            pulled = self._client.pull(now)
+            current = self._state.enforced
+            if current is None or current.number != pulled.number:
+                self._enforce(pulled.number, pulled.folder, now)
+            elif self._state.pulled_at is None:
+                self._remember(pulled.number, pulled.folder)
+        except UnavailableError as error:
+            return self._failed(Concern.EDITION_UNREACHABLE, error.code, now)
+        except VigilError as error:
+            return self._failed(Concern.EDITION_REFUSED, error.code, now)
+        self._failures = 0
+        self._state.succeeded(now)
+        return True
+
+    def pause(self, poll_seconds: float) -> float:
+        """Seconds to the next attempt: the poll with 20 % jitter, doubled with each failure, at most 15 polls."""
+        pause = poll_seconds * float(2 ** min(self._failures, 10))
+        jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  spreads load, guards nothing
+        return min(pause, poll_seconds * BACK_OFF_POLLS) * jitter
+
+    def _enforce(self, number: int, folder: Path, now: datetime) -> None:
+        enforced = self._build(folder, self._indexes / str(number))
+        before = self._state.enforced
+        self._state.enforced = enforced
+        self._swapped(enforced, now)
+        self._remember(number, folder)
+        self._tidy(number)
+        self._log.info(
+            "edition_in_force",
+            edition=number,
+            previous=before.number if before else None,
+            lists=len(enforced.lists),
+            urls=enforced.sizes[0],
+            hashes=enforced.sizes[1],
+        )
+
+    def _remember(self, number: int, folder: Path) -> None:
+        write_atomically(self._last_good, msgspec.json.encode(LastGood(number, str(folder))), mode=0o600)
+
+    def _tidy(self, number: int) -> None:
+        """Drop indexes of other editions; requests that still use them keep their maps until they end."""
+        for folder in self._indexes.iterdir():
+            if folder.name != str(number):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _failed(self, concern: Concern, code: str, now: datetime) -> bool:
+        self._failures += 1
+        if self._state.failed(concern, code, now):
+            self._log.warning(concern.value, code=code)
+        return False
