@@ -9,7 +9,7 @@ The obvious twin, which compares entry by entry, is ``url_twin``.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -40,7 +40,7 @@ from vigil.match.urls import (
 )
 from vigil.match.urls.canonical import text_of
 from vigil.match.urls.hosts import NAME_BYTES
-from vigil.match.urls.plain import HOST_OF
+from vigil.match.urls.plain import HOST_OF, hosts_of_plain
 from vigil.match.urls.scopes import (
     EXACT_HOST,
     HOST_ONLY_SKIPPED,
@@ -215,7 +215,7 @@ class UrlIndex:
         self._host_state = host_state(digest_key)
         self._states = [key_state(scope, digest_key) for scope in SCOPES]
         self._states.append(key_state(Scope.URL, digest_key, query_set_only=True))
-        self._cache: dict[str, None] = {}
+        self._cache: set[str] = set()
         self._lay_out_entries(entries)
         self._lay_out_hosts(hosts)
 
@@ -296,6 +296,19 @@ class UrlIndex:
 
     def check(self, address: str | bytes, now: int | None = None) -> UrlHit | UrlUnknown | None:
         """Canonical form or second pass, then lookup. None is "not listed"; an address nobody can read is unknown."""
+        found = HOST_OF(address) if isinstance(address, str) and len(address) <= URL_BYTES.value else None
+        if found is not None and self._is_unlisted(found[1]):
+            return None
+        return self._check_fully(address, now)
+
+    def check_many(self, addresses: Sequence[str | bytes], now: int | None = None) -> list[UrlHit | UrlUnknown | None]:
+        """The same for a batch, in order; far cheaper where most hosts are not listed."""
+        results: list[UrlHit | UrlUnknown | None] = [None] * len(addresses)
+        for at in self._doubtful(addresses):
+            results[at] = self._check_fully(addresses[at], now)
+        return results
+
+    def _check_fully(self, address: str | bytes, now: int | None) -> UrlHit | UrlUnknown | None:
         try:
             return self.lookup(canonical(address), now)
         except UrlRefused as refused:
@@ -306,50 +319,56 @@ class UrlIndex:
                 return hit
         return UrlUnknown(reason)
 
-    def check_many(self, addresses: Sequence[str | bytes], now: int | None = None) -> list[UrlHit | UrlUnknown | None]:
-        """The same for a batch, in order; far cheaper where most hosts are not listed."""
-        results: list[UrlHit | UrlUnknown | None] = [None] * len(addresses)
-        texts = [address if isinstance(address, str) else text_of(address) for address in addresses]
-        for at in self._doubtful(texts):
-            results[at] = self.check(addresses[at], now)
-        return results
+    def _is_unlisted(self, host: str) -> bool:
+        """True for a plain host that is not listed, nor any suffix of it; such hosts are remembered."""
+        if host in self._cache:
+            return True
+        name = host
+        while "." in name:
+            if self._row(name) >= 0:
+                return False
+            name = name.partition(".")[2]
+        if len(host) > NAME_BYTES:
+            return False
+        self._remember([host])
+        return True
 
-    def _doubtful(self, texts: list[str]) -> list[int]:
-        """Positions of the addresses that are not plain, or whose host or a suffix of it may be listed."""
-        matches = list(map(HOST_OF, texts))
-        cache = self._cache
-        doubtful: list[int] = []
-        fresh: list[tuple[int, str]] = []
-        for at, found in enumerate(matches):
-            if found is None or len(texts[at]) > URL_BYTES.value:
-                doubtful.append(at)
-            elif (host := found[1]) not in cache:
-                fresh.append((at, host))
-        if fresh:
-            doubtful += self._maybe_listed(fresh)
-        return doubtful
-
-    def _maybe_listed(self, fresh: list[tuple[int, str]]) -> list[int]:
-        """Of positions and hosts, the positions whose host or a suffix passes the filter; the others are remembered."""
-        digests: list[bytes] = []
-        owners: list[int] = []
-        copy = self._host_state.copy
-        for number, (_, host) in enumerate(fresh):
-            name = host
-            while True:
-                state = copy()
-                state.update(name.encode())
-                digests.append(state.digest())
-                owners.append(number)
-                name = name.partition(".")[2]
-                if "." not in name:
-                    break
-        maybe = {owners[at] for at in self._passed(digests).tolist()}
-        maybe.update(number for number, (_, host) in enumerate(fresh) if len(host) > NAME_BYTES)
+    def _remember(self, hosts: list[str]) -> None:
+        """Hosts known not to be listed. The index never changes, so nothing remembered ever becomes wrong."""
         if len(self._cache) > _CACHED_HOSTS:
             self._cache.clear()
-        self._cache.update((host, None) for number, (_, host) in enumerate(fresh) if number not in maybe)
-        return [fresh[number][0] for number in maybe]
+        self._cache.update(hosts[:_CACHED_HOSTS])
+
+    def _doubtful(self, addresses: Sequence[str | bytes]) -> list[int]:
+        """Positions of the addresses that are not plain, or of whose host or its suffixes one is listed."""
+        if not addresses:
+            return []
+        texts = [address if isinstance(address, str) else text_of(address) for address in addresses]
+        hosts, cache = hosts_of_plain(texts), self._cache
+        fresh = {host for host in hosts if host not in cache}
+        if not fresh:
+            return []
+        doubted = self._maybe_listed(list(fresh - {""})) | {""}
+        return [at for at, host in enumerate(hosts) if host in doubted]
+
+    def _maybe_listed(self, hosts: list[str]) -> set[str]:
+        """The plain hosts that are listed, or a suffix of which is; the others are remembered."""
+        digests: list[bytes] = []
+        ends: list[int] = []
+        copy, append = self._host_state.copy, digests.append
+        for host in hosts:
+            name = host.encode()
+            while True:
+                state = copy()
+                state.update(name)
+                append(state.digest())
+                name = name[name.find(b".") + 1 :]
+                if b"." not in name:
+                    break
+            ends.append(len(digests))
+        listed = {hosts[bisect_right(ends, at)] for at in self._passed(digests).tolist()}
+        self._remember([host for host in hosts if host not in listed] if listed else hosts)
+        return listed
 
     def _passed(self, digests: list[bytes]) -> NDArray[np.intp]:
         """Positions of the host digests that are listed: first by the filter, then, for the few left, exactly."""

@@ -38,8 +38,26 @@ def plain(address: str) -> CanonicalUrl | None:
     return CanonicalUrl(scheme, host, None, path or "/", query, _NO_FLAGS)
 
 
-# The host alone, for a batch: whoever fits here has the host in group 1, whatever port of the two is written.
-HOST_OF: Final = re.compile(
+# The host alone, in group 1: whoever fits has a canonical host, whichever of the two ports is written.
+_HOST_ONLY: Final = (
     r"https?://((?:(?!xn--)[a-z0-9-]{1,63}+\.)++[a-z]{1,63}+)(?::(?:80|443))?+"
     r"(?:/[A-Za-z0-9_~\-][A-Za-z0-9_~.\-]*+)*+/?+(?:\?[A-Za-z0-9_~.\-/=&]*+)?+"
-).fullmatch
+)
+HOST_OF: Final = re.compile(_HOST_ONLY).fullmatch
+_HOSTS_OF_LINES: Final = re.compile(rf"^(?:{_HOST_ONLY}$|.*$)", re.MULTILINE).findall
+
+
+def hosts_of_plain(texts: list[str]) -> list[str]:
+    """The canonical host of each plain address, in order; empty for every other address.
+
+    All in one pass over the joined lines, which costs half of a match for each.
+    """
+    joined = "\n".join(texts)
+    if joined.count("\n") == len(texts) - 1 and max(map(len, texts)) <= URL_BYTES.value:
+        hosts: list[str] = _HOSTS_OF_LINES(joined)
+    else:
+        matches = (None if len(text) > URL_BYTES.value else HOST_OF(text) for text in texts)
+        hosts = ["" if found is None else found[1] for found in matches]
+    if max(map(len, hosts)) > NAME_BYTES:
+        return ["" if len(host) > NAME_BYTES else host for host in hosts]
+    return hosts
