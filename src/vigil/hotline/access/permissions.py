@@ -27,6 +27,7 @@ class Permission(StrEnum):
     ASSESS = "assessment.make"
     SECOND_REVIEW = "assessment.review"
     # lists
+    LIST_MANAGE = "list.manage"
     LISTING_DECIDE = "listing.decide"
     WIDE_SCOPE_APPROVE = "listing.approve_wide_scope"
     ENTRY_READ = "entry.read"
@@ -65,7 +66,7 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     R.NOTICES: _CASEWORK | {P.CONTENT_REVEAL, P.ENTRY_READ},
     R.POLICE_LIAISON: _CASEWORK | {P.ENTRY_READ, P.ENTRY_WITHDRAW, P.APPEAL_READ},
     R.LIST_PUBLISHER: _CASEWORK
-    | {P.LISTING_DECIDE, P.ENTRY_READ, P.ENTRY_WITHDRAW, P.PUBLICATION_REQUEST, P.APPEAL_READ},
+    | {P.LIST_MANAGE, P.ENTRY_READ, P.ENTRY_WITHDRAW, P.PUBLICATION_REQUEST, P.APPEAL_READ},
     R.SCHEME_OWNER: frozenset({P.CONSOLE_ENTER, P.STATISTICS_READ}),
     R.WELFARE: frozenset({P.CONSOLE_ENTER}),
     R.DATA_PROTECTION: frozenset({P.CONSOLE_ENTER, P.STATISTICS_READ, P.AUDIT_READ}),
@@ -76,8 +77,8 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
 SYSTEMS: Final[dict[str, frozenset[Permission]]] = {
     "public": frozenset({P.REPORT_SUBMIT, P.APPEAL_FILE}),
     "worker": frozenset({P.CAPTURE_RUN}),
-    "office": frozenset({P.PUBLICATION_BUILD, P.ENTRY_READ}),
-    "operator": frozenset({P.PEOPLE_MANAGE, P.NODE_MANAGE, P.AUDIT_READ}),
+    "office": frozenset({P.PUBLICATION_BUILD, P.PUBLICATION_REQUEST, P.ENTRY_READ}),
+    "operator": frozenset({P.PEOPLE_MANAGE, P.NODE_MANAGE, P.LIST_MANAGE, P.AUDIT_READ}),
 }
 NODE: Final = frozenset({P.COUNTS_SEND, P.EDITION_FETCH})
 
@@ -93,6 +94,7 @@ DESCRIPTIONS: Final[dict[Permission, str]] = {
     P.CAPTURE_RUN: "fetch a page and its pictures through the configured proxy",
     P.ASSESS: "record an assessment",
     P.SECOND_REVIEW: "record a second assessment",
+    P.LIST_MANAGE: "set up lists",
     P.LISTING_DECIDE: "decide the listing of what somebody else assessed",
     P.WIDE_SCOPE_APPROVE: "approve the listing of a whole host or domain",
     P.ENTRY_READ: "see the entries of the lists",

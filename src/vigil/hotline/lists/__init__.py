@@ -1,1 +1,1 @@
-"""The lists room."""
+"""Lists, their entries, listing decisions, publications, appeals, and the list office."""

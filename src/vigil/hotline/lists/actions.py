@@ -1,0 +1,179 @@
+"""Deciding what is listed. The one who decides never assessed the case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+
+from vigil.base.errors import InputError, RefusedError
+from vigil.base.limits import Limit
+from vigil.editions.model import ListInfo, ListKind
+from vigil.hotline.access.models import User
+from vigil.hotline.access.people import Person, must, must_differ
+from vigil.hotline.access.permissions import Permission
+from vigil.hotline.assessments.models import Assessment
+from vigil.hotline.assessments.queries import assessors_of
+from vigil.hotline.assessments.queries import in_force as assessment_in_force
+from vigil.hotline.audit.actions import record
+from vigil.hotline.lists import codes
+from vigil.hotline.lists.enumerations import ListingDecision
+from vigil.hotline.lists.guards import check_scope, is_wide
+from vigil.hotline.lists.models import Decision, List, ListEntry
+from vigil.hotline.lists.placement import KINDS_FOR, kinds_of, reason_of
+from vigil.hotline.lists.proposals import HashProposal, Proposal, UrlProposal
+from vigil.hotline.lists.queries import list_of_kind
+from vigil.hotline.reports.actions import check_close, do_close, locked
+from vigil.hotline.reports.enumerations import Outcome, Status
+from vigil.hotline.reports.models import Report
+
+PROPOSALS: Final = Limit(600, "proposals", "one decision must be small enough for a person to have looked at")
+AGAINST: Final = frozenset(
+    {
+        ListingDecision.DO_NOT_LIST_RISK,
+        ListingDecision.DO_NOT_LIST_HOME_HOSTED,
+        ListingDecision.DO_NOT_LIST_NOT_LIVE,
+    }
+)
+
+
+def do_create_list(
+    person: Person, name: str, kind: ListKind, *, jurisdictions: Sequence[str] = (), max_distance: int = 31
+) -> List:
+    """Set up a list; its place in editions is after those that are there."""
+    must(person, Permission.LIST_MANAGE)
+    ListInfo(name, kind.value, tuple(jurisdictions), max_distance)  # refuses what an edition could not hold
+    with transaction.atomic():
+        if List.objects.filter(name=name).exists():
+            raise InputError("list_exists", "There is a list of that name already.", where="name")
+        made = List.objects.create(
+            name=name,
+            kind=kind.value,
+            jurisdictions=list(jurisdictions),
+            max_distance=max_distance,
+            position=List.objects.count(),
+            created_by=person.label,
+        )
+        record(person, codes.LIST_CREATED, made, name=name, kind=kind.value)
+    return made
+
+
+def check_decide(person: Person, report: Report) -> Assessment:
+    """The assessment a decision would rest on; refused to its assessors, and for a case that waits for no decision."""
+    must(person, Permission.LISTING_DECIDE)
+    assessment = assessment_in_force(report)
+    if assessment is None or not assessment.found:
+        raise RefusedError("nothing_to_list", "Nothing was found in this case that could be listed.")
+    must_differ(person, assessors_of(report), "A listing decision")
+    check_close(person, report, Outcome(assessment.outcome))
+    return assessment
+
+
+def check_list(person: Person, report: Report, proposals: Sequence[Proposal], wide_scope: str = "") -> Assessment:
+    """Refuse unless this person may list all of ``proposals`` for this case."""
+    assessment = check_decide(person, report)
+    if not 0 < len(proposals) <= PROPOSALS.value:
+        raise InputError("proposals_count", f"Choose 1 to {PROPOSALS.value} things to list.", where="entries")
+    for proposal in proposals:
+        check_scope(person, proposal, wide_scope)
+        proposal.content()
+    return assessment
+
+
+def do_list(
+    person: User,
+    report: Report,
+    proposals: Sequence[Proposal],
+    *,
+    wide_scope: str = "",
+    expires_at: datetime | None = None,
+) -> Decision:
+    """List what was found in a case and conclude it as actioned, in one transaction with the audit rows.
+
+    Each proposal goes to the lists that realism and AI status call for; what is in force there already stays as it is.
+    """
+    with transaction.atomic():
+        fresh = locked(report)
+        assessment = check_list(person, fresh, proposals, wide_scope)
+        decision = _decide(person, assessment, ListingDecision.LIST, wide_scope=wide_scope)
+        entries = [
+            entry
+            for proposal in proposals
+            for kind in kinds_of(proposal.signal, assessment.realism, assessment.ai_status)
+            if (entry := _add(person, decision, proposal, list_of_kind(kind), expires_at)) is not None
+        ]
+        record(
+            person, codes.LISTING_DECIDED, decision, decision=decision.decision, entries=len(entries),
+            wide_scope=any(map(is_wide, proposals)),
+        )  # fmt: skip
+        do_close(person, fresh, Outcome(assessment.outcome), Status.ACTIONED)
+    return decision
+
+
+def do_decline(person: User, report: Report, decision: ListingDecision, risk_reason: str = "") -> Decision:
+    """Decide against listing, which says nothing about legality, and conclude the case as actioned."""
+    if decision not in AGAINST:
+        raise InputError("decision_not_against", "This is not a decision against listing.", where="decision")
+    if decision is ListingDecision.DO_NOT_LIST_RISK and not risk_reason.strip():
+        raise InputError("risk_reason_missing", "Say what the risk is.", where="risk_reason")
+    with transaction.atomic():
+        fresh = locked(report)
+        assessment = check_decide(person, fresh)
+        made = _decide(person, assessment, decision, risk_reason=risk_reason)
+        record(person, codes.LISTING_DECIDED, made, decision=made.decision, entries=0, wide_scope=False)
+        do_close(person, fresh, Outcome(assessment.outcome), Status.ACTIONED)
+    return made
+
+
+def _decide(
+    person: Person, assessment: Assessment, decision: ListingDecision, *, risk_reason: str = "", wide_scope: str = ""
+) -> Decision:
+    return Decision.objects.create(
+        report=assessment.report,
+        assessment=assessment,
+        decision=decision.value,
+        proposed_by=assessment.created_by,
+        risk_reason=risk_reason or None,
+        wide_scope=wide_scope or None,
+        created_by=person.label,
+    )
+
+
+def _add(
+    person: Person, decision: Decision, proposal: Proposal, target: List, expires_at: datetime | None
+) -> ListEntry | None:
+    """Add one entry; None where the list has it already."""
+    digest = proposal.digest()
+    if ListEntry.objects.filter(list=target, digest=digest, tombstone=False).exists():
+        return None
+    if ListKind(target.kind) not in KINDS_FOR[proposal.signal]:
+        raise InputError("list_of_other_kind", "This list holds entries of another kind.", where=target.name)
+    entry = ListEntry.objects.create(
+        list=target,
+        signal=proposal.signal.value,
+        scope=proposal.scope.value if isinstance(proposal, UrlProposal) else "",
+        flags=int(proposal.flags) if isinstance(proposal, UrlProposal) else 0,
+        algorithm=proposal.algorithm if isinstance(proposal, HashProposal) else "",
+        content=proposal.content(),
+        digest=digest,
+        reason=reason_of(decision.assessment.realism).value,
+        labels=list(proposal.labels),
+        jurisdictions=target.jurisdictions,
+        decision=decision,
+        added_by=person.label,
+        expires_at=expires_at,
+    )
+    record(
+        person, codes.ENTRY_ADDED, name_of(entry), list=target.name, signal=entry.signal, scope=entry.scope,
+        reason=entry.reason,
+    )  # fmt: skip
+    return entry
+
+
+def name_of(entry: ListEntry) -> str:
+    """How the audit log names an entry."""
+    return f"entry:{entry.number}"
+
+

@@ -1,0 +1,121 @@
+"""Challenges to an entry: filed by anybody, decided by somebody who took no part in the listing."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable
+from typing import Final
+
+from django.db import transaction
+
+from vigil.base.errors import InputError, RefusedError
+from vigil.base.limits import Limit
+from vigil.hotline.access.clock import now
+from vigil.hotline.access.models import User
+from vigil.hotline.access.people import PUBLIC, Person, must, must_differ
+from vigil.hotline.access.permissions import Permission
+from vigil.hotline.audit.actions import record
+from vigil.hotline.lists import codes
+from vigil.hotline.lists.enumerations import AppealOutcome, AppellantType, PoliceView, RemovedReason
+from vigil.hotline.lists.models import Appeal, ListEntry
+from vigil.hotline.lists.queries import entries_covering, people_behind
+from vigil.hotline.lists.withdrawals import take_off
+from vigil.hotline.reports.references import RANDOM_BYTES, reference_of
+
+TEXT_CHARACTERS: Final = Limit(20_000, "characters", "an appeal is a letter, not a book")
+BLOCK_REFERENCE: Final = re.compile(r"[A-Za-z0-9 ./:_-]{0,80}")
+GRANTED: Final = frozenset({AppealOutcome.UPHELD, AppealOutcome.PARTLY_UPHELD})
+
+
+def check_file_appeal(address: str, reasons: str, standing: str, contact: str, block_reference: str) -> None:
+    """Refuse what is empty or too long. An address we cannot read is taken as it is: a person looks at it."""
+    if not address.strip() and not block_reference.strip():
+        raise InputError(
+            "appeal_without_target", "Say which page, or give the reference on the block page.", where="address"
+        )
+    named = {"address": address, "reasons": reasons, "standing": standing, "contact": contact}
+    for field, text in named.items():
+        if len(text) > TEXT_CHARACTERS.value:
+            raise InputError("too_long", f"At most {TEXT_CHARACTERS.value} characters.", where=field)
+    if not BLOCK_REFERENCE.fullmatch(block_reference):
+        raise InputError("block_reference_malformed", "This is not a reference of a block page.", where="block_reference")
+
+
+def do_file_appeal(
+    person: Person = PUBLIC,
+    *,
+    address: str = "",
+    appellant_type: AppellantType = AppellantType.OTHER_PARTY,
+    reasons: str = "",
+    standing: str = "",
+    contact: str = "",
+    block_reference: str = "",
+) -> Appeal:
+    """Keep an appeal; the entries that cover the address are noted with it. Gives the appeal with its ``ref``."""
+    must(person, Permission.APPEAL_FILE)
+    check_file_appeal(address, reasons, standing, contact, block_reference)
+    with transaction.atomic():
+        appeal = Appeal.objects.create(
+            ref=reference_of(secrets.token_bytes(RANDOM_BYTES)),
+            appellant_type=appellant_type.value,
+            address=address or None,
+            reasons=reasons or None,
+            standing=standing or None,
+            contact=contact or None,
+            block_reference=block_reference,
+            created_by=person.label,
+        )
+        covering = entries_covering(address) if address else []
+        appeal.entries.set(covering)
+        record(person, codes.APPEAL_FILED, appeal, appellant_type=appellant_type.value, entries=len(covering))
+    return appeal
+
+
+def check_decide_appeal(person: Person, appeal: Appeal) -> None:
+    """An open appeal, by somebody who neither assessed nor approved any entry it is about."""
+    must(person, Permission.APPEAL_DECIDE)
+    if not appeal.is_open:
+        raise RefusedError("appeal_decided", "This appeal is decided already.")
+    targets = appeal.entries.select_related("decision__report")
+    must_differ(person, people_behind(targets), "An appeal")
+
+
+def do_decide_appeal(
+    person: User,
+    appeal: Appeal,
+    outcome: AppealOutcome,
+    *,
+    withdraw: Iterable[ListEntry] | None = None,
+    police_view: PoliceView | None = None,
+    notes: str = "",
+) -> Appeal:
+    """Decide an appeal. Upheld withdraws its entries (partly: those in ``withdraw``), in the same transaction."""
+    with transaction.atomic():
+        fresh = Appeal.objects.select_for_update().get(pk=appeal.pk)
+        check_decide_appeal(person, fresh)
+        entries = _granted(fresh, outcome, withdraw)
+        must_differ(person, people_behind(entries), "An appeal")
+        for entry in entries:
+            take_off(person, entry, RemovedReason.APPEAL_UPHELD, review_due=False)
+        fresh.reassessor, fresh.outcome, fresh.decided_at = person, outcome.value, now()
+        fresh.police_view, fresh.notes = police_view.value if police_view else "", notes or None
+        fresh.save(update_fields=["reassessor", "outcome", "decided_at", "police_view", "notes"])
+        record(
+            person, codes.APPEAL_DECIDED, fresh, outcome=outcome.value, withdrawn=len(entries),
+            police_view=fresh.police_view,
+        )  # fmt: skip
+    return fresh
+
+
+def _granted(appeal: Appeal, outcome: AppealOutcome, withdraw: Iterable[ListEntry] | None) -> list[ListEntry]:
+    """The entries in force to take off, locked."""
+    if outcome not in GRANTED:
+        return []
+    locked = appeal.entries.select_for_update(of=("self",)).select_related("list", "decision__report")
+    wanted = {entry.pk for entry in withdraw} if withdraw is not None else None
+    if outcome is AppealOutcome.PARTLY_UPHELD and not wanted:
+        raise InputError("entries_missing", "Choose which entries are withdrawn.", where="entries")
+    if wanted is not None and wanted - set(appeal.entries.values_list("pk", flat=True)):
+        raise InputError("entry_not_of_appeal", "An entry is not one that this appeal is about.", where="entries")
+    return [entry for entry in locked if not entry.tombstone and (wanted is None or entry.pk in wanted)]

@@ -1,0 +1,72 @@
+"""Enumerations of this room (facts: data model, section 5). Kinds of lists stand in :class:`vigil.editions.model.ListKind`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Signal(StrEnum):
+    """What an entry holds."""
+
+    URL = "url"
+    HASH = "hash"
+
+
+class EntryReason(StrEnum):
+    ASSESSED_CRIMINAL = "assessed_criminal"
+    PARTNER_ASSESSED = "partner_assessed"
+    DEDICATED_DOMAIN = "dedicated_domain"
+    LINKS_DEDICATED = "links_dedicated"
+    NP_CRIMINAL = "np_criminal"
+
+
+class RemovedReason(StrEnum):
+    TAKEN_DOWN = "taken_down"
+    MOVED = "moved"
+    APPEAL_UPHELD = "appeal_upheld"
+    RISK = "risk"
+    ERROR = "error"
+    EXPIRED = "expired"
+    POLICE_REQUEST = "police_request"
+    NOT_LIVE_AT_BUILD = "not_live_at_build"
+
+
+class ListingDecision(StrEnum):
+    LIST = "list"
+    DO_NOT_LIST_RISK = "do_not_list_risk"
+    DO_NOT_LIST_HOME_HOSTED = "do_not_list_home_hosted"
+    DO_NOT_LIST_NOT_LIVE = "do_not_list_not_live"
+    DELIST = "delist"
+    PENDING = "pending"
+
+
+class PublicationState(StrEnum):
+    REQUESTED = "requested"
+    BUILDING = "building"
+    PUBLISHED = "published"
+    FAILED = "failed"
+
+
+class AppellantType(StrEnum):
+    VICTIM = "victim"
+    VICTIM_REPRESENTATIVE = "victim_representative"
+    HOST = "host"
+    PUBLISHER = "publisher"
+    BLOCKED_USER = "blocked_user"
+    DEPLOYER = "deployer"
+    OTHER_PARTY = "other_party"
+
+
+class AppealOutcome(StrEnum):
+    UPHELD = "upheld"
+    NOT_UPHELD = "not_upheld"
+    PARTLY_UPHELD = "partly_upheld"
+    REFERRED_TO_POLICE = "referred_to_police"
+    WITHDRAWN = "withdrawn"
+    NO_STANDING = "no_standing"
+
+
+class PoliceView(StrEnum):
+    CRIMINAL = "criminal"
+    NOT_CRIMINAL = "not_criminal"
+    NO_VIEW = "no_view"

@@ -1,0 +1,189 @@
+"""Rows of lists, decisions, entries, publications and appeals."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from vigil.editions.model import ListKind
+from vigil.hotline.access.clock import now
+from vigil.hotline.access.entity import AppendOnly, Entity
+from vigil.hotline.access.sealing import SealedTextField
+from vigil.hotline.lists.enumerations import (
+    AppealOutcome,
+    AppellantType,
+    EntryReason,
+    ListingDecision,
+    PoliceView,
+    PublicationState,
+    RemovedReason,
+    Signal,
+)
+from vigil.match.urls import Scope
+
+no_values = list  # a row of ListEntry has a list of its own
+
+
+def choices(values: type[StrEnum]) -> list[tuple[str, str]]:
+    """Choices of a column from an enumeration."""
+    return [(value.value, value.value.replace("_", " ")) for value in values]
+
+
+class List(Entity):
+    """A product with a policy. ``max_distance`` in bits, for perceptual hashes; ``position`` is the order in editions."""
+
+    name = models.CharField(max_length=60, unique=True)
+    kind = models.CharField(max_length=30, choices=choices(ListKind))
+    jurisdictions = models.JSONField(default=list, blank=True)
+    policy_version = models.CharField(max_length=40, default="1")
+    max_distance = models.PositiveSmallIntegerField(default=31)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["position", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Decision(AppendOnly):
+    """A listing decision of one case by a person who did not assess it; ``created_by`` is the one who decided.
+
+    ``proposed_by``   label of the assessor whose finding it rests on.
+    ``risk_reason``   why not, for decisions against listing.
+    ``wide_scope``    why a whole host or domain is covered, where one is.
+    """
+
+    report = models.ForeignKey("reports.Report", on_delete=models.PROTECT, related_name="listing_decisions")
+    assessment = models.ForeignKey(
+        "assessments.Assessment", on_delete=models.PROTECT, related_name="listing_decisions"
+    )
+    decision = models.CharField(max_length=30, choices=choices(ListingDecision))
+    proposed_by = models.CharField(max_length=200)
+    risk_reason = SealedTextField(null=True, blank=True)
+    wide_scope = SealedTextField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=~Q(proposed_by=models.F("created_by")), name="lists_two_people_decide")
+        ]
+
+
+class ListEntry(models.Model):
+    """One subject on one list. ``number`` is its name everywhere outside this room and is never used again.
+
+    ``content``  sealed: the canonical address, or the hash as text.
+    ``digest``   keyed digest of what it covers, by which a second listing and an appeal find it.
+    ``tombstone`` true once withdrawn, so that recipients delete it too.
+    """
+
+    number = models.BigAutoField(primary_key=True)
+    list = models.ForeignKey(List, on_delete=models.PROTECT, related_name="entries")
+    signal = models.CharField(max_length=10, choices=choices(Signal))
+    scope = models.CharField(max_length=10, blank=True, choices=choices(Scope))
+    flags = models.PositiveIntegerField(default=0)
+    algorithm = models.CharField(max_length=20, blank=True)
+    content = SealedTextField()
+    digest = models.CharField(max_length=64, db_index=True)
+    reason = models.CharField(max_length=30, choices=choices(EntryReason))
+    labels = models.JSONField(default=no_values, blank=True)
+    jurisdictions = models.JSONField(default=no_values, blank=True)
+    decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="entries", null=True, blank=True)
+    added_at = models.DateTimeField(default=now)
+    added_by = models.CharField(max_length=200)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+    removed_by = models.CharField(max_length=200, blank=True)
+    removed_reason = models.CharField(max_length=30, blank=True, choices=choices(RemovedReason))
+    tombstone = models.BooleanField(default=False)
+    review_due = models.BooleanField(default=False)
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+    reviewed_by = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["number"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["list", "digest"], condition=Q(tombstone=False), name="lists_one_entry_in_force"
+            ),
+            models.CheckConstraint(
+                condition=Q(tombstone=True, removed_at__isnull=False) & ~Q(removed_reason="")
+                | Q(tombstone=False, removed_at=None, removed_reason=""),
+                name="lists_tombstone_has_reason",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["tombstone", "list"], name="lists_entries_in_force"),
+            models.Index(fields=["review_due"], condition=Q(review_due=True), name="lists_review_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"entry {self.number}"
+
+
+class Publication(Entity):
+    """One request for an edition and what became of it. ``number`` is that of the latest attempt; no number is used twice.
+
+    ``digest``  SHA-256 (hex) of the edition's manifest, noted before it is put into force: by it a restarted
+    office knows whether the edition on disk is this one.
+    """
+
+    state = models.CharField(
+        max_length=12, choices=choices(PublicationState), default=PublicationState.REQUESTED, db_index=True
+    )
+    renewal = models.BooleanField(default=False)
+    number = models.PositiveIntegerField(null=True, blank=True, unique=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    building_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    urls = models.PositiveIntegerField(default=0)
+    hashes = models.PositiveIntegerField(default=0)
+    added = models.PositiveIntegerField(default=0)
+    removed = models.PositiveIntegerField(default=0)
+    counts = models.JSONField(default=dict, blank=True)
+    digest = models.CharField(max_length=64, blank=True)
+    audit_events = models.BigIntegerField(default=0)
+    audit_head = models.CharField(max_length=64, blank=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    error_text = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-created_at"]
+
+    @property
+    def requested_by(self) -> str:
+        return self.created_by
+
+
+class Appeal(Entity):
+    """A challenge to an entry. ``entries`` are those the address met when it came in; the decider may choose among them."""
+
+    ref = models.CharField(max_length=20, unique=True)
+    appellant_type = models.CharField(max_length=30, choices=choices(AppellantType))
+    address = SealedTextField(null=True, blank=True)
+    reasons = SealedTextField(null=True, blank=True)
+    standing = SealedTextField(null=True, blank=True)
+    contact = SealedTextField(null=True, blank=True)
+    block_reference = models.CharField(max_length=80, blank=True)
+    entries = models.ManyToManyField(ListEntry, related_name="appeals", blank=True)
+    interim_delist = models.BooleanField(default=False)
+    reassessor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="appeals"
+    )
+    outcome = models.CharField(max_length=30, blank=True, choices=choices(AppealOutcome))
+    police_view = models.CharField(max_length=20, blank=True, choices=choices(PoliceView))
+    notes = SealedTextField(null=True, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["decided_at", "created_at"], name="lists_appeals_open")
+        ]
+
+    @property
+    def is_open(self) -> bool:
+        return self.decided_at is None

@@ -1,0 +1,238 @@
+"""The list office: builds, signs and publishes the editions that were asked for. The only process with signing keys.
+
+It may be killed at any instant. What it does to a publication, in order:
+
+1. ``building`` with a number above every number ever given out, in one transaction with the entries it read;
+2. the edition is built, and the digest of its manifest noted on the row;
+3. it is put into force on disk (:func:`vigil.editions.publish.publish` commits in one step);
+4. ``published``.
+
+A restart looks at the row that was being built: its edition is in force (same number, same manifest digest), then
+step 4 is done again; or it is not, then the request is built anew under the next number. So no number ever stands for
+two contents, and what nodes see is always a whole edition.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Max
+
+from vigil.base.errors import VigilError
+from vigil.editions.build import BuiltEdition, build_edition
+from vigil.editions.keys import KeyRing
+from vigil.editions.model import AuditAnchor, EditionContents, HashEntry, ListInfo, UrlEntry
+from vigil.editions.publish import current_number, publish, recover, refresh
+from vigil.hotline.access.clock import now
+from vigil.hotline.access.people import OFFICE, must
+from vigil.hotline.access.permissions import Permission
+from vigil.hotline.audit.actions import record
+from vigil.hotline.audit.verify import anchor_now
+from vigil.hotline.lists import codes
+from vigil.hotline.lists.enumerations import PublicationState, Signal
+from vigil.hotline.lists.models import List, ListEntry, Publication
+from vigil.hotline.lists.publications import do_request_publication
+from vigil.hotline.lists.queries import changes_since_last, in_force, last_published
+from vigil.match.hashing import algorithm_named
+from vigil.match.urls import EntryFlag, Scope, canonical
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS: Final = 0.25
+REFRESH_SECONDS: Final = 60.0
+RENEW_AFTER: Final = timedelta(hours=18)  # an edition is valid for 24 hours; nodes must never meet a stale one
+MOST_ATTEMPTS: Final = 5
+MANIFEST: Final = "edition.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is needed to build one edition, read in one transaction."""
+
+    publication: Publication
+    number: int
+    previous: int | None
+    contents: EditionContents
+    issued_at: datetime
+
+
+class Office:
+    """The office of one installation: ``repository`` is the folder of published editions."""
+
+    def __init__(self, repository: Path, keys: KeyRing) -> None:
+        self._repository = repository
+        self._keys = keys
+
+    def run(self, stopped: Callable[[], bool]) -> None:
+        """Work until ``stopped`` says so."""
+        self.start()
+        next_refresh = 0.0
+        while not stopped():
+            if time.monotonic() >= next_refresh:
+                self.keep_fresh()
+                next_refresh = time.monotonic() + REFRESH_SECONDS
+            if self.work() is None:
+                time.sleep(POLL_SECONDS)
+
+    def start(self) -> None:
+        """Bring disk and rows back together after a stop of whatever kind."""
+        recover(self._repository)
+        for publication in Publication.objects.filter(state=PublicationState.BUILDING.value):
+            self._reconcile(publication)
+
+    def work(self) -> Publication | None:
+        """Publish the oldest request; None where nothing waits."""
+        waiting = Publication.objects.filter(state=PublicationState.REQUESTED.value).order_by("created_at", "pk").first()
+        if waiting is None:
+            return None
+        try:
+            draft = self._begin(waiting)
+            built = self._build(draft)
+            publish(self._repository, built, self._keys, now())
+        except VigilError as error:
+            return self._fail(waiting, error)
+        return self._finish(draft.publication)
+
+    def keep_fresh(self) -> None:
+        """Sign anew what would expire, and ask for a new edition before the one in force grows old."""
+        try:
+            refresh(self._repository, self._keys, now())
+        except VigilError as error:
+            log.error("refresh failed", extra={"fields": {"code": error.code}})
+        last = last_published()
+        if last is not None and last.building_at is not None and now() - last.building_at >= RENEW_AFTER:
+            do_request_publication(OFFICE, renewal=True)
+
+    def _begin(self, waiting: Publication) -> Draft:
+        """Take the request: a number nobody had, the entries in force, the end of the audit log."""
+        must(OFFICE, Permission.PUBLICATION_BUILD)
+        previous = current_number(self._repository)
+        with transaction.atomic():
+            publication = Publication.objects.select_for_update().get(pk=waiting.pk)
+            publication.state = PublicationState.BUILDING.value
+            publication.number = next_number(previous)
+            publication.attempts += 1
+            publication.building_at = now()
+            publication.digest = ""
+            record(OFFICE, codes.PUBLICATION_BUILDING, publication, number=publication.number)
+            anchor = anchor_now()
+            publication.audit_events, publication.audit_head = anchor.events, anchor.head
+            publication.added, publication.removed = changes_since_last(publication.building_at)
+            contents = contents_now(publication.building_at, AuditAnchor(anchor.events, anchor.head))
+            publication.save()
+        return Draft(publication, publication.number, previous, contents, publication.building_at)
+
+    def _build(self, draft: Draft) -> BuiltEdition:
+        built = build_edition(draft.contents, number=draft.number, previous=draft.previous, issued_at=draft.issued_at)
+        publication = draft.publication
+        publication.digest = hashlib.sha256(built.files[MANIFEST]).hexdigest()
+        publication.urls, publication.hashes = len(draft.contents.urls), len(draft.contents.hashes)
+        publication.counts = counts_of(draft.contents)
+        publication.save(update_fields=["digest", "urls", "hashes", "counts"])
+        return built
+
+    def _finish(self, publication: Publication) -> Publication:
+        """Note that the edition is in force."""
+        with transaction.atomic():
+            publication.state = PublicationState.PUBLISHED.value
+            publication.finished_at = now()
+            publication.error_code = publication.error_text = ""
+            publication.save(update_fields=["state", "finished_at", "error_code", "error_text"])
+            record(
+                OFFICE, codes.PUBLICATION_DONE, publication, number=publication.number, urls=publication.urls,
+                hashes=publication.hashes, added=publication.added, removed=publication.removed, digest=publication.digest,
+            )  # fmt: skip
+        log.info("edition published", extra={"fields": {"number": publication.number}})
+        return publication
+
+    def _fail(self, waiting: Publication, error: VigilError) -> Publication:
+        """Note why there is no edition; the one in force stays."""
+        with transaction.atomic():
+            publication = Publication.objects.select_for_update().get(pk=waiting.pk)
+            publication.state = PublicationState.FAILED.value
+            publication.finished_at = now()
+            publication.error_code, publication.error_text = error.code[:60], str(error)[:500]
+            publication.save(update_fields=["state", "finished_at", "error_code", "error_text"])
+            record(OFFICE, codes.PUBLICATION_FAILED, publication, number=publication.number, reason=error.code)
+        log.error("edition not published", extra={"fields": {"code": error.code}})
+        return publication
+
+    def _reconcile(self, publication: Publication) -> None:
+        if self._is_in_force(publication):
+            self._finish(publication)
+        elif publication.attempts >= MOST_ATTEMPTS:
+            self._fail(publication, VigilError("gave_up", f"The build was interrupted {publication.attempts} times."))
+        else:
+            self._ask_again(publication)
+
+    def _is_in_force(self, publication: Publication) -> bool:
+        manifest = self._repository / "targets" / f"{publication.digest}.{MANIFEST}"
+        same_number = publication.number is not None and current_number(self._repository) == publication.number
+        return same_number and bool(publication.digest) and manifest.exists()
+
+    @staticmethod
+    def _ask_again(publication: Publication) -> None:
+        with transaction.atomic():
+            publication.state = PublicationState.REQUESTED.value
+            publication.save(update_fields=["state"])
+            record(OFFICE, codes.PUBLICATION_REPEATED, publication, number=publication.number)
+
+
+def next_number(current: int | None) -> int:
+    """A number above that of the edition in force and above every number given out before."""
+    given: int = Publication.objects.aggregate(highest=Max("number"))["highest"] or 0
+    return max(given, current or 0) + 1
+
+
+def contents_now(moment: datetime, anchor: AuditAnchor) -> EditionContents:
+    """All lists and every entry in force at ``moment``."""
+    lists = tuple(
+        ListInfo(each.name, each.kind, tuple(each.jurisdictions), each.max_distance) for each in List.objects.all()
+    )
+    urls: list[UrlEntry] = []
+    hashes: list[HashEntry] = []
+    for entry in in_force(moment).order_by("number").iterator(chunk_size=2000):
+        if entry.signal == Signal.URL:
+            urls.append(_url_entry(entry))
+        else:
+            hashes.append(_hash_entry(entry))
+    return EditionContents(lists, tuple(urls), tuple(hashes), anchor)
+
+
+def _url_entry(entry: ListEntry) -> UrlEntry:
+    return UrlEntry(
+        entry=entry.number,
+        list=entry.list.name,
+        url=canonical(entry.content.open()),
+        scope=Scope(entry.scope),
+        flags=EntryFlag(entry.flags),
+        labels=tuple(entry.labels),
+        expires=entry.expires_at,
+    )
+
+
+def _hash_entry(entry: ListEntry) -> HashEntry:
+    return HashEntry(
+        entry=entry.number,
+        list=entry.list.name,
+        algorithm=entry.algorithm,
+        value=algorithm_named(entry.algorithm).parse(entry.content.open()),
+        labels=tuple(entry.labels),
+        expires=entry.expires_at,
+    )
+
+
+def counts_of(contents: EditionContents) -> dict[str, int]:
+    """Number of entries by list."""
+    counts = {each.name: 0 for each in contents.lists}
+    for entry in (*contents.urls, *contents.hashes):
+        counts[entry.list] += 1
+    return counts
