@@ -35,11 +35,11 @@ def reader_of(folder: Path) -> Reader:
     """A reader for whichever kind of folder this is. Raises InputError ``not_an_edition``."""
     if (folder / MANIFEST_NAME).is_file():
         return plain_files(folder)
-    if (folder / METADATA_FOLDER / TIMESTAMP_NAME).is_file():
-        return files_in_force(folder)
     if (folder / CURRENT / MANIFEST_NAME).is_file():
         # Resolved once: a swap in between must not mix two editions.
         return plain_files((folder / CURRENT).resolve())
+    if (folder / METADATA_FOLDER / TIMESTAMP_NAME).is_file() and (folder / TARGETS_FOLDER).is_dir():
+        return files_in_force(folder)
     raise InputError(
         "not_an_edition",
         "There is no edition in this folder.",

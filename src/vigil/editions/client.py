@@ -1,0 +1,349 @@
+"""Pulling editions: everything a partner or an edge node needs, in one class.
+
+    client = EditionClient("https://hotline.example/editions", Path("state"), root=Path("1.root.json").read_bytes())
+    pulled = client.pull(SystemClock().now())
+    edition = load_edition(pulled.folder)
+
+What is kept in the state folder, and must be kept for as long as the node lives, because the protection against
+rolled-back and withheld editions rests on it:
+
+    metadata/             python-tuf's own: trusted roots, the newest timestamp, snapshot and targets seen
+    editions/N/           the files of an edition, checked; the one in force and the one before it
+    editions/.part-N/     a download under way; whole files in it are used again after a break
+    current -> editions/N the edition in force; replaced in one step, after everything was checked
+
+A refusal or a failure changes nothing of ``current``.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from tuf.api.exceptions import (
+    BadVersionNumberError,
+    DownloadError,
+    DownloadHTTPError,
+    DownloadLengthMismatchError,
+    ExpiredMetadataError,
+    LengthOrHashMismatchError,
+    RepositoryError,
+    SlowRetrievalError,
+    UnsignedMetadataError,
+)
+from tuf.api.metadata import Root, TargetFile, Targets
+from tuf.ngclient import Updater, UpdaterConfig
+
+from vigil.base.clock import require_utc
+from vigil.base.files import sync_folder
+from vigil.base.limits import EDITION_FILE_BYTES, METADATA_BYTES
+from vigil.editions.fetch import FolderFetcher, HttpFetcher, fetcher_for
+from vigil.editions.folder import CURRENT, plain_files
+from vigil.editions.limits import MANIFEST_BYTES
+from vigil.editions.load import read_edition
+from vigil.editions.manifest import MANIFEST_NAME
+from vigil.editions.refusal import EditionRefused, EditionUnreachable, Refusal, Unreachable
+from vigil.editions.roles import METADATA_FOLDER, ROOT, TARGETS, TARGETS_FOLDER, read_metadata, versioned_name
+from vigil.editions.wire import COLUMNS
+
+__all__ = ["EditionClient", "EditionRefused", "EditionUnreachable", "Pulled"]
+
+EDITIONS: Final = "editions"
+PART: Final = ".part-"
+CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+FILES: Final = (MANIFEST_NAME, *COLUMNS)
+_NOT_ALLOWED: Final = {401, 403}
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}\Z")
+
+_CONFIG: Final = UpdaterConfig(
+    max_root_rotations=64,
+    max_delegations=1,
+    root_max_length=256 * 1024,
+    timestamp_max_length=16 * 1024,
+    snapshot_max_length=METADATA_BYTES.value,
+    targets_max_length=METADATA_BYTES.value,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What a pull brought. ``fresh``: it differs from what was in force before."""
+
+    number: int
+    folder: Path
+    fresh: bool
+
+
+class EditionClient:
+    """Fetches, checks and keeps editions. One client at a time uses a state folder; a lock sees to it.
+
+    ``source``  ``https://…`` address of an edition folder, or a local one
+    ``state``   folder of this node, kept between starts
+    ``root``    root metadata handed over by the hotline; may be None once the state holds one
+    ``token``   bearer token of the node
+    """
+
+    def __init__(self, source: str, state: Path, root: bytes | None, token: str | None = None) -> None:
+        self._state = state
+        self._root = root
+        self._fetcher: HttpFetcher | FolderFetcher = fetcher_for(source, token)
+        self._proven: int | None = None
+
+    def pull(self, now: datetime) -> Pulled:
+        """Bring the newest edition into force, or say why not.
+
+        Raises EditionRefused or EditionUnreachable; in both cases what was in force stays in force.
+        """
+        now = require_utc(now)
+        with self._errors(now), self._locked():
+            before = number_in_force(self._state)
+            updater = self._refreshed(now)
+            number = self._newest()
+            if before is not None and number < before:
+                raise EditionRefused(Refusal.ROLLBACK, f"The host offers edition {number}; {before} is in force.")
+            targets = {name: _target(updater, name) for name in FILES}
+            if number == before and self._is_whole(number, targets):
+                return Pulled(number, self._folder(number), fresh=False)
+            self._fetch(updater, number, targets)
+            self._prove(number, now)
+            self._swap(number)
+            self._prune(number, before)
+            return Pulled(number, self._folder(number), fresh=number != before)
+
+    def _refreshed(self, now: datetime) -> Updater:
+        """python-tuf's client workflow, up to the newest targets metadata."""
+        metadata = self._state / METADATA_FOLDER
+        updater = Updater(
+            str(metadata),
+            f"{METADATA_FOLDER}/",
+            target_base_url=f"{TARGETS_FOLDER}/",
+            fetcher=self._fetcher,
+            config=_CONFIG,
+            bootstrap=self._trusted_root(metadata),
+        )
+        # python-tuf asks the system for the time; expiry is to be judged at the instant we were handed.
+        updater._trusted_set.reference_time = now
+        updater.refresh()
+        return updater
+
+    def _trusted_root(self, metadata: Path) -> bytes | None:
+        """The root to begin with; None to go on with the one in the state."""
+        if self._root is None:
+            if not (metadata / f"{ROOT}.json").exists():
+                raise EditionRefused(
+                    Refusal.ROOT_MISSING,
+                    "There is no trusted root to check editions with.",
+                    mend="Get the root file from the hotline in person and name it: --root 1.root.json",
+                )
+            return None
+        version = read_metadata(self._root, Root).signed.version
+        kept = metadata / "root_history" / versioned_name(ROOT, version)
+        if kept.exists() and kept.read_bytes() != self._root:
+            raise EditionRefused(
+                Refusal.ROOT_CHANGED,
+                "This state began with another root than the one given now.",
+                mend="If the hotline really began anew, use a new state folder.",
+            )
+        return self._root
+
+    def _newest(self) -> int:
+        """The number of the newest edition: the version of the targets metadata that the refresh left behind."""
+        data = (self._state / METADATA_FOLDER / f"{TARGETS}.json").read_bytes()
+        return read_metadata(data, Targets).signed.version
+
+    def _is_whole(self, number: int, targets: dict[str, TargetFile]) -> bool:
+        """Whether the files in force are all there; bytes are compared once a process, sizes each time."""
+        folder = self._folder(number)
+        paths = {name: folder / name for name in targets}
+        if not all(path.is_file() and path.stat().st_size == targets[name].length for name, path in paths.items()):
+            return False
+        if self._proven != number and not all(_is_same(targets[name], path) for name, path in paths.items()):
+            return False
+        self._proven = number
+        return True
+
+    def _fetch(self, updater: Updater, number: int, targets: dict[str, TargetFile]) -> None:
+        """Download into a folder of its own; whole files that are there already are used."""
+        part = self._part(number)
+        part.mkdir(parents=True, exist_ok=True)
+        for name, target in targets.items():
+            path = part / name
+            if updater.find_cached_target(target, str(path)) is None:
+                updater.download_target(target, str(path))
+            _sync_file(path)
+        sync_folder(part)
+
+    def _prove(self, number: int, now: datetime) -> None:
+        """Read the whole edition as a node will; a signed edition that cannot be read must not replace one that can."""
+        edition = read_edition(plain_files(self._part(number)))
+        if edition.number != number:
+            raise EditionRefused(Refusal.METADATA, "The edition has another number than its signature.", where=MANIFEST_NAME)
+        if edition.issued_at - now > CLOCK_TOLERANCE:
+            raise EditionRefused(
+                Refusal.CLOCK_SKEW,
+                "The edition was issued in the future.",
+                mend="Set the clock of this machine right; if it is right, tell the hotline.",
+            )
+
+    def _swap(self, number: int) -> None:
+        """Bring the edition into force: from the rename of ``current`` on, and not before."""
+        folder = self._folder(number)
+        if folder.exists():
+            folder.rename(folder.with_name(f"{PART}damaged-{number}"))
+        self._part(number).rename(folder)
+        sync_folder(folder.parent)
+        for path in (self._state / METADATA_FOLDER).glob("*.json"):
+            _sync_file(path)
+        link = self._state / f"{PART}{CURRENT}"
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path(EDITIONS) / str(number))
+        link.replace(self._state / CURRENT)
+        sync_folder(self._state)
+        self._proven = number
+
+    def _prune(self, number: int, before: int | None) -> None:
+        """Keep the edition in force and the one before it; nothing else."""
+        kept = {str(number), str(before)}
+        for path in (self._state / EDITIONS).iterdir():
+            if path.name not in kept:
+                shutil.rmtree(path)
+
+    def _folder(self, number: int) -> Path:
+        return self._state / EDITIONS / str(number)
+
+    def _part(self, number: int) -> Path:
+        return self._state / EDITIONS / f"{PART}{number}"
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """python-tuf allows one client at a time in a state folder; the system drops the lock with the process."""
+        (self._state / METADATA_FOLDER).mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._state, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
+            raise EditionUnreachable(
+                Unreachable.STATE_BUSY,
+                "Another process is pulling into this state folder.",
+                mend="Give each node a state folder of its own.",
+            ) from error
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def _errors(self, now: datetime) -> Iterator[None]:
+        """Every error of python-tuf and of the system as one of ours, with a stable code."""
+        try:
+            yield
+        except ExpiredMetadataError as error:
+            raise self._expired(now) from error
+        except RepositoryError as error:
+            raise _refusal(error) from error
+        except DownloadLengthMismatchError as error:
+            raise EditionRefused(Refusal.LENGTH, "The host sends more bytes than were signed.") from error
+        except DownloadError as error:
+            raise _unreachable(error) from error
+        except OSError as error:
+            raise EditionUnreachable(
+                Unreachable.STATE_UNWRITABLE,
+                "The state folder cannot be used.",
+                where=error.strerror or type(error).__name__,
+                mend="See that it is writable and that the disk is not full.",
+            ) from error
+
+    def _expired(self, now: datetime) -> EditionRefused:
+        """Expired, or only thought to be: where the host's clock differs from ours, say so."""
+        theirs = self._fetcher.server_time
+        if theirs is not None and abs(theirs - now) > CLOCK_TOLERANCE:
+            return EditionRefused(
+                Refusal.CLOCK_SKEW,
+                "The signatures look expired, and the clock of this machine differs from the host's by more than 5 minutes.",
+                mend="Set the clock of this machine right.",
+            )
+        return EditionRefused(
+            Refusal.EXPIRED,
+            "The host was reached, but what it offers has expired: it may be holding newer editions back.",
+            mend="Tell the hotline; the last good edition stays in force.",
+        )
+
+
+def number_in_force(state: Path) -> int | None:
+    """The number of the edition in force in a client's state folder; None where there is none."""
+    link = state / CURRENT
+    try:
+        number = link.readlink().name
+    except OSError:
+        return None
+    return int(number) if number.isdecimal() and link.is_dir() else None
+
+
+def _target(updater: Updater, name: str) -> TargetFile:
+    """What was signed about a file, within our limits."""
+    target = updater.get_targetinfo(name)
+    if target is None:
+        raise EditionRefused(Refusal.MISSING, "The edition lacks a file that belongs to it.", where=name)
+    if set(target.hashes) != {"sha256"} or not _DIGEST.match(target.hashes["sha256"]):
+        raise EditionRefused(Refusal.METADATA, "A file was signed with another digest than SHA-256.", where=name)
+    limit = MANIFEST_BYTES if name == MANIFEST_NAME else EDITION_FILE_BYTES
+    if target.length > limit.value:
+        raise EditionRefused(Refusal.TOO_LARGE, "A file of the edition is larger than the limit.", where=name)
+    return target
+
+
+def _is_same(target: TargetFile, path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            target.verify_length_and_hashes(stream)
+    except LengthOrHashMismatchError:
+        return False
+    return True
+
+
+def _sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _refusal(error: RepositoryError) -> EditionRefused:
+    """The codes for what python-tuf found."""
+    for kind, code, what in _FOUND:
+        if isinstance(error, kind):
+            return EditionRefused(code, what, mend="Tell the hotline; the last good edition stays in force.")
+    return EditionRefused(Refusal.METADATA, "The signed metadata cannot be used.", mend="Tell the hotline.")
+
+
+_FOUND: Final = (
+    (BadVersionNumberError, Refusal.ROLLBACK, "The host offers something older than what was seen before."),
+    (UnsignedMetadataError, Refusal.SIGNATURE, "The metadata lacks valid signatures of the keys it needs."),
+    (LengthOrHashMismatchError, Refusal.DIGEST, "The bytes differ from what was signed."),
+)
+
+
+def _unreachable(error: DownloadError) -> EditionUnreachable:
+    if isinstance(error, SlowRetrievalError):
+        return EditionUnreachable(Unreachable.SLOW, "The host answers too slowly.", mend="It will be asked again.")
+    if isinstance(error, DownloadHTTPError) and error.status_code in _NOT_ALLOWED:
+        return EditionUnreachable(
+            Unreachable.NOT_ALLOWED, "The host does not accept this node's token.", mend="Ask the hotline for a new token."
+        )
+    if isinstance(error, DownloadHTTPError):
+        return EditionUnreachable(
+            Unreachable.HTTP_ERROR,
+            f"The host answered with status {error.status_code}.",
+            mend="See that the address is that of an edition folder in which something was published.",
+        )
+    return EditionUnreachable(
+        Unreachable.UNREACHABLE, "The host could not be reached, or the connection broke.", mend="It will be asked again."
+    )

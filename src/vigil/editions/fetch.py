@@ -1,0 +1,257 @@
+"""The one door through which editions come in: HTTP(S) or a local folder, both behind python-tuf's fetcher interface.
+
+What it guarantees, whatever the other side does: no redirect is followed; a gap, a trickle or a stalled answer ends
+after a bounded time; the bearer token goes to the named host only, and never in clear over a network; answers are
+taken as they are (no unpacking). The bounds on bytes are python-tuf's: signed lengths, and limits per role.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalError
+from tuf.ngclient import FetcherInterface
+
+from vigil.base.clock import require_utc
+from vigil.base.errors import InputError
+
+CHUNK_BYTES: Final = 1 << 18
+_NOT_FOUND: Final = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a host may take. All in seconds, but ``bytes_per_second``.
+
+    ``connect``           until a connection stands
+    ``gap``               without a single byte
+    ``grace``             in all, plus one second for each ``bytes_per_second`` that arrived: against trickles
+    """
+
+    connect: float = 5.0
+    gap: float = 10.0
+    grace: float = 20.0
+    bytes_per_second: int = 32 * 1024
+
+
+class FolderFetcher(FetcherInterface):
+    """Files of a local folder, as if it were a host."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.server_time: datetime | None = None
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        path = self._folder / url
+        try:
+            stream = path.open("rb")
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise DownloadHTTPError("no such file", _NOT_FOUND) from error
+        return _read_file(stream)
+
+
+def _read_file(stream: Any) -> Iterator[bytes]:
+    try:
+        with stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                yield chunk
+    except OSError as error:
+        raise DownloadError("the folder could not be read") from error
+
+
+class HttpFetcher(FetcherInterface):
+    """Files below an ``http://`` or ``https://`` address.
+
+    ``token``      sent as ``Authorization: Bearer``
+    ``patience``   time limits
+    ``monotonic``  a clock for durations, in seconds
+    """
+
+    def __init__(
+        self,
+        source: str,
+        token: str | None = None,
+        patience: Patience | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._base = _checked_source(source, token)
+        self._token = token
+        self._patience = patience or Patience()
+        self._monotonic = monotonic
+        self._connection: http.client.HTTPConnection | None = None
+        self.server_time: datetime | None = None
+
+    def close(self) -> None:
+        """Let the connection go."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        """The answer for a path relative to the source. A kept connection that was closed meanwhile is opened once more."""
+        kept = self._connection is not None
+        try:
+            return self._answer(url)
+        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+            if not kept:
+                raise
+            self.close()
+            return self._answer(url)
+
+    def _answer(self, url: str) -> Iterator[bytes]:
+        try:
+            connection = self._connected()
+            connection.request("GET", f"{self._base.path.rstrip('/')}/{url}", headers=self._headers())
+            response = connection.getresponse()
+        except TimeoutError as error:
+            self.close()
+            raise SlowRetrievalError from error
+        except BaseException:
+            self.close()
+            raise
+        self.server_time = _instant(response.headers.get("Date"))
+        if response.status != http.client.OK:
+            self.close()
+            raise DownloadHTTPError(f"HTTP status {response.status}", response.status)
+        return self._chunks(response)
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Accept-Encoding": "identity", "User-Agent": "vigil"}
+        return headers | ({"Authorization": f"Bearer {self._token}"} if self._token else {})
+
+    def _chunks(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
+        whole = False
+        try:
+            while chunk := response.read(CHUNK_BYTES):
+                yield chunk
+            if response.length:
+                raise DownloadError("the answer ended early")
+            whole = True
+        except TimeoutError as error:
+            raise SlowRetrievalError from error
+        except (OSError, http.client.HTTPException) as error:
+            raise DownloadError("the connection broke") from error
+        finally:
+            # What was not read to its end cannot be used for another answer.
+            if not whole:
+                self.close()
+
+    def _connected(self) -> http.client.HTTPConnection:
+        if self._connection is None:
+            host, port, wait = self._base.hostname or "", self._base.port, self._patience.connect
+            if self._base.scheme == "https":
+                context = ssl.create_default_context()
+                self._connection = http.client.HTTPSConnection(host, port, timeout=wait, context=context)
+            else:
+                self._connection = http.client.HTTPConnection(host, port, timeout=wait)
+            self._connection.response_class = self._paced  # type: ignore[assignment]
+            self._connection.connect()
+        return self._connection
+
+    def _paced(self, sock: socket.socket, *arguments: Any, **options: Any) -> http.client.HTTPResponse:
+        """An answer that is read, headers included, through a :class:`PacedStream`."""
+        response = http.client.HTTPResponse(sock, *arguments, **options)
+        plain = response.fp.detach()
+        response.fp = io.BufferedReader(PacedStream(plain, sock, self._patience, self._monotonic))
+        return response
+
+
+class PacedStream(io.RawIOBase):
+    """Bytes of a socket, as long as they keep coming: each wait is bounded, and so is the whole."""
+
+    def __init__(
+        self, plain: io.RawIOBase, sock: socket.socket, patience: Patience, monotonic: Callable[[], float]
+    ) -> None:
+        self._plain = plain
+        self._socket = sock
+        self._patience = patience
+        self._monotonic = monotonic
+        self._start = monotonic()
+        self._received = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what is there. Raises TimeoutError when the patience is used up."""
+        allowed = self._patience.grace + self._received / self._patience.bytes_per_second
+        left = allowed - (self._monotonic() - self._start)
+        if left <= 0:
+            raise TimeoutError("too slow")
+        self._socket.settimeout(min(self._patience.gap, left))
+        count = self._plain.readinto(buffer)
+        self._received += count or 0
+        return count
+
+    def close(self) -> None:
+        self._plain.close()
+        super().close()
+
+
+def fetcher_for(source: str, token: str | None = None) -> HttpFetcher | FolderFetcher:
+    """The fetcher for an address or a local folder. Raises InputError where it is neither."""
+    if "://" in source:
+        return HttpFetcher(source, token)
+    folder = Path(source)
+    if not folder.is_dir():
+        raise InputError(
+            "source_unknown",
+            "The source of editions is neither an address nor a folder.",
+            mend="Give https://HOST/PATH, or a folder that is there.",
+        )
+    return FolderFetcher(folder)
+
+
+def _checked_source(source: str, token: str | None) -> SplitResult:
+    parts = urlsplit(source)
+    try:
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment or parts.username is not None:
+        raise InputError(
+            "source_malformed",
+            "The address of the editions cannot be used.",
+            mend="Write it as https://HOST[:PORT]/PATH, without a user name, query or fragment.",
+        )
+    if token is not None:
+        _check_token(token, parts)
+    return parts
+
+
+def _check_token(token: str, parts: SplitResult) -> None:
+    if not token.isascii() or not token.isprintable() or " " in token or not token:
+        raise InputError("token_malformed", "The token for fetching editions has characters that no token has.")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        raise InputError(
+            "token_in_clear",
+            "The token would travel in clear over a network.",
+            mend="Use an https:// address; http:// is for this machine only.",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _instant(text: str | None) -> datetime | None:
+    """The time that the other side believes it is; None where it does not say."""
+    try:
+        return require_utc(parsedate_to_datetime(text)) if text else None
+    except (ValueError, TypeError, InputError):
+        return None

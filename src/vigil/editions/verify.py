@@ -1,0 +1,250 @@
+"""Checking an edition folder whole: every file, every byte, every signature, and that nothing is there too much.
+
+Stricter than a client, which takes what it needs. Here
+
+* the roots form one chain from the trusted one, in both directions;
+* each metadata file is byte for byte what we would write, and **all** its signatures are valid, of keys that its role has;
+* timestamp, snapshot and targets refer to one another by version, length and digest, and none has expired;
+* each target has the length and the digest that were signed;
+* exactly the files of the edition in force and of the one before it are there;
+* the edition reads strictly (:mod:`vigil.editions.load`), and its number is the signed one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from tuf.api.exceptions import LengthOrHashMismatchError, RepositoryError
+from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
+
+from vigil.base.clock import require_utc, text_of
+from vigil.base.errors import VigilError
+from vigil.base.limits import EDITION_FILE_BYTES, METADATA_BYTES
+from vigil.editions.folder import files_in_force, read_limited, read_target
+from vigil.editions.load import read_edition
+from vigil.editions.manifest import MANIFEST_NAME
+from vigil.editions.model import Edition
+from vigil.editions.refusal import EditionRefused, Refusal
+from vigil.editions.roles import (
+    METADATA_FOLDER,
+    ROOT,
+    SNAPSHOT,
+    TARGETS,
+    TARGETS_FOLDER,
+    TIMESTAMP_NAME,
+    is_canonical,
+    read_metadata,
+    target_name,
+    versioned_name,
+    versions_on_disk,
+)
+from vigil.editions.wire import COLUMNS
+
+STRAY: Final = "stray"
+CANONICAL: Final = "not_canonical"
+TARGETS_ENTRY: Final = "targets.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is not as it must be. ``code`` is a :class:`Refusal`, ``stray`` or ``not_canonical``."""
+
+    file: str
+    code: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """The outcome. ``number`` of the edition in force, where it could be told."""
+
+    ok: bool
+    number: int | None
+    problems: tuple[Problem, ...]
+    trusted_root_note: str
+
+
+def verify(repository: Path, *, root: bytes | None, now: datetime) -> VerifyReport:
+    """Check the edition folder ``repository``. ``root``: the trusted root metadata; None: believe the folder's own first one.
+
+    Never raises for what is wrong with the folder: that is in the report.
+    """
+    check = _Check(repository, require_utc(now))
+    with check.noting(METADATA_FOLDER):
+        check.whole(root)
+    return VerifyReport(not check.problems, check.number, tuple(check.problems), _note(root))
+
+
+def _note(root: bytes | None) -> str:
+    if root is None:
+        return (
+            "Trusted the root inside the folder itself (metadata/1.root.json): this shows that the folder is whole, "
+            "not that the hotline made it. Name the root that the hotline handed you: --root 1.root.json"
+        )
+    return "Trusted the root that was named."
+
+
+@dataclass(slots=True)
+class _Check:
+    """One run: what is expected grows while files are read; what is left over at the end is stray."""
+
+    repository: Path
+    now: datetime
+    problems: list[Problem] = field(default_factory=list)
+    expected: set[str] = field(default_factory=set)
+    number: int | None = None
+
+    def whole(self, trusted: bytes | None) -> None:
+        root = self._roots(trusted)
+        timestamp = self._metadata(TIMESTAMP_NAME, Timestamp, root)
+        self._not_expired(TIMESTAMP_NAME, timestamp)
+        targets = self._in_force(root, timestamp)
+        self._before(root, timestamp, self._edition(targets))
+        self._strays()
+
+    def _roots(self, trusted: bytes | None) -> Root:
+        """The newest root; each is signed by itself and by the one before it, and the trusted one is among them."""
+        versions = versions_on_disk(self.repository / METADATA_FOLDER, ROOT)
+        newest: Root | None = None
+        found = trusted is None
+        for version in range(1, max(versions, default=1) + 1):
+            name = versioned_name(ROOT, version)
+            data = self._read(name)
+            found = found or data == trusted
+            root = self._parsed(name, data, Root)
+            self._signatures(name, root, newest or root.signed, root.signed)
+            self._version(name, root.signed.version, version)
+            newest = root.signed
+        if newest is None or not found:
+            raise EditionRefused(Refusal.SIGNATURE, "The trusted root is not among those of the folder.", where=METADATA_FOLDER)
+        self._not_expired(versioned_name(ROOT, newest.version), newest)
+        return newest
+
+    def _in_force(self, root: Root, timestamp: Timestamp) -> Targets:
+        meta = timestamp.snapshot_meta
+        snapshot = self._referred(SNAPSHOT, meta, Snapshot, root)
+        if set(snapshot.meta) != {TARGETS_ENTRY}:
+            name = versioned_name(SNAPSHOT, meta.version)
+            raise EditionRefused(Refusal.METADATA, "It names other roles than targets.", where=name)
+        targets: Targets = self._referred(TARGETS, snapshot.meta[TARGETS_ENTRY], Targets, root)
+        self.number = targets.version
+        for role, signed in ((SNAPSHOT, snapshot), (TARGETS, targets)):
+            self._not_expired(versioned_name(role, signed.version), signed)
+        return targets
+
+    def _referred(self, role: str, meta: MetaFile, kind: Any, root: Root) -> Any:
+        """A versioned file, compared with what refers to it. Length and digest must be given."""
+        name = versioned_name(role, meta.version)
+        signed = self._metadata(name, kind, root)
+        with self.noting(name):
+            if meta.length is None or set(meta.hashes or {}) != {"sha256"}:
+                raise EditionRefused(Refusal.METADATA, "What refers to it gives no length or digest.", where=name)
+            meta.verify_length_and_hashes(self._read(name))
+        self._version(name, signed.version, meta.version)
+        return signed
+
+    def _edition(self, targets: Targets) -> int | None:
+        """Read all targets, then the edition as a node would; gives the number of the edition before it."""
+        self._target_files(targets)
+        if set(targets.targets) != {MANIFEST_NAME, *COLUMNS}:
+            self._note(versioned_name(TARGETS, targets.version), Refusal.METADATA, "It names other files than the format has.")
+        edition = self._strictly_read()
+        if edition is None:
+            return None
+        if edition.number != targets.version:
+            self._note(MANIFEST_NAME, Refusal.METADATA, "Its number is not the signed one.")
+        return edition.previous
+
+    def _strictly_read(self) -> Edition | None:
+        try:
+            return read_edition(files_in_force(self.repository))
+        except VigilError as error:
+            self._note_error(TARGETS_FOLDER, error)
+            return None
+
+    def _target_files(self, targets: Targets) -> None:
+        for name, target in targets.targets.items():
+            path = target_name(name, target.hashes.get("sha256", ""))
+            self.expected.add(f"{TARGETS_FOLDER}/{path}")
+            with self.noting(f"{TARGETS_FOLDER}/{path}"):
+                read_target(self.repository, name, target, EDITION_FILE_BYTES.value)
+
+    def _before(self, root: Root, timestamp: Timestamp, previous: int | None) -> None:
+        """What stays for nodes that began before the last publication: signed and whole, though perhaps expired."""
+        version = timestamp.snapshot_meta.version - 1
+        if version > 0:
+            self._metadata(versioned_name(SNAPSHOT, version), Snapshot, root)
+        if previous is not None:
+            targets = self._metadata(versioned_name(TARGETS, previous), Targets, root)
+            self._version(versioned_name(TARGETS, previous), targets.version, previous)
+            self._target_files(targets)
+
+    def _strays(self) -> None:
+        """Nothing else may be there, and nothing that is not a plain file."""
+        for path in sorted(self.repository.rglob("*")):
+            name = path.relative_to(self.repository).as_posix()
+            folder = name in (METADATA_FOLDER, TARGETS_FOLDER) and path.is_dir()
+            if path.is_symlink() or not (folder or (name in self.expected and path.is_file())):
+                self._note(name, STRAY, "It does not belong into an edition folder.")
+
+    def _metadata(self, name: str, kind: Any, root: Root) -> Any:
+        """A metadata file that is canonical and wholly signed by the keys of its role."""
+        metadata = self._parsed(name, self._read(name), kind)
+        self._signatures(name, metadata, root)
+        return metadata.signed
+
+    def _read(self, name: str) -> bytes:
+        self.expected.add(f"{METADATA_FOLDER}/{name}")
+        return read_limited(self.repository / METADATA_FOLDER / name, METADATA_BYTES.value)
+
+    def _parsed(self, name: str, data: bytes, kind: Any) -> Metadata[Any]:
+        try:
+            metadata = read_metadata(data, kind)
+        except RepositoryError as error:
+            raise EditionRefused(Refusal.METADATA, "It is not readable metadata of its role.", where=name) from error
+        if not is_canonical(metadata, data):
+            self._note(name, CANONICAL, "Its bytes are not exactly those that were written.")
+        return metadata
+
+    def _signatures(self, name: str, metadata: Metadata[Any], *delegators: Root) -> None:
+        """Each delegator's threshold is met, and no signature is there that is not valid: an altered one is an altered byte."""
+        kind, valid = metadata.signed.type, set()
+        for delegator in delegators:
+            result = delegator.get_verification_result(kind, metadata.signed_bytes, metadata.signatures)
+            valid |= set(result.signed)
+            if not result.verified:
+                self._note(name, Refusal.SIGNATURE, "It lacks valid signatures.")
+                return
+        if valid != set(metadata.signatures):
+            self._note(name, Refusal.SIGNATURE, "One of its signatures is not valid.")
+
+    def _version(self, name: str, found: int, expected: int) -> None:
+        if found != expected:
+            self._note(name, Refusal.METADATA, "Its version is not the one in its name.")
+
+    def _not_expired(self, name: str, signed: Any) -> None:
+        if signed.is_expired(self.now):
+            self._note(name, Refusal.EXPIRED, f"It expired at {text_of(signed.expires)}.")
+
+    def _note(self, name: str, code: str, what: str) -> None:
+        self.problems.append(Problem(name, str(code), what))
+
+    @contextmanager
+    def noting(self, name: str) -> Iterator[None]:
+        """Turn an error into a problem and go on after the block."""
+        try:
+            yield
+        except LengthOrHashMismatchError:
+            self._note(name, Refusal.DIGEST, "Its bytes differ from what was signed.")
+        except RepositoryError:
+            self._note(name, Refusal.METADATA, "It is not usable metadata of its role.")
+        except VigilError as error:
+            self._note_error(name, error)
+
+    def _note_error(self, name: str, error: VigilError) -> None:
+        self._note(error.where or name, error.code, error.what)
