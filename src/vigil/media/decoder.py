@@ -177,12 +177,20 @@ class Decoder:
         if not self._free.acquire(timeout=max(0.0, deadline - time.monotonic())):
             return None
         try:
-            with self._lock:
-                worker = self._idle.pop() if self._idle else None
-            return worker or self._start()
+            return self._idle_worker() or self._start()
         except BaseException:
             self._free.release()
             raise
+
+    def _idle_worker(self) -> Worker | None:
+        """The child that was used last, if there is one that is alive and has not spoken unasked."""
+        while True:
+            with self._lock:
+                worker = self._idle.pop() if self._idle else None
+                if worker is None or worker.is_quiet():
+                    return worker
+                self._all.discard(worker)
+            worker.kill()
 
     def _start(self) -> Worker:
         if self._closed:

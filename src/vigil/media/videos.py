@@ -6,6 +6,7 @@ a fixed interval, each with its number, its time and its quality.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from io import FileIO
 from typing import Any, Final
@@ -35,6 +36,7 @@ def hash_video(descriptor: int, request: Request) -> Decoded:
     if not request.size:
         raise UndecodableError(Reason.EMPTY)
     try:
+        os.lseek(descriptor, 0, os.SEEK_SET)
         with FileIO(descriptor, closefd=False) as file, _open(file) as container:
             return _decoded(container, request)
     except (UndecodableError, MemoryError):

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
+import os
+import pkgutil
 import warnings
 from io import BytesIO
 from typing import Final
 
+import av
 import av.logging
 import numpy as np
 import pillow_heif
 from PIL import AvifImagePlugin, Image, ImageCms
 
 from vigil.base.limits import MEDIA_PIXELS
-from vigil.media import videos
 from vigil.media.model import Mode
 from vigil.media.pictures import hash_picture
-from vigil.media.protocol import Wish
+from vigil.media.protocol import Kind, Request, Wish
+from vigil.media.videos import hash_video
 
 SIDE: Final = 96
 REHEARSED: Final = (
@@ -28,8 +32,7 @@ REHEARSED: Final = (
     ("TIFF", "LAB"),
     ("BMP", "L"),
 )
-
-__all__ = ["load_decoders", "videos"]
+NOT_FOR_DECODING: Final = ("av.datasets", "av.__main__")
 
 
 def load_decoders() -> None:
@@ -42,6 +45,36 @@ def load_decoders() -> None:
     Image.init()
     for name, colours in REHEARSED:
         hash_picture(memoryview(_drawn(name, colours)), Mode.EXACT, Wish.TRIM | Wish.VARIANTS, MEDIA_PIXELS.value)
+    _load_video()
+
+
+def _load_video() -> None:
+    """PyAV imports its parts when it meets a stream of their kind: all of them now, then a film of two frames."""
+    for module in pkgutil.walk_packages(av.__path__, "av."):
+        if not module.name.startswith(NOT_FOR_DECODING):
+            importlib.import_module(module.name)
+    data = _filmed()
+    descriptor = os.memfd_create("vigil-rehearsal", os.MFD_CLOEXEC)
+    try:
+        os.write(descriptor, data)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        for mode in (Mode.EXACT, Mode.RGB):
+            hash_video(descriptor, Request(Kind.VIDEO, mode, Wish(0), len(data), frames=2))
+    finally:
+        os.close(descriptor)
+
+
+def _filmed() -> bytes:
+    """Two frames of a gradient as a film."""
+    buffer = BytesIO()
+    with av.open(buffer, "w", format="matroska") as container:
+        stream = container.add_stream("mpeg4", rate=1)
+        stream.width, stream.height, stream.pix_fmt = SIDE, SIDE, "yuv420p"
+        for shade in (0, 100):
+            picture = np.full((SIDE, SIDE, 3), shade, dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return buffer.getvalue()
 
 
 def _drawn(name: str, colours: str) -> bytes:

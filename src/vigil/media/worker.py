@@ -70,6 +70,19 @@ class Worker:
         self._process.kill()
         self._process.wait()
 
+    def is_quiet(self) -> bool:
+        """Alive and silent. An answer that waits before its question was asked would be taken for the next file's."""
+        self._channel.setblocking(False)
+        try:
+            self._channel.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        finally:
+            self._channel.setblocking(True)
+        return False
+
     def _receive(self, seconds: float) -> bytes:
         ends = time.monotonic() + seconds
         try:
