@@ -55,7 +55,7 @@ class _Rows:
     limits: npt.NDArray[np.int64]
 
     def best(self, rows: list[tuple[int, int]], names: tuple[str, ...], now: int) -> Hit | None:
-        """Of ``(row, distance)`` those alive and near enough for their list: the first list, then the nearest, then the oldest."""
+        """Of ``(row, distance)`` those alive and near enough for their list: by list, then distance, then number."""
         alive = [
             (int(self.ranks[row]), distance, int(self.entries[row]), row)
             for row, distance in rows

@@ -28,6 +28,7 @@ from vigil.match.verdict import Outcome, Verdict
 
 STOP_SECONDS: Final = 3.0
 BACK_OFF_LONGEST: Final = 900.0
+KEPT: Final = "editions"
 
 
 class Node:
@@ -46,7 +47,10 @@ class Node:
         self._courier = Courier(counts.url, config.counts_token, self._ledger) if counts.url else None
         self._send_failures = 0
         self._next_show: datetime | None = None
-        self._puller = Puller(client or _client(config), self._build, config.state / "enforced", self.state, self._swapped, log)
+        self._indexes = config.state / "indexes"
+        self._puller = Puller(
+            client or _client(config), self._build, config.state / KEPT, self._indexes, self.state, self._swapped, log
+        )
         self._threads: list[Rounds] = []
 
     def start(self) -> None:
@@ -121,9 +125,10 @@ class Node:
         """Count traffic that was let through although the answer was unknown."""
         self.tally.add(verdict.edition, None, CountClass.BYPASSED, self.clock.now())
 
-    def _build(self, folder: Path, indexes: Path) -> Enforced:
-        file = self.config.file
-        return enforce(load_edition(folder), indexes, file.editions.lists, file.enforcement.on_hard_expiry)
+    def _build(self, folder: Path) -> Enforced:
+        file, edition = self.config.file, load_edition(folder)
+        indexes = self._indexes / str(edition.number)
+        return enforce(edition, indexes, file.editions.lists, file.enforcement.on_hard_expiry)
 
     def _swapped(self, enforced: Enforced, now: datetime) -> None:
         self._books.in_force(enforced.number, enforced.lists, now)
@@ -131,4 +136,4 @@ class Node:
 
 def _client(config: NodeConfig) -> Client:
     token = config.edition_token.open() if config.edition_token else None
-    return EditionClient(config.source, config.state / "editions", config.root, token)
+    return EditionClient(config.source, config.state / KEPT, config.root, token)

@@ -1,6 +1,6 @@
 """Keeps the edition in force fresh: pull, verify, load, build, swap. Whatever goes wrong, the last good edition stays.
 
-The last good edition is named in ``last-good.json``, written after the swap, so that a restart needs no network.
+The client keeps the files of the last good edition; after a restart they are put into force before the network is asked.
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import msgspec
-
 from vigil.base.errors import UnavailableError, VigilError
-from vigil.base.files import write_atomically
 from vigil.edge.enforced import Enforced
 from vigil.edge.state import Concern, State
+from vigil.editions.client import number_in_force
 
 JITTER: Final = 0.2
 BACK_OFF_POLLS: Final = 15
@@ -38,40 +36,32 @@ class Client(Protocol):
     def pull(self, now: datetime) -> Pulled: ...
 
 
-class LastGood(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the edition in force lies."""
-
-    number: int
-    folder: str
-
-
 class Puller:
     """One node's way to new editions. ``build`` reads and indexes a pulled folder; ``swapped`` hears of each swap."""
 
     def __init__(
         self,
         client: Client,
-        build: Callable[[Path, Path], Enforced],
-        folder: Path,
+        build: Callable[[Path], Enforced],
+        kept: Path,
+        indexes: Path,
         state: State,
         swapped: Callable[[Enforced, datetime], None],
         log: Any,
     ) -> None:
         self._client, self._build, self._state, self._swapped, self._log = client, build, state, swapped, log
-        self._indexes = folder / "indexes"
-        self._last_good = folder / "last-good.json"
+        self._kept, self._indexes = kept, indexes
         self._failures = 0
         self._indexes.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def restore(self, now: datetime) -> bool:
         """Put the last good edition back into force after a restart, without the network."""
-        try:
-            last = msgspec.json.decode(self._last_good.read_bytes(), type=LastGood)
-            self._enforce(last.number, Path(last.folder), now)
-        except FileNotFoundError:
+        if number_in_force(self._kept) is None:
             return False
-        except (msgspec.DecodeError, OSError, VigilError) as error:
-            self._log.error("last_good_unusable", code=getattr(error, "code", "state_unreadable"))
+        try:
+            self._enforce(self._kept, now)
+        except VigilError as error:
+            self._log.error("last_good_unusable", code=error.code)
             return False
         return True
 
@@ -81,9 +71,7 @@ class Puller:
             pulled = self._client.pull(now)
             current = self._state.enforced
             if current is None or current.number != pulled.number:
-                self._enforce(pulled.number, pulled.folder, now)
-            elif self._state.pulled_at is None:
-                self._remember(pulled.number, pulled.folder)
+                self._enforce(pulled.folder, now)
         except UnavailableError as error:
             return self._failed(Concern.EDITION_UNREACHABLE, error.code, now)
         except VigilError as error:
@@ -98,24 +86,20 @@ class Puller:
         jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  spreads load, guards nothing
         return min(pause, poll_seconds * BACK_OFF_POLLS) * jitter
 
-    def _enforce(self, number: int, folder: Path, now: datetime) -> None:
-        enforced = self._build(folder, self._indexes / str(number))
+    def _enforce(self, folder: Path, now: datetime) -> None:
+        enforced = self._build(folder)
         before = self._state.enforced
         self._state.enforced = enforced
         self._swapped(enforced, now)
-        self._remember(number, folder)
-        self._tidy(number)
+        self._tidy(enforced.number)
         self._log.info(
             "edition_in_force",
-            edition=number,
+            edition=enforced.number,
             previous=before.number if before else None,
             lists=len(enforced.lists),
             urls=enforced.sizes[0],
             hashes=enforced.sizes[1],
         )
-
-    def _remember(self, number: int, folder: Path) -> None:
-        write_atomically(self._last_good, msgspec.json.encode(LastGood(number, str(folder))), mode=0o600)
 
     def _tidy(self, number: int) -> None:
         """Drop indexes of other editions; requests that still use them keep their maps until they end."""

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
 
 import uvicorn
 
@@ -17,6 +18,9 @@ from vigil.edge.http.protocol import protocol_with
 from vigil.edge.http.routes import Door
 from vigil.edge.journal import quiet_server_logs
 from vigil.edge.node import Node
+
+
+BACKLOG: Final = 1024
 
 
 class NodeServer(uvicorn.Server):
@@ -85,6 +89,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise UnavailableError(
