@@ -45,6 +45,11 @@ class DataFolder:
         return self.root / "keys"
 
     @property
+    def root_of_trust(self) -> Path:
+        """The public root metadata, as an edge node elsewhere would be handed it in person."""
+        return self.root / "1.root.json"
+
+    @property
     def editions(self) -> Path:
         return self.root / "editions"
 

@@ -133,7 +133,7 @@ def edge_file(*, demo: bool, host: str, ports: Ports) -> str:
         "# Configuration of the enforcement node; every field is described in docs/guides/edge-node.md.\n"
         f'node = "{NODE_NAME}"\nstate = "edge"\n'
         f"\n[listen]\nhost = {quoted(LOOPBACK)}\nport = {ports.edge}\n"
-        f'\n[editions]\nsource = {quoted(source)}\nroot = "root.json"\n'
+        f'\n[editions]\nsource = {quoted(source)}\nroot = "1.root.json"\n'
         + ('token_file = "secrets/edge-node.token"\n' if demo else "")
         + (f"poll_seconds = {0.5 if demo else 60}\n")
         + f'\n[counts]\nurl = {quoted(partner + "/v1/counts")}\ntoken_file = "secrets/edge-node.token"\n'

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import shutil
 import signal
 import socket
 import time
@@ -133,14 +134,23 @@ def prepare(installation: Installation, report: Report) -> None:
 def _steps(installation: Installation) -> Iterator[tuple[str, Callable[[], object]]]:
     folder, hotline = installation.folder, installation.hotline_environment
     yield "secrets of the case system", lambda: run_once(vigil("hotline", "secrets"), hotline)
-    if not (folder.keys / "offline").exists():
-        yield "signing keys", lambda: run_once(vigil("edition", "keys", "init", "--keys", str(folder.keys)), {})
+    if not folder.root_of_trust.exists():
+        yield "signing keys", lambda: _make_keys(folder)
     yield "database", lambda: run_once(vigil("hotline", "migrate"), hotline)
     if not folder.node_token.exists():
         yield "enrolment of the edge node", lambda: _enrol(installation)
     arguments = ["--people", str(folder.demo)] if installation.demo else []
     seed = [*vigil()[:1], "-m", "vigil.installation.seed", *arguments]
     yield "people, lists and sample reports" if installation.demo else "lists", lambda: run_once(seed, hotline)
+
+
+def _make_keys(folder: DataFolder) -> None:
+    """New signing keys, and the root of trust that nodes are handed. A folder without a root was never used: begin anew."""
+    made = folder.keys / folder.root_of_trust.name
+    if not made.exists():
+        shutil.rmtree(folder.keys, ignore_errors=True)
+        run_once(vigil("edition", "keys", "init", str(folder.keys)), {})
+    write_atomically(folder.root_of_trust, made.read_bytes())
 
 
 def _enrol(installation: Installation) -> None:

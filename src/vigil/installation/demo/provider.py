@@ -60,7 +60,8 @@ class ProviderHandler(WorldHandler):
     def do_GET(self) -> None:  # noqa: N802 - the name that the base class calls
         site = asked_site(self.path)
         if site is None:
-            self.answer(Answer(200, "text/html; charset=utf-8"()))
+            hint = b"Ask for /sites/HOST/PATH, or use this address as a proxy.\n"
+            self.answer(Answer(404, "text/plain; charset=utf-8", hint))
             return
         host, path = site
         self.answer(self._filtered(f"http://{host}{path}", host, path))

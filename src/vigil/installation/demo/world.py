@@ -62,18 +62,25 @@ def asked_site(target: str) -> tuple[str, str] | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Front:
+    """Renders the world's own page."""
+
+    page: Callable[[], bytes]
+
+
 class WorldHandler(BaseHTTPRequestHandler):
     """Answers GET and HEAD for the sites above."""
 
     protocol_version = "HTTP/1.1"
     server_version = "demo-world"
     timeout: ClassVar[float] = 20.0
-    front: ClassVar[Callable[[], bytes]]
+    front: ClassVar[Front]
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that the base class calls
+    def do_GET(self) -> None:
         site = asked_site(self.path)
         if site is None:
-            self.answer(Answer(200, "text/html; charset=utf-8", self.front()))
+            self.answer(Answer(200, "text/html; charset=utf-8", self.front.page()))
         else:
             self.answer(fetch(*site))
 
@@ -93,6 +100,6 @@ class WorldHandler(BaseHTTPRequestHandler):
 
 def serve(host: str, port: int, front: Callable[[], bytes]) -> ThreadingHTTPServer:
     """A server on ``host:port``, not yet running; ``front`` renders its own page."""
-    handler = type("BoundWorldHandler", (WorldHandler,), {"front": staticmethod(front)})
+    handler = type("BoundWorldHandler", (WorldHandler,), {"front": Front(front)})
     ThreadingHTTPServer.daemon_threads = True
     return ThreadingHTTPServer((host, port), handler)

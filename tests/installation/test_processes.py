@@ -1,0 +1,96 @@
+"""Processes are watched together, started again when they end, and never outlive their watcher."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from vigil.installation.processes import Program, StepError, Watcher, run_once
+
+PATIENT = 20.0
+
+
+def until(what: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENT
+    while not what():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def sleeper(name: str) -> Program:
+    return Program(name, [sys.executable, "-c", "import time; time.sleep(600)"])
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watcher]:
+    said: list[str] = []
+    watcher = Watcher([sleeper("one"), sleeper("two")], tmp_path, said.append)
+    watcher.start()
+    thread = threading.Thread(target=watcher.watch)
+    thread.start()
+    yield watcher
+    watcher.stop()
+    thread.join(PATIENT)
+    watcher.shut_down()
+    assert watcher.pids == {}
+
+
+def test_a_killed_process_is_started_again_and_the_others_go_on(watched: Watcher) -> None:
+    until(lambda: len(watched.pids) == 2)
+    before = watched.pids
+    os.kill(before["one"], signal.SIGKILL)
+    until(lambda: watched.pids.get("one") not in (None, before["one"]))
+    assert watched.pids["two"] == before["two"]
+
+
+def test_what_they_print_goes_to_a_file_each(tmp_path: Path) -> None:
+    program = Program(
+        "talker", [sys.executable, "-c", "print('hello from', __import__('os').environ['NAME'])"], {"NAME": "talker"}
+    )
+    watcher = Watcher([program], tmp_path, lambda text: None)
+    watcher.start()
+    until(lambda: (tmp_path / "talker.log").read_text() == "hello from talker\n")
+    watcher.shut_down()
+
+
+def test_processes_die_with_a_watcher_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "watch.py"
+    script.write_text(
+        textwrap.dedent("""
+        import sys, pathlib
+        from vigil.installation.processes import Program, Watcher
+        folder = pathlib.Path(sys.argv[1])
+        watcher = Watcher([Program("child", [sys.executable, "-c", "import time; time.sleep(600)"])], folder, print)
+        watcher.start()
+        (folder / "child.pid").write_text(str(watcher.pids["child"]))
+        watcher.watch()
+        """)
+    )
+    parent = subprocess.Popen([sys.executable, str(script), str(tmp_path)])
+    until(lambda: (tmp_path / "child.pid").exists() and (tmp_path / "child.pid").read_text())
+    child = int((tmp_path / "child.pid").read_text())
+    parent.kill()
+    parent.wait(PATIENT)
+    until(lambda: not alive(child))
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+
+
+def test_a_step_that_fails_says_what_it_printed() -> None:
+    with pytest.raises(StepError) as caught:
+        run_once([sys.executable, "-c", "import sys; sys.exit('no room left')"], {})
+    assert caught.value.said == "no room left"
