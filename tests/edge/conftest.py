@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.edge.world import Hotline, RunningNode, config_text, running, served
+
 from vigil.base.clock import SystemClock
 
 

@@ -16,6 +16,7 @@ from tests.edge.world import (
     until,
     url_entry,
 )
+
 from vigil.media import Decoder, ImageHashes
 
 

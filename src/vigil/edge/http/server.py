@@ -19,7 +19,6 @@ from vigil.edge.http.routes import Door
 from vigil.edge.journal import quiet_server_logs
 from vigil.edge.node import Node
 
-
 BACKLOG: Final = 1024
 
 
