@@ -14,6 +14,9 @@ from vigil.hotline.management import boot
 log = logging.getLogger(__name__)
 
 CONNECTIONS: Final = 200
+# A 10 MB paste still gets a page in the reader's language that says what to do, instead of a bare line by the server;
+# nothing beyond FORM_BYTES is ever parsed.
+PASTE_BYTES: Final = 16 * 1024 * 1024
 IDLE_SECONDS: Final = 30
 
 
@@ -40,7 +43,7 @@ def arguments_of(door: str) -> dict[str, Any]:
         "threads": where.threads,
         "connection_limit": CONNECTIONS,
         "channel_timeout": IDLE_SECONDS,
-        "max_request_body_size": JSON_BODY_BYTES.value,
+        "max_request_body_size": PASTE_BYTES if door == "public" else JSON_BODY_BYTES.value,
         "ident": None,
         **trust,
     }

@@ -77,6 +77,7 @@ PERMISSIONS_POLICY = (
 CSRF_COOKIE_SECURE = PRODUCTION
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Strict"
+CSRF_COOKIE_AGE = None  # gone when the browser is closed
 CSRF_FAILURE_VIEW = "vigil.hotline.doors.errors.forged"
 SESSION_COOKIE_SECURE = PRODUCTION
 SESSION_COOKIE_HTTPONLY = True
@@ -92,7 +93,7 @@ TIME_ZONE = CONFIG.time_zone
 USE_I18N = True
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("nl", "Nederlands"), ("fr", "Français"), ("ar", "العربية")]
-LOCALE_PATHS = [HOTLINE / "doors" / "public" / "locale", HOTLINE / "doors" / "console" / "locale"]
+LOCALE_PATHS = [HOTLINE / "locale"]
 APPEND_SLASH = False
 
 LOGGING = logging_settings()

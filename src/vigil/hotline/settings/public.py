@@ -12,5 +12,7 @@ ALLOWED_HOSTS = allowed_hosts(CONFIG.doors.public)
 TEMPLATES = templates("public")
 MIDDLEWARE = [*MIDDLEWARE]
 MIDDLEWARE.insert(MIDDLEWARE.index("django.middleware.common.CommonMiddleware"), "django.middleware.locale.LocaleMiddleware")
+MIDDLEWARE.insert(MIDDLEWARE.index("django.middleware.csrf.CsrfViewMiddleware"), "vigil.hotline.doors.public.mishaps.BodyGuard")
+CSRF_FAILURE_VIEW = "vigil.hotline.doors.public.mishaps.forged"
 CSRF_COOKIE_NAME = "vigil_public_csrf"
 LANGUAGE_COOKIE_NAME = "vigil_language"

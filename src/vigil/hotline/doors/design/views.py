@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
 
+from vigil.hotline.access.rules import open_to_all
 from vigil.hotline.doors.design.stylesheet import asset
 
 
+@open_to_all("The stylesheet, the small script and the mark of every page.")
 def serve(request: HttpRequest, digest: str, name: str) -> HttpResponse:
     """The file ``name``; kept by browsers for a year, because its address changes when it does."""
     wanted = asset(name)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from django import template
+from django.conf import settings
 from django.core.paginator import Page
 from django.forms import BaseForm, BoundField
-from django.urls import reverse
+from django.urls import reverse, translate_url
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 
 from vigil.base.clock import SystemClock, text_of
 from vigil.hotline.doors.design.moments import relative
@@ -56,9 +59,11 @@ def moment(instant: datetime | None, now: datetime | None = None) -> SafeString:
 
 
 @register.inclusion_tag("design/parts/error_summary.html")
-def error_summary(*forms: BaseForm) -> dict[str, Any]:
-    """All mistakes of ``forms`` in one box, each linked to its field. Empty when there are none."""
-    return {"mistakes": [mistake for form in forms for mistake in mistakes_of(form)]}
+def error_summary(*forms: BaseForm, notes: Sequence[object] = ()) -> dict[str, Any]:
+    """All mistakes of ``forms`` in one box, each linked to its field, after ``notes`` that belong to none."""
+    mistakes = [("", str(note)) for note in notes]
+    mistakes += [mistake for form in forms if form.is_bound for mistake in mistakes_of(form)]
+    return {"mistakes": mistakes}
 
 
 def mistakes_of(form: BaseForm) -> list[tuple[str, str]]:
@@ -91,6 +96,33 @@ def field(bound: BoundField, heading: bool = False) -> dict[str, Any]:
 def choices(bound: BoundField, heading: bool = False) -> dict[str, Any]:
     """One question answered by radio buttons or check boxes, each in a large row."""
     return {"bound": bound, "heading": heading}
+
+
+@register.inclusion_tag("design/parts/languages.html", takes_context=True)
+def languages(context: template.Context) -> dict[str, Any]:
+    """Links to the same page in the other languages; ``context["keep_query"]`` is what may follow the path."""
+    request = context["request"]
+    kept = str(context.get("keep_query", ""))
+    return {
+        "current": get_language(),
+        "languages": [
+            (code, name, translate_url(request.path, code) + kept) for code, name in settings.LANGUAGES
+        ],
+    }
+
+
+@register.filter
+def visible(text: str) -> str:
+    """Text as somebody typed it, with control and direction signs made visible, so that they can play no tricks."""
+    return "".join(shown_sign(sign) for sign in text)
+
+
+def shown_sign(sign: str) -> str:
+    """The sign itself, or a mark for one that cannot be seen: ``␀`` for controls, ``‹U+202E›`` for the rest."""
+    if sign in "\n\r\t" or unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"):
+        return sign
+    code = ord(sign)
+    return chr(0x2400 + code) if code < 0x20 else f"‹U+{code:04X}›"
 
 
 @register.inclusion_tag("design/parts/table.html")

@@ -1,0 +1,184 @@
+"""The forms of the public door. They judge what was entered; they never change it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from vigil.base.errors import InputError
+from vigil.hotline.doors.public.choices import APPELLANTS, KINDS
+from vigil.hotline.lists.appeals import BLOCK_REFERENCE, TEXT_CHARACTERS
+from vigil.hotline.reports.addresses import Doubt, read_address
+from vigil.hotline.reports.limits import ADDRESS_CHARACTERS, WORDS_CHARACTERS
+from vigil.hotline.reports.references import read_reference
+
+CONTACT_CHARACTERS: Final = 300
+PLAIN: Final = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+ADDRESS_LOOK: Final = PLAIN | {"rows": "3", "class": "address", "dir": "ltr", "inputmode": "url", "autocorrect": "off"}
+
+
+class AsEntered(forms.Field):
+    """Text that stays exactly as it was entered, whatever signs it holds."""
+
+    widget = forms.Textarea
+
+    def __init__(self, *, limit: int, **arguments: Any) -> None:
+        self.limit = limit
+        super().__init__(**arguments)
+
+    def to_python(self, value: Any) -> str:
+        return str(value or "")
+
+    def validate(self, value: str) -> None:
+        if self.required and not value.strip():
+            raise ValidationError(self.error_messages["required"], code="required")
+        if (excess := len(value) - self.limit) > 0:
+            text = ngettext(
+                "This text is %(excess)d character too long. Please shorten it.",
+                "This text is %(excess)d characters too long. Please shorten it.",
+                excess,
+            )
+            raise ValidationError(text % {"excess": excess}, code="too_long")
+
+
+class AddressForm(forms.Form):
+    """Where is it? ``doubtful`` is true when the text is no web address and the reporter was not asked yet."""
+
+    address = AsEntered(
+        limit=ADDRESS_CHARACTERS.value,
+        label=_("What is the address of the page?"),
+        help_text=_(
+            "Copy it from the address bar of your browser. You do not need to open the page again. If there is no web "
+            "address, write where you saw it: the app, the group, the name."
+        ),
+        error_messages={"required": _("Enter the address of the page, or where you saw it")},
+        widget=forms.Textarea(attrs=ADDRESS_LOOK),
+    )
+    doubtful = False
+
+    def __init__(self, *arguments: Any, as_is: str | None = None, **named: Any) -> None:
+        self.as_is = as_is
+        super().__init__(*arguments, **named)
+
+    def clean_address(self) -> str:
+        """Ask once about an address that cannot be read; sent a second time unchanged, it is taken as it is."""
+        address: str = self.cleaned_data["address"]
+        refusal = read_address(address).refusal
+        if not refusal or address == self.as_is:
+            return address
+        self.doubtful = True
+        if refusal == Doubt.SEVERAL_LINES:
+            raise ValidationError(
+                _("There is more than one line. Give one address now and the next one in a new report, or send it as it is."),
+                code=refusal,
+            )
+        raise ValidationError(_("We could not read this as a web address. Check it, or send it as it is."), code=refusal)
+
+
+class KindForm(forms.Form):
+    """What is it?"""
+
+    kind = forms.ChoiceField(
+        label=_("What did you see?"),
+        help_text=_("Choose what comes closest. If you are wrong, nothing is lost: we look at it either way."),
+        choices=[(key, kind.text) for key, kind in KINDS.items()],
+        widget=forms.RadioSelect,
+        error_messages={
+            "required": _("Choose what comes closest, or “I am not sure”"),
+            "invalid_choice": _("Choose what comes closest, or “I am not sure”"),
+        },
+    )
+
+
+class WordsForm(forms.Form):
+    """Anything that helps?"""
+
+    words = AsEntered(
+        limit=WORDS_CHARACTERS.value,
+        required=False,
+        label=_("Is there anything that helps us find it?"),
+        help_text=_(
+            "For example: where on the page it is, what to click, a password, when you saw it. You may leave this empty. "
+            "Please do not write your name."
+        ),
+        widget=forms.Textarea(attrs={"rows": "7", "autocomplete": "off", "dir": "auto"}),
+    )
+
+
+class AppealForm(forms.Form):
+    """What is blocked by mistake, who says so, and why?"""
+
+    address = AsEntered(
+        limit=TEXT_CHARACTERS.value,
+        required=False,
+        label=_("Address of the page"),
+        help_text=_("If you know it. Otherwise the number on the block page is enough."),
+        widget=forms.Textarea(attrs=ADDRESS_LOOK),
+    )
+    block_reference = forms.CharField(
+        required=False,
+        max_length=80,
+        label=_("Number on the block page"),
+        help_text=_("If there was one."),
+        validators=[RegexValidator(BLOCK_REFERENCE, _("Enter the number as it stands on the block page, or leave it empty"))],
+        error_messages={"max_length": _("Enter the number as it stands on the block page, or leave it empty")},
+        widget=forms.TextInput(attrs=PLAIN | {"class": "short", "dir": "ltr"}),
+    )
+    who = forms.ChoiceField(
+        label=_("Who are you?"),
+        choices=[(key, text) for key, (text, _type) in APPELLANTS.items()],
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose what comes closest"), "invalid_choice": _("Choose what comes closest")},
+    )
+    reasons = AsEntered(
+        limit=TEXT_CHARACTERS.value,
+        label=_("Why should the page not be blocked?"),
+        help_text=_("A few sentences are enough. Please send no pictures and no links to other pages."),
+        error_messages={"required": _("Tell us in a few words why the page should not be blocked")},
+        widget=forms.Textarea(attrs={"rows": "6", "autocomplete": "off", "dir": "auto"}),
+    )
+    contact = AsEntered(
+        limit=CONTACT_CHARACTERS,
+        required=False,
+        label=_("How can we reach you?"),
+        help_text=_("Only if you want an answer: an e-mail address or a telephone number. You may leave this empty."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "dir": "auto"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """One of address and number must be there."""
+        cleaned = super().clean() or {}
+        named = cleaned.get("address", "").strip() or cleaned.get("block_reference", "").strip()
+        if not named and not {"address", "block_reference"} & self.errors.keys():
+            self.add_error("address", _("Enter the address of the page, or the number on the block page"))
+        return cleaned
+
+
+class StatusForm(forms.Form):
+    """Which case?"""
+
+    reference = forms.CharField(
+        label=_("What is your reference?"),
+        help_text=_("It has twelve letters and digits, such as 7K2M-9QXD-41TZ."),
+        max_length=200,
+        strip=True,
+        error_messages={
+            "required": _("Enter your reference"),
+            "max_length": _("This is not one of our references. Compare it with your note, sign by sign."),
+        },
+        widget=forms.TextInput(attrs=PLAIN | {"class": "short reference", "dir": "ltr"}),
+    )
+
+    def clean_reference(self) -> str:
+        """The reference in its written form; a slip of the pen is noticed here."""
+        try:
+            return read_reference(self.cleaned_data["reference"])
+        except InputError as error:
+            raise ValidationError(
+                _("This is not one of our references. Compare it with your note, sign by sign."), code=error.code
+            ) from error
