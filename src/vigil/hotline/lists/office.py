@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from django.db import transaction
+from django.db import close_old_connections, transaction
 from django.db.models import Max
 
 from vigil.base.errors import VigilError
@@ -71,16 +71,17 @@ class Office:
         self._repository = repository
         self._keys = keys
 
-    def run(self, stopped: Callable[[], bool]) -> None:
-        """Work until ``stopped`` says so."""
+    def run(self, stop: threading.Event, poll: float = POLL_SECONDS) -> None:
+        """Work until ``stop`` is set."""
         self.start()
         next_refresh = 0.0
-        while not stopped():
+        while not stop.is_set():
+            close_old_connections()
             if time.monotonic() >= next_refresh:
                 self.keep_fresh()
                 next_refresh = time.monotonic() + REFRESH_SECONDS
             if self.work() is None:
-                time.sleep(POLL_SECONDS)
+                stop.wait(poll)
 
     def start(self) -> None:
         """Bring disk and rows back together after a stop of whatever kind."""
@@ -233,6 +234,7 @@ def _hash_entry(entry: ListEntry) -> HashEntry:
 def counts_of(contents: EditionContents) -> dict[str, int]:
     """Number of entries by list."""
     counts = {each.name: 0 for each in contents.lists}
-    for entry in (*contents.urls, *contents.hashes):
+    entries: list[UrlEntry | HashEntry] = [*contents.urls, *contents.hashes]
+    for entry in entries:
         counts[entry.list] += 1
     return counts

@@ -7,6 +7,8 @@ from typing import Final
 
 import django
 from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 PROCESSES: Final = frozenset({"public", "console", "partner", "worker"})
 
@@ -17,6 +19,13 @@ def start(process: str) -> None:
         raise ValueError(f"no settings for {process!r}")
     os.environ["DJANGO_SETTINGS_MODULE"] = f"vigil.hotline.settings.{process}"
     django.setup()
+
+
+def unapplied() -> list[str]:
+    """Migrations the database has not had yet, as ``app.name``."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
 
 
 def migrate() -> None:

@@ -38,6 +38,7 @@ LOGOUT_REDIRECT_URL = "account_login"
 ACCESS_RULES = {
     "account_login": OpenToAll("The sign-in form."),
     "mfa_authenticate": OpenToAll("The second step of signing in; allauth lets nobody in who did not do the first."),
+    "account_inactive": OpenToAll("Says that an account is closed."),
     "account_logout": SignedIn("Leaving."),
     "account_change_password": SignedIn("One's own password."),
     "account_reauthenticate": SignedIn("Proving oneself again."),

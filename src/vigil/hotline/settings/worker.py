@@ -8,5 +8,4 @@ from vigil.hotline.settings.console import templates
 DOOR = ""
 ROOT_URLCONF = "vigil.hotline.doors.nowhere"
 ALLOWED_HOSTS = []
-MIDDLEWARE = []
 TEMPLATES = templates("console")

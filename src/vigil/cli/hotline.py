@@ -1,0 +1,296 @@
+"""``vigil hotline``: administer the case system. Configuration: the file that VIGIL_HOTLINE_CONFIG names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vigil.base.clock import text_of
+from vigil.base.errors import InputError, RefusedError
+from vigil.hotline.access.permissions import reference
+from vigil.hotline.access.roles import Role
+from vigil.hotline.management import boot, loops, serving
+from vigil.hotline.settings import config, keyfiles
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Administer the case system.")
+user = typer.Typer(no_args_is_help=True, help="Members of staff and their roles.")
+node = typer.Typer(no_args_is_help=True, help="Enforcement nodes and their tokens.")
+lists = typer.Typer(no_args_is_help=True, help="Lists that editions hold.")
+audit = typer.Typer(no_args_is_help=True, help="The audit log.")
+app.add_typer(user, name="user")
+app.add_typer(node, name="node")
+app.add_typer(lists, name="list")
+app.add_typer(audit, name="audit")
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+Roles = Annotated[list[Role] | None, typer.Option("--role", help="A role; repeat for several.")]
+
+
+def show(rows: list[dict[str, Any]], *, as_json: bool, line: str) -> None:
+    """Print rows as JSON, or each through the template ``line``."""
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        typer.echo(line.format(**row))
+
+
+# ---- the installation
+
+
+@app.command()
+def secrets() -> None:
+    """Create the secrets that are missing, in the folder that the configuration names."""
+    keyfiles.create_secrets(Path(config.current().secrets))
+    typer.echo("secrets are in place")
+
+
+@app.command()
+def migrate(
+    check: Annotated[bool, typer.Option("--check", help="Only say whether it is needed (exit status 1).")] = False,
+) -> None:
+    """Bring the database to the present shape."""
+    boot.start("worker")
+    if check:
+        missing = boot.unapplied()
+        for name in missing:
+            typer.echo(f"not applied: {name}")
+        raise typer.Exit(1 if missing else 0)
+    boot.migrate()
+    typer.echo("database is up to date")
+
+
+@app.command()
+def permissions() -> None:
+    """The permission table, as the page docs/reference/permissions.md."""
+    typer.echo(reference(), nl=False)
+
+
+# ---- processes
+
+
+@app.command()
+def serve(door: Annotated[str, typer.Argument(help="public, console or partner")]) -> None:
+    """Serve one door."""
+    if door not in {"public", "console", "partner"}:
+        raise InputError("no_such_door", "There is no such door.", where=door, mend="Choose public, console or partner.")
+    serving.serve(door)
+
+
+@app.command()
+def worker() -> None:
+    """Run captures, through the configured proxy."""
+    loops.run_worker()
+
+
+@app.command()
+def office() -> None:
+    """Run the list office, the only process with signing keys (VIGIL_SIGNING_KEYS names their folder)."""
+    loops.run_office()
+
+
+# ---- people
+
+
+@user.command("add")
+def user_add(
+    username: str,
+    role: Roles = None,
+    name: Annotated[str, typer.Option("--name", help="Name shown to colleagues.")] = "",
+    totp_secret: Annotated[
+        str, typer.Option("--totp-secret", help="Known secret of the second factor, for demonstrations only.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Add a member of staff. The password is printed once; the second factor is set up at the first sign-in."""
+    boot.start("worker")
+    from vigil.hotline.access.people import OPERATOR
+    from vigil.hotline.audit import people
+
+    if totp_secret and not config.current().demo:
+        raise RefusedError("demo_only", "A known second factor is for demonstrations.", where="--totp-secret")
+    password = people.new_password()
+    added = people.do_add_user(OPERATOR, username, display_name=name, password=password, roles=role or [])
+    if totp_secret:
+        people.do_set_second_factor(OPERATOR, added, totp_secret)
+    row = {"username": added.username, "password": password, "roles": [each.value for each in role or []]}
+    show([row], as_json=as_json, line="{username}: password {password}   (shown once; change it at the console)")
+
+
+@user.command("roles")
+def user_roles(username: str, role: Roles = None) -> None:
+    """Make these the roles of a person; without any, all are taken away."""
+    boot.start("worker")
+    from vigil.hotline.access.people import OPERATOR
+    from vigil.hotline.access.queries import user_named
+    from vigil.hotline.audit.people import do_set_roles
+
+    do_set_roles(OPERATOR, user_named(username), role or [])
+    typer.echo(f"{username}: {', '.join(role or []) or 'no roles'}")
+
+
+@user.command("password")
+def user_password(username: str) -> None:
+    """Set a new random password, printed once."""
+    boot.start("worker")
+    from vigil.hotline.access.people import OPERATOR
+    from vigil.hotline.access.queries import user_named
+    from vigil.hotline.audit import people
+
+    password = people.new_password()
+    people.do_reset_password(OPERATOR, user_named(username), password)
+    typer.echo(f"{username}: password {password}   (shown once)")
+
+
+@user.command("close")
+def user_close(username: str) -> None:
+    """Let somebody no longer sign in. Nothing they did is deleted."""
+    _set_active(username, active=False)
+
+
+@user.command("open")
+def user_open(username: str) -> None:
+    """Let somebody sign in again."""
+    _set_active(username, active=True)
+
+
+def _set_active(username: str, *, active: bool) -> None:
+    boot.start("worker")
+    from vigil.hotline.access.people import OPERATOR
+    from vigil.hotline.access.queries import user_named
+    from vigil.hotline.audit.people import do_set_active
+
+    do_set_active(OPERATOR, user_named(username), active=active)
+    typer.echo(f"{username}: {'open' if active else 'closed'}")
+
+
+@user.command("list")
+def user_list(as_json: AsJson = False) -> None:
+    """Everybody, with roles."""
+    boot.start("worker")
+    from vigil.hotline.access.queries import users_with_grants
+
+    rows = [
+        {
+            "username": each.username,
+            "name": each.display_name,
+            "active": each.is_active,
+            "roles": [grant.role for grant in each.grants.all()],
+        }
+        for each in users_with_grants()
+    ]
+    show(rows, as_json=as_json, line="{username:20} {name:24} active={active} {roles}")
+
+
+# ---- enforcement nodes
+
+
+@node.command("add")
+def node_add(
+    name: str,
+    days: Annotated[int, typer.Option("--days", help="How long the token lives.")] = 365,
+    as_json: AsJson = False,
+) -> None:
+    """Enrol an enforcement node. The token is printed once."""
+    boot.start("worker")
+    from vigil.hotline.access.people import OPERATOR
+    from vigil.hotline.partners.actions import do_enrol_node
+
+    made, token = do_enrol_node(OPERATOR, name, days)
+    row = {"name": name, "token": token, "expires_at": text_of(made.expires_at)}
+    if as_json:
+        typer.echo(json.dumps(row, indent=2))
+    else:
+        typer.echo(f"{name}: token {token}   (shown once; expires {row['expires_at']})")
+
+
+@node.command("revoke")
+def node_revoke(name: str) -> None:
+    """End the token of a node at once."""
+    boot.start("worker")
+    from vigil.hotline.access.people import OPERATOR
+    from vigil.hotline.partners.actions import do_revoke_node
+    from vigil.hotline.partners.queries import node_named
+
+    do_revoke_node(OPERATOR, node_named(name))
+    typer.echo(f"{name}: revoked")
+
+
+@node.command("list")
+def node_list(as_json: AsJson = False) -> None:
+    """All nodes."""
+    boot.start("worker")
+    from vigil.hotline.access.clock import now
+    from vigil.hotline.partners.queries import nodes
+
+    moment = now()
+    rows = [
+        {"name": each.name, "expires_at": text_of(each.expires_at), "in_force": each.in_force(moment)} for each in nodes()
+    ]
+    show(rows, as_json=as_json, line="{name:30} expires {expires_at} in force={in_force}")
+
+
+# ---- lists
+
+
+@lists.command("add")
+def list_add(
+    name: str,
+    kind: Annotated[str, typer.Option("--kind", help="url, hash_csam, hash_ai, hash_np, np_url …")],
+    jurisdiction: Annotated[list[str] | None, typer.Option("--jurisdiction", help="ISO 3166 code; repeat.")] = None,
+    max_distance: Annotated[int, typer.Option("--max-distance", min=0, max=31, help="Bits, for perceptual hashes.")] = 31,
+) -> None:
+    """Set up a list."""
+    boot.start("worker")
+    from vigil.editions.model import ListKind
+    from vigil.hotline.access.people import OPERATOR
+    from vigil.hotline.lists.actions import do_create_list
+
+    if kind not in set(ListKind):
+        raise InputError("list_kind_unknown", "There is no such kind of list.", where="--kind", mend=", ".join(ListKind))
+    do_create_list(OPERATOR, name, ListKind(kind), jurisdictions=jurisdiction or [], max_distance=max_distance)
+    typer.echo(f"{name}: set up")
+
+
+@lists.command("show")
+def list_show(as_json: AsJson = False) -> None:
+    """All lists, with the number of entries in force."""
+    boot.start("worker")
+    from vigil.hotline.access.clock import now
+    from vigil.hotline.lists.models import List
+    from vigil.hotline.lists.queries import in_force
+
+    entries = in_force(now())
+    rows = [
+        {"name": each.name, "kind": each.kind, "entries": entries.filter(list=each).count()} for each in List.objects.all()
+    ]
+    show(rows, as_json=as_json, line="{name:30} {kind:18} {entries}")
+
+
+# ---- audit
+
+
+@audit.command("verify")
+def audit_verify(
+    edition: Annotated[
+        list[Path] | None, typer.Option("--edition", help="Folder of an edition whose memory of the log is compared; repeat.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check the whole audit log; exit status 1 where anything was altered."""
+    boot.start("worker")
+    from vigil.hotline.audit.verify import verify
+    from vigil.hotline.lists.anchors import anchor_in
+
+    report = verify([anchor_in(folder) for folder in edition or []])
+    if as_json:
+        flaws = [{"seq": flaw.seq, "code": flaw.code, "what": flaw.what} for flaw in report.flaws]
+        typer.echo(json.dumps({"ok": report.ok, "events": report.events, "head": report.head, "flaws": flaws}, indent=2))
+    else:
+        for flaw in report.flaws:
+            typer.echo(f"event {flaw.seq}: {flaw.what} [{flaw.code}]")
+        typer.echo(f"{report.events} events, {'nothing altered' if report.ok else 'ALTERED'}; last hash {report.head}")
+    raise typer.Exit(0 if report.ok else 1)

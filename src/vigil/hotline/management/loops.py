@@ -1,0 +1,52 @@
+"""The processes without a door, until they are told to stop (SIGTERM or SIGINT)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from django.conf import settings
+
+from vigil.base.errors import UnavailableError
+from vigil.hotline.management import boot
+
+KEYS_VARIABLE: Final = "VIGIL_SIGNING_KEYS"
+
+
+def run_worker() -> None:
+    """Run the capture worker."""
+    boot.start("worker")
+    from vigil.hotline.reports.worker import serve  # rooms can be imported once Django has started
+
+    serve(_stop_on_signal())
+
+
+def run_office() -> None:
+    """Run the list office; its environment alone names the folder of signing keys."""
+    folder = os.environ.get(KEYS_VARIABLE)
+    if not folder:
+        raise UnavailableError(
+            "keys_not_named", "The list office needs its signing keys.", mend=f"Set {KEYS_VARIABLE} to their folder."
+        )
+    boot.start("worker")
+    from vigil.editions.keys import KeyRing  # only this process may load it
+    from vigil.hotline.lists.office import Office
+
+    stop = _stop_on_signal()
+    Office(settings.EDITIONS, KeyRing.load(Path(folder))).run(stop)
+
+
+def _stop_on_signal() -> threading.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    return stop
