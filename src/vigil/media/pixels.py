@@ -131,20 +131,22 @@ def _fault(error: Exception, data: memoryview, name: str) -> Reason:
 
 def _frames(image: Image.Image, mode: Mode, limit: int) -> Iterator[Picture]:
     check_size(*image.size, limit)
-    orientation = _orientation(image)
-    yield _picture(image, mode, orientation, Flag(0))
+    orientation, flags = _orientation(image)
+    yield _picture(image, mode, orientation, flags)
     count = int(getattr(image, "n_frames", 1))
     if count <= 1:
         return
     wanted, cut = sample_frames(count, image.width * image.height)
+    flags |= Flag.ANIMATED | (Flag.FRAMES_CUT if cut else Flag(0))
     milliseconds = 0
     for frame in range(1, max(wanted) + 1):
         milliseconds += int(image.info.get("duration", 0) or 0)
         image.seek(frame)
         if frame in wanted:
             check_size(*image.size, limit)
-            flags = Flag.ANIMATED | (Flag.FRAMES_CUT if cut else Flag(0))
-            yield _picture(image, mode, orientation, flags, frame, milliseconds)
+            image.load()
+            moment = int(image.info.get("timestamp", milliseconds))  # WebP and AVIF know the time of each frame
+            yield _picture(image, mode, orientation, flags, frame, moment)
 
 
 def sample_frames(count: int, pixels: int) -> tuple[frozenset[int], bool]:
@@ -155,18 +157,23 @@ def sample_frames(count: int, pixels: int) -> tuple[frozenset[int], bool]:
     return frozenset(spread), reachable < count
 
 
-def _orientation(image: Image.Image) -> int:
-    """EXIF orientation as Pillow reads it; libheif and libavif have turned the picture already."""
-    if image.format in {"HEIF", "AVIF"}:
-        return UPRIGHT
-    value = image.getexif().get(sniff.ORIENTATION_TAG, UPRIGHT)
-    return value if isinstance(value, int) and 1 <= value <= 8 else UPRIGHT
+def _orientation(image: Image.Image) -> tuple[int, Flag]:
+    """The turn that is still to be made, and the flag that one is made.
+
+    Pillow turns TIFF while loading, and tells the rotation of AVIF as if it were EXIF. libheif has turned HEIF;
+    EXIF in such a file is only a note (ISO/IEC 23008-12).
+    """
+    value = UPRIGHT if image.format == "HEIF" else image.getexif().get(sniff.ORIENTATION_TAG, UPRIGHT)
+    if value not in range(2, 9):
+        return UPRIGHT, Flag(0)
+    return (UPRIGHT if image.format == "TIFF" else int(value)), Flag.ORIENTED
 
 
-def _picture(image: Image.Image, mode: Mode, orientation: int, flags: Flag, frame: int = 0, milliseconds: int = 0) -> Picture:
+def _picture(
+    image: Image.Image, mode: Mode, orientation: int, flags: Flag, frame: int = 0, milliseconds: int = 0
+) -> Picture:
     pixels, opaque = convert(image, mode)
     pixels = upright(pixels, orientation)
-    flags |= Flag.ORIENTED if orientation != UPRIGHT else Flag(0)
     if opaque is not None:
         flags |= Flag.TRANSPARENT
         opaque = upright(opaque, orientation)
