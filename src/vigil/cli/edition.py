@@ -1,0 +1,212 @@
+"""``vigil edition``: build, show, compare, verify and pull editions; make and describe signing keys."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from vigil.base.clock import SystemClock, text_of
+from vigil.base.errors import InputError
+from vigil.editions.build import build_edition
+from vigil.editions.client import EditionClient
+from vigil.editions.difference import Change, difference
+from vigil.editions.keys import KeyRing, create_keys, describe_keys
+from vigil.editions.limits import MANIFEST_BYTES
+from vigil.editions.load import counts_of, load_edition
+from vigil.editions.publish import current_number, publish
+from vigil.editions.source import read_source
+from vigil.editions.verify import VerifyReport
+from vigil.editions.verify import verify as verify_folder
+
+app = typer.Typer(help="Build, show, compare, verify and pull editions; manage keys.", no_args_is_help=True)
+keys = typer.Typer(help="Signing keys: for the list office only.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+
+TOKEN_VARIABLE: Final = "VIGIL_EDITION_TOKEN"  # noqa: S105  the name of a variable
+SHOWN_CHANGES: Final = 20
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Folder = Annotated[Path, typer.Argument(help="An edition folder, or the state folder of a client.", metavar="DIR")]
+RootFile = Annotated[Path | None, typer.Option("--root", help="The root file that the hotline handed over.")]
+
+
+@keys.command("init")
+def keys_init(
+    folder: Annotated[Path, typer.Argument(help="A folder that is empty or not there yet.", metavar="DIR")],
+    as_json: AsJson = False,
+) -> None:
+    """Make signing keys and a root, and say which of them must leave this machine."""
+    create_keys(folder, SystemClock().now())
+    if as_json:
+        return _print_json(_key_facts(folder))
+    typer.echo(f"Keys made in {folder}.")
+    typer.echo(f"Give every partner {folder / '1.root.json'}, in person or by a way they trust.")
+    typer.echo(f"Move the three files of {folder / 'offline'} to three people's safes: the office does not need them.")
+    return None
+
+
+@keys.command("show")
+def keys_show(
+    folder: Annotated[Path, typer.Argument(help="A key folder.", metavar="DIR")], as_json: AsJson = False
+) -> None:
+    """Describe a key folder; no key is read."""
+    facts = _key_facts(folder)
+    if as_json:
+        return _print_json(facts)
+    typer.echo(f"Root version {facts['root_version']}, expires {facts['root_expires']}.")
+    for role, ids in facts["key_ids"].items():
+        typer.echo(f"{role:10} {facts['threshold'][role]} of {len(ids)}: {' '.join(each[:12] for each in ids)}")
+    if facts["offline_here"]:
+        typer.echo(f"{facts['offline_here']} root keys are still here: move them to other people's safes.")
+    return None
+
+
+@app.command("build")
+def build(
+    source: Annotated[Path, typer.Argument(help="Entries: a .csv or .jsonl file.", metavar="SOURCE")],
+    out: Annotated[Path, typer.Option("--out", help="The edition folder to publish into.", metavar="DIR")],
+    key_folder: Annotated[Path, typer.Option("--keys", help="The key folder.", metavar="DIR")],
+    number: Annotated[int | None, typer.Option("--number", help="Otherwise the next one.", min=1)] = None,
+    valid_hours: Annotated[int, typer.Option(help="Hours until nodes raise an alarm.", min=1)] = 24,
+    hard_hours: Annotated[int, typer.Option(help="Hours until nodes stop blocking whole hosts.", min=1)] = 168,
+    as_json: AsJson = False,
+) -> None:
+    """Build an edition from a file of entries, sign it and publish it into a folder."""
+    now = SystemClock().now()
+    ring, contents, previous = KeyRing.load(key_folder), read_source(source), current_number(out)
+    built = build_edition(
+        contents,
+        number=number or (previous or 0) + 1,
+        previous=previous,
+        issued_at=now,
+        valid_hours=valid_hours,
+        hard_hours=hard_hours,
+    )
+    publish(out, built, ring, now)
+    facts = {"edition": built.number, "previous": previous, "urls": len(contents.urls), "hashes": len(contents.hashes)}
+    if as_json:
+        return _print_json(facts)
+    typer.echo(f"Edition {built.number} is in force in {out}: {facts['urls']} addresses, {facts['hashes']} hashes.")
+    return None
+
+
+@app.command("show")
+def show(folder: Folder, as_json: AsJson = False) -> None:
+    """What an edition says about itself; signatures are not checked here (see verify)."""
+    edition = load_edition(folder)
+    facts: dict[str, Any] = {
+        "edition": edition.number,
+        "previous": edition.previous,
+        "issued_at": text_of(edition.issued_at),
+        "valid_until": text_of(edition.valid_until),
+        "hard_until": text_of(edition.hard_until),
+        "canon": edition.canon,
+        "lists": [asdict(info) for info in edition.lists],
+        "counts": dict(counts_of(edition)),
+        "audit": asdict(edition.audit) if edition.audit else None,
+    }
+    if as_json:
+        return _print_json(facts)
+    typer.echo(f"Edition {edition.number}, issued {facts['issued_at']}, valid until {facts['valid_until']}.")
+    for info in edition.lists:
+        typer.echo(f"list   {info.name} ({info.kind}; {' '.join(info.jurisdictions) or 'no jurisdiction named'})")
+    for name, count in facts["counts"].items():
+        typer.echo(f"rows   {name:12} {count}")
+    return None
+
+
+@app.command("diff")
+def diff(
+    before: Annotated[Path, typer.Argument(help="The older edition.", metavar="A")],
+    after: Annotated[Path, typer.Argument(help="The newer edition.", metavar="B")],
+    as_json: AsJson = False,
+) -> None:
+    """Which entries were added, removed or changed, by number."""
+    found = difference(load_edition(before), load_edition(after))
+    if as_json:
+        return _print_json(asdict(found))
+    typer.echo(f"From edition {found.before} to edition {found.after}:")
+    for word, changes in (("added", found.added), ("removed", found.removed), ("changed", found.changed)):
+        typer.echo(f"{word:8} {len(changes)}{_some(changes)}")
+    if found.lists_changed:
+        typer.echo(f"lists that differ: {' '.join(found.lists_changed)}")
+    return None
+
+
+@app.command("verify")
+def verify(
+    folder: Annotated[Path, typer.Argument(help="A published edition folder.", metavar="DIR")],
+    root: RootFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check an edition folder whole: every byte, every signature, nothing missing, nothing too much."""
+    if not folder.is_dir():
+        raise InputError("not_an_edition", "There is no such folder.", where=str(folder))
+    report = verify_folder(folder, root=_read_root(root), now=SystemClock().now())
+    if as_json:
+        _print_json(asdict(report))
+    else:
+        _print_report(report)
+    raise typer.Exit(0 if report.ok else 1)
+
+
+@app.command("pull")
+def pull(
+    source: Annotated[str, typer.Argument(help="https://… of an edition folder, or a local one.", metavar="SOURCE")],
+    state: Annotated[Path, typer.Option("--state", help="State folder of this client; keep it.", metavar="DIR")],
+    root: RootFile = None,
+    token_file: Annotated[Path | None, typer.Option(help=f"File with the token; or set {TOKEN_VARIABLE}.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch the newest edition, check it, and bring it into force in the state folder."""
+    pulled = EditionClient(source, state, _read_root(root), _token(token_file)).pull(SystemClock().now())
+    if as_json:
+        return _print_json({"edition": pulled.number, "folder": str(pulled.folder), "fresh": pulled.fresh})
+    typer.echo(f"Edition {pulled.number} {'is now' if pulled.fresh else 'stays'} in force: {pulled.folder}")
+    return None
+
+
+def _key_facts(folder: Path) -> dict[str, Any]:
+    facts = describe_keys(folder)
+    return asdict(facts) | {"root_expires": text_of(facts.root_expires)}
+
+
+def _some(changes: tuple[Change, ...]) -> str:
+    shown = " ".join(f"{each.list}/{each.entry}" for each in changes[:SHOWN_CHANGES])
+    more = " …" if len(changes) > SHOWN_CHANGES else ""
+    return f": {shown}{more}" if changes else ""
+
+
+def _print_report(report: VerifyReport) -> None:
+    if report.ok:
+        typer.echo(f"Edition {report.number} is whole and sound.")
+    for problem in report.problems:
+        typer.echo(f"{problem.file}: {problem.what} [{problem.code}]", err=True)
+    typer.echo(report.trusted_root_note, err=True)
+
+
+def _read_root(path: Path | None) -> bytes | None:
+    return None if path is None else _read_small(path, "root_unreadable", "The root file cannot be read.")
+
+
+def _token(path: Path | None) -> str | None:
+    if path is None:
+        return os.environ.get(TOKEN_VARIABLE) or None
+    return _read_small(path, "token_unreadable", "The token file cannot be read.").decode("ascii", "replace").strip()
+
+
+def _read_small(path: Path, code: str, what: str) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(MANIFEST_BYTES.value)
+    except OSError as error:
+        raise InputError(code, what, where=str(path)) from error
+
+
+def _print_json(document: Any) -> None:
+    typer.echo(json.dumps(document))
