@@ -10,8 +10,8 @@ import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image
-
 from tests.media.drawings import distance, encoded, in_lab, jpeg, landscape, sixteen_bits
+
 from vigil.match.hashing import pdq
 from vigil.media import Decoder, Flag, ImageHashes, Mode, Reason, Unhashable, View
 

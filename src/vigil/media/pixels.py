@@ -7,7 +7,7 @@ hash of high quality that matches nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any, Final
 
@@ -23,9 +23,9 @@ from vigil.media.model import Flag, Mode, Reason, UndecodableError
 Pixels = NDArray[np.uint8]
 
 PILLOW_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF")
-END_OF_IMAGE: Final = b"\xff\xd9"
 WHITE: Final = (255, 255, 255, 255)  # what a see-through pixel lies on: most pages and viewers are white
-UPRIGHT: Final = 1
+UPRIGHT: Final = 1  # EXIF orientations; from TRANSPOSED on, width and height change places
+TRANSPOSED: Final = 5
 FAST_SIDE: Final = 512  # fast mode: the decoder may scale down as long as both sides keep this many pixels
 ALPHA_MODES: Final = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
 WIDE_MODES: Final = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
@@ -59,22 +59,25 @@ def read(data: memoryview, mode: Mode, limit: int) -> tuple[str, Iterator[Pictur
 
 
 def read_jpeg(data: memoryview, mode: Mode, limit: int) -> Picture:
-    """A JPEG through libjpeg-turbo; through Pillow where its colours need more than that (CMYK, YCCK)."""
+    """A JPEG through libjpeg-turbo; through Pillow where its colours or sampling need more than that."""
     try:
-        height, width, space, _ = simplejpeg.decode_jpeg_header(data, strict=False)
-    except ValueError as error:
-        raise UndecodableError(_fault_of_jpeg(data)) from error
+        height, width, space, _ = simplejpeg.decode_jpeg_header(data, strict=True)
+    except ValueError:
+        return next(read_frames(data, "jpeg", mode, limit))  # rare samplings, and what is broken: Pillow says why
     check_size(width, height, limit)
-    orientation = sniff.jpeg_orientation(data)
     if space not in {"Gray", "YCbCr", "RGB"}:
-        return next(read_frames(data, "jpeg", mode, limit))
+        _, flags = _decode_jpeg(data, "CMYK", mode)  # Pillow would fill what is missing with grey and say nothing
+        picture = next(read_frames(data, "jpeg", mode, limit))
+        return replace(picture, flags=picture.flags | flags)
     grey = space == "Gray" or (space == "YCbCr" and mode is not Mode.RGB)
     pixels, flags = _decode_jpeg(data, "GRAY" if grey else "RGB", mode)
     pixels = pixels[:, :, 0] if grey else pixels
-    flags |= Flag.ORIENTED if orientation != UPRIGHT else Flag(0)
-    if orientation >= 5:
-        width, height = height, width
-    return Picture(upright(pixels, orientation), width, height, flags)
+    orientation = sniff.jpeg_orientation(data)
+    if orientation == UPRIGHT:
+        return Picture(pixels, width, height, flags)
+    pixels = upright(pixels, orientation)
+    size = (height, width) if orientation >= TRANSPOSED else (width, height)
+    return Picture(pixels, *size, flags | Flag.ORIENTED)
 
 
 def _decode_jpeg(data: memoryview, space: str, mode: Mode) -> tuple[Pixels, Flag]:
@@ -87,6 +90,8 @@ def _decode_jpeg(data: memoryview, space: str, mode: Mode) -> tuple[Pixels, Flag
         fault = str(error).lower()
     if "premature end" in fault:
         data = _with_end(data, space)
+    elif sniff.is_cut_short(data, "jpeg"):
+        raise UndecodableError(Reason.TRUNCATED)  # an earlier fault must not hide that the end is missing
     try:
         return simplejpeg.decode_jpeg(data, space, strict=False, **scale), Flag.DAMAGED
     except ValueError as error:
@@ -95,18 +100,13 @@ def _decode_jpeg(data: memoryview, space: str, mode: Mode) -> tuple[Pixels, Flag
 
 def _with_end(data: memoryview, space: str) -> memoryview:
     """The file with an end marker, if that is all it lacked. A picture with missing rows has no true hash."""
-    whole = memoryview(bytes(data) + END_OF_IMAGE)
+    whole = memoryview(bytes(data) + sniff.END_OF_JPEG)
     try:
         simplejpeg.decode_jpeg(whole, space, strict=True)
     except ValueError as error:
         if "premature end" in str(error).lower():
             raise UndecodableError(Reason.TRUNCATED) from error
     return whole
-
-
-def _fault_of_jpeg(data: memoryview) -> Reason:
-    """A JPEG whose header cannot be read: cut before the picture begins, empty of pixels, or nonsense."""
-    return Reason.DAMAGED if END_OF_IMAGE in bytes(data[-4096:]) else Reason.TRUNCATED
 
 
 def read_frames(data: memoryview, name: str, mode: Mode, limit: int) -> Iterator[Picture]:
@@ -223,7 +223,7 @@ def _as_asked(grey: Pixels, mode: Mode) -> Pixels:
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
     """Turn and mirror as EXIF orientation 1–8 asks (CIPA DC-008): what a viewer shows."""
-    if orientation >= 5:
+    if orientation >= TRANSPOSED:
         pixels = pixels.swapaxes(0, 1)
     if orientation in {2, 3, 6, 7}:
         pixels = pixels[:, ::-1]

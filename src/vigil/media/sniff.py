@@ -56,6 +56,7 @@ VIDEO: Final[tuple[tuple[int, bytes], ...]] = (
 TRANSPORT_PACKET: Final = 188  # bytes; an MPEG transport stream begins each with 0x47
 EXIF: Final = b"Exif\x00\x00"
 ORIENTATION_TAG: Final = 0x0112
+END_OF_JPEG: Final = b"\xff\xd9"
 SHORT: Final = 3
 MARKERS_LIMIT: Final = 200
 
@@ -105,6 +106,8 @@ def is_cut_short(data: memoryview, name: str) -> bool:
         return _boxes_end(data) > len(data)
     if name == "png":
         return b"IEND" not in bytes(data[-64:])
+    if name == "jpeg":
+        return END_OF_JPEG not in bytes(data[-4096:])
     if name == "gif":
         return bytes(data[-1:]) != b";"
     return False
