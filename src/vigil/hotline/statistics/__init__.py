@@ -1,1 +1,1 @@
-"""The statistics room."""
+"""Figures: what came in, what was found, what is listed, what was not served; each with its definition and caveat."""

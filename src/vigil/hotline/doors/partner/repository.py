@@ -1,0 +1,50 @@
+"""Handing out the files of the edition folder: only names a TUF repository can have, never a path of the caller's making."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from typing import Final
+
+from django.conf import settings
+from django.http import FileResponse
+from django.http.response import HttpResponseBase
+
+from vigil.hotline.doors.errors import problem
+from vigil.hotline.partners.actions import do_note_delivery
+from vigil.hotline.partners.models import Node
+
+NAMES: Final = {
+    "metadata": re.compile(r"timestamp\.json|[1-9][0-9]{0,17}\.(?:root|targets|snapshot)\.json"),
+    "targets": re.compile(r"[0-9a-f]{64}\.[a-z0-9][a-z0-9_-]{0,60}\.(?:json|parquet)"),
+}
+TARGETS: Final = re.compile(r"([1-9][0-9]{0,9})\.targets\.json")
+FOREVER: Final = "private, max-age=31536000, immutable"
+
+
+def answer_with_file(node: Node, folder: str, name: str) -> HttpResponseBase:
+    """The file, streamed; 404 for any name that no edition folder has."""
+    allowed = NAMES.get(folder)
+    if allowed is None or not allowed.fullmatch(name):
+        return problem(404)
+    path = settings.EDITIONS / folder / name
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return problem(404)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return problem(404)
+    _note(node, name)
+    kind = "application/json" if name.endswith(".json") else "application/vnd.apache.parquet"
+    answer = FileResponse(os.fdopen(descriptor, "rb"), content_type=kind)
+    answer["Cache-Control"] = "no-store" if name == "timestamp.json" else FOREVER
+    return answer
+
+
+def _note(node: Node, name: str) -> None:
+    """The version of the targets metadata is the number of the edition: who fetches it fetches that edition."""
+    found = TARGETS.fullmatch(name)
+    if found:
+        do_note_delivery(node, int(found[1]))

@@ -1,0 +1,57 @@
+"""Counts in, editions out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+
+from vigil.base.errors import VigilError
+from vigil.hotline.access.permissions import Permission
+from vigil.hotline.access.rules import requires
+from vigil.hotline.doors.errors import problem, problem_of
+from vigil.hotline.doors.partner.repository import answer_with_file
+from vigil.hotline.partners.models import Node
+from vigil.hotline.statistics.counts import VECTOR_BYTES, do_take_counts
+
+JSON: Final = "application/json"
+
+
+def node_of(request: HttpRequest) -> Node:
+    """The node that the closed door let in."""
+    node: Node = request.person  # type: ignore[attr-defined]
+    return node
+
+
+@requires(Permission.COUNTS_SEND)
+@csrf_exempt  # a bearer token is not sent by a browser on its own
+def counts(request: HttpRequest) -> HttpResponseBase:
+    """``POST /v1/counts``: one vector."""
+    if request.method != "POST":
+        return _only("POST")
+    if request.content_type != JSON:
+        return problem(415)
+    if len(request.body) > VECTOR_BYTES.value:
+        return problem(413)
+    try:
+        taken = do_take_counts(node_of(request), request.body)
+    except VigilError as error:
+        return problem_of(error)
+    return JsonResponse({"kept": True, "revision": taken.vector.revision}, status=201 if taken.fresh else 200)
+
+
+@requires(Permission.EDITION_FETCH)
+@csrf_exempt  # as above
+def edition_file(request: HttpRequest, folder: str, name: str) -> HttpResponseBase:
+    """``GET /editions/metadata/…`` and ``/editions/targets/…``: one file of the published edition folder."""
+    if request.method not in {"GET", "HEAD"}:
+        return _only("GET, HEAD")
+    return answer_with_file(node_of(request), folder, name)
+
+
+def _only(methods: str) -> HttpResponseBase:
+    answer = problem(405)
+    answer["Allow"] = methods
+    return answer

@@ -1,0 +1,86 @@
+"""What the enforcement nodes counted, added up from the vectors in force."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from vigil.hotline.partners.models import Node
+from vigil.hotline.statistics.classes import HEADLINE, CountClass
+from vigil.hotline.statistics.models import CountVector
+
+SECONDS_PER_HOUR = 3600
+
+
+@dataclass(slots=True)
+class Blocked:
+    """Sums over a period. ``suppressed`` cells were sent as "0 to k-1"; ``largest_error`` is what they may hide at most."""
+
+    since: datetime
+    until: datetime
+    by_day: Counter[str] = field(default_factory=Counter)
+    by_class: Counter[CountClass] = field(default_factory=Counter)
+    suppressed: int = 0
+    largest_error: int = 0
+    noisy: int = 0
+    nodes: int = 0
+    enrolled: int = 0
+    covered_hours: int = 0
+    expected_hours: int = 0
+    rules: tuple[int, ...] = ()
+    editions: tuple[int, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """Requests for pages and of unstated kind: the headline."""
+        return sum(self.by_day.values())
+
+
+def blocked_between(since: datetime, until: datetime) -> Blocked:
+    """Sums of the vectors in force whose hour lies in the period."""
+    found = Blocked(since, until)
+    covered: dict[tuple[str, datetime, str], int] = {}
+    nodes, rules, editions = set(), set(), set()
+    vectors = CountVector.objects.filter(in_force=True, hour__gte=since, hour__lt=until)
+    for vector in vectors.iterator(chunk_size=2000):
+        node = str(vector.node_id)
+        nodes.add(node)
+        rules.add(vector.rules)
+        editions.add(vector.edition)
+        key = (node, vector.hour, vector.list)
+        covered[key] = covered.get(key, 0) + vector.covered_seconds
+        _add(found, vector)
+    found.nodes, found.rules = len(nodes), tuple(sorted(rules))
+    found.editions = tuple(sorted(editions - {0}))
+    _note_coverage(found, covered)
+    return found
+
+
+def _add(found: Blocked, vector: CountVector) -> None:
+    day = vector.hour.strftime("%Y-%m-%d")
+    found.noisy += vector.privacy == "laplace"
+    for name, number in vector.counts.items():
+        kind = CountClass(name)
+        if number is None:
+            if kind in HEADLINE:
+                found.suppressed += 1
+                found.largest_error += max(vector.k - 1, 0)
+            continue
+        found.by_class[kind] += number
+        if kind in HEADLINE:
+            found.by_day[day] += number
+
+
+def _note_coverage(found: Blocked, covered: dict[tuple[str, datetime, str], int]) -> None:
+    """Node-hours with at least one list enforced for the whole hour, against those that all nodes in force could have."""
+    best: dict[tuple[str, datetime], int] = {}
+    for (node, hour, _), seconds in covered.items():
+        best[node, hour] = max(best.get((node, hour), 0), seconds)
+    found.covered_hours = round(sum(min(seconds, SECONDS_PER_HOUR) for seconds in best.values()) / SECONDS_PER_HOUR)
+    for node in Node.objects.filter(created_at__lt=found.until, expires_at__gt=found.since):
+        start = max(node.created_at, found.since)
+        end = min(node.revoked_at or node.expires_at, node.expires_at, found.until)
+        if end > start:
+            found.enrolled += 1
+            found.expected_hours += max(1, int((end - start).total_seconds() // SECONDS_PER_HOUR))

@@ -1,0 +1,73 @@
+"""What each figure means: the registry of definitions. A changed meaning is a new version, never a silent change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Unit(StrEnum):
+    REPORT = "report"
+    URL = "url"
+    HASH = "hash"
+    BLOCKED_REQUEST = "blocked_request"
+
+
+class Basis(StrEnum):
+    RECEIVED = "received"
+    ASSESSED = "assessed"
+    ACTIONED = "actioned"
+    LISTED = "listed"
+
+
+class Clock(StrEnum):
+    RECEIVED_AT = "received_at"
+    ACTIONED_AT = "actioned_at"
+    NONE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """``code`` and ``version`` name it; ``unit`` is what one of it is, ``basis`` its state, ``clock`` the stamp that dates it."""
+
+    code: str
+    version: int
+    title: str
+    unit: Unit
+    basis: Basis
+    clock: Clock
+    text: str
+
+
+REPORTS_BY_DAY: Final = Definition(
+    "reports_by_day", 1, "Reports received by day", Unit.REPORT, Basis.RECEIVED, Clock.RECEIVED_AT,
+    "One report is one arrival at the desk. Repeats of a known address are counted here too. Days are UTC days.",
+)  # fmt: skip
+REPORTS_BY_CHANNEL: Final = Definition(
+    "reports_by_channel", 1, "Reports received by channel", Unit.REPORT, Basis.RECEIVED, Clock.RECEIVED_AT,
+    "One report is one arrival at the desk, by the technical way it came in.",
+)  # fmt: skip
+OUTCOMES: Final = Definition(
+    "cases_by_outcome", 1, "Cases concluded by outcome", Unit.REPORT, Basis.ASSESSED, Clock.ACTIONED_AT,
+    "One case is one report and everything decided about it, dated by the day it was last concluded.",
+)  # fmt: skip
+ENTRIES: Final = Definition(
+    "entries_by_list", 1, "Entries in force by list", Unit.URL, Basis.LISTED, Clock.NONE,
+    "Entries neither withdrawn nor expired at this moment. One picture may have several hashes and stand on several lists.",
+)  # fmt: skip
+NOT_SERVED: Final = Definition(
+    "not_served_by_day", 1, "Requests that matched the list and were not served", Unit.BLOCKED_REQUEST, Basis.LISTED,
+    Clock.RECEIVED_AT,
+    "Requests for pages, and requests whose kind was not stated, that met an entry at an enforcement node. "
+    "Not people, not distinct requests, not proof of intent.",
+)  # fmt: skip
+NOT_SERVED_BY_CLASS: Final = Definition(
+    "not_served_by_class", 1, "Events at enforcement nodes by class", Unit.BLOCKED_REQUEST, Basis.LISTED, Clock.RECEIVED_AT,
+    "What the nodes counted, by class. Tests and canaries are in no total.",
+)  # fmt: skip
+
+REGISTRY: Final = {
+    each.code: each
+    for each in (REPORTS_BY_DAY, REPORTS_BY_CHANNEL, OUTCOMES, ENTRIES, NOT_SERVED, NOT_SERVED_BY_CLASS)
+}

@@ -1,0 +1,56 @@
+"""What enforcement nodes counted."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from vigil.hotline.access.entity import AppendOnly, Entity
+from vigil.hotline.partners.models import Node
+
+
+class CountVector(Entity):
+    """The counts of one node, list, edition and hour, in one revision. All revisions stay; ``in_force`` is the highest.
+
+    ``counts``       number by class; None means 0 to ``k`` - 1.
+    ``body_digest``  SHA-256 of the bytes that were sent: the same bytes again are the same vector.
+    """
+
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="vectors")
+    list = models.CharField(max_length=64)
+    edition = models.PositiveIntegerField()
+    hour = models.DateTimeField()
+    revision = models.PositiveIntegerField()
+    rules = models.PositiveSmallIntegerField()
+    covered_seconds = models.PositiveSmallIntegerField()
+    counts = models.JSONField()
+    privacy = models.CharField(max_length=20)
+    k = models.PositiveSmallIntegerField()
+    body_digest = models.CharField(max_length=64)
+    in_force = models.BooleanField(default=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["node", "list", "edition", "hour", "revision"], name="statistics_vector_once"
+            ),
+            models.UniqueConstraint(
+                fields=["node", "list", "edition", "hour"],
+                condition=models.Q(in_force=True),
+                name="statistics_one_revision_in_force",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["in_force", "hour"], name="statistics_by_hour")]
+
+
+class CountAlarm(AppendOnly):
+    """A node sent other bytes under a key it had used. Somebody should find out why."""
+
+    vector = models.ForeignKey(CountVector, on_delete=models.PROTECT, related_name="alarms")
+    body_digest = models.CharField(max_length=64)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["vector", "body_digest"], name="statistics_alarm_once")
+        ]
