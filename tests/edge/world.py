@@ -94,14 +94,14 @@ class Hotline:
     conflicts: int = 0
     counts_status: int | None = None
     url: str = ""
+    root: Path = field(init=False)
+    repository: Path = field(init=False)
 
     def __post_init__(self) -> None:
         self.keys = create_keys(self.folder / "keys", self.now)
         self.repository = self.folder / "published"
-
-    @property
-    def root(self) -> Path:
-        return self.repository / "metadata" / "1.root.json"
+        self.root = self.folder / "root.json"
+        self.root.write_bytes(self.keys.roots[0])
 
     def publish(self, *entries: UrlEntry | HashEntry, lists: tuple[ListInfo, ...] = LISTS, **more: Any) -> int:
         """The next edition, with exactly these entries; ``issued_at`` and hours as in ``build_edition``."""
@@ -155,7 +155,7 @@ class Hotline:
 class _Handler(SimpleHTTPRequestHandler):
     hotline: Hotline
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *args: Any) -> None:
         """Quiet."""
 
     def do_POST(self) -> None:
