@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import codecs
 import re
+from dataclasses import replace
 from typing import Final
 
-from vigil.base.limits import CANONICAL_URL_BYTES, URL_BYTES
+from vigil.base.limits import URL_BYTES
 from vigil.match.urls.fold import fold_address, fold_dots_of_host, fold_path, fold_query
 from vigil.match.urls.hosts import length_refusal
 from vigil.match.urls.model import CanonicalUrl, UrlFlag
-from vigil.match.urls.parse import PARSER, Parsed, clean, parse
+from vigil.match.urls.parse import DELETED, PARSER, Parsed, parse, without_fragment
 from vigil.match.urls.plain import plain
 from vigil.match.urls.refusal import Refusal, UrlRefused
 
 CANON: Final = f"1/{PARSER}"
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_ESCAPE: Final = re.compile("%[0-9A-F]{2}")
-# A finished host may be longer than the host as written (Punycode, dotted IPv4); by no more than a name's length.
-_HOST_ROOM: Final = 256
 
 
 def canonical(address: str | bytes) -> CanonicalUrl:
@@ -52,7 +50,7 @@ def slow(text: str) -> CanonicalUrl:
     """The same for every address, by both layers. The fast path must agree with it wherever it answers."""
     if _SURROGATE.search(text):
         raise UrlRefused(Refusal.SURROGATE)
-    whole = text.partition("#")[0]
+    whole = without_fragment(text)
     if len(whole) <= URL_BYTES.value and len(whole.encode()) <= URL_BYTES.value:
         return _form(whole, frozenset())
     return _long_form(whole)
@@ -60,7 +58,7 @@ def slow(text: str) -> CanonicalUrl:
 
 def _long_form(whole: str) -> CanonicalUrl:
     """Over the limit (rule A2): without its query, unless it is a canonical text that grew over the limit by escaping."""
-    if _is_grown(whole):
+    if whole.isascii() and _weight(whole) <= URL_BYTES.value:
         url = _form(whole, frozenset())
         if url.text() == whole:
             return url
@@ -70,23 +68,28 @@ def _long_form(whole: str) -> CanonicalUrl:
     return _form(place, frozenset({UrlFlag.QUERY_CUT.value} if mark else ()))
 
 
-def _is_grown(whole: str) -> bool:
-    """Each escape counted as the one byte it stands for, the text would have been inside the limit."""
-    if not whole.isascii() or len(whole) > CANONICAL_URL_BYTES.value + _HOST_ROOM:
-        return False
-    return len(whole) - 2 * len(_ESCAPE.findall(whole)) <= URL_BYTES.value + _HOST_ROOM
-
-
 def _form(whole: str, flags: frozenset[str]) -> CanonicalUrl:
-    parsed = parse(clean(whole))
+    parsed = parse(whole.translate(DELETED))
     host, invalid_label = _fold_host(parsed)
     if invalid_label:
         flags |= {UrlFlag.A_LABEL_INVALID.value}
     query = None if parsed.query is None else fold_query(parsed.query)
-    url = CanonicalUrl(parsed.scheme, host, parsed.port, fold_path(parsed.path), query, flags)
-    if len(url.path) + len(query or "") > CANONICAL_URL_BYTES.value:
+    return _within_limit(CanonicalUrl(parsed.scheme, host, parsed.port, fold_path(parsed.path), query, flags))
+
+
+def _within_limit(url: CanonicalUrl) -> CanonicalUrl:
+    """The canonical text fits the limit as its source had to, so that it is accepted again; else its query is cut."""
+    if _weight(url.text()) <= URL_BYTES.value:
+        return url
+    bare = replace(url, query=None, flags=url.flags | {UrlFlag.QUERY_CUT.value})
+    if url.query is None or _weight(bare.text()) > URL_BYTES.value:
         raise UrlRefused(Refusal.TOO_LONG)
-    return url
+    return bare
+
+
+def _weight(text: str) -> int:
+    """Bytes that a canonical text stands for: each escape is one. Hence no such text is longer than three times the limit."""
+    return len(text) - 2 * text.count("%")
 
 
 def _fold_host(parsed: Parsed) -> tuple[str, bool]:

@@ -15,8 +15,9 @@ from vigil.match.urls.refusal import Refusal, UrlRefused
 
 PARSER: Final = f"can_ada-{version('can_ada')}"
 ENDS: Final = "".join(map(chr, range(0x21)))
-_DELETED: Final = str.maketrans("", "", "\t\r\n")
+DELETED: Final = str.maketrans("", "", "\t\r\n")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
+_HOST: Final = re.compile(r"(?:\[[^\]]*+\]?+|[^:\[])*+")
 _AUTHORITY: Final = re.compile(r"[/\\]*([^/\\?]*)")
 
 
@@ -32,13 +33,18 @@ class Parsed:
     invalid_label: bool = False
 
 
+def without_fragment(text: str) -> str:
+    """C0 controls and spaces trimmed at both ends, then cut at ``#``: a space before the ``#`` is part of the address."""
+    return text.strip(ENDS).partition("#")[0]
+
+
 def clean(text: str) -> str:
-    """C0 controls and spaces trimmed at both ends; TAB, LF and CR deleted everywhere; nothing after ``#`` (B1, B3)."""
-    return text.partition("#")[0].strip(ENDS).translate(_DELETED)
+    """The text without ends and fragment, and without TAB, LF and CR wherever they stand (B1, B3)."""
+    return without_fragment(text).translate(DELETED)
 
 
 def parse(text: str) -> Parsed:
-    """Parts of a cleaned address; raises :class:`UrlRefused`."""
+    """Parts of an address that :func:`clean` has seen; raises :class:`UrlRefused`."""
     scheme, rest = split_scheme(text)
     host = host_of(_AUTHORITY.match(rest)[1])  # type: ignore[index]  # the pattern matches the empty text too
     if is_too_wide(host):
@@ -64,18 +70,19 @@ def host_of(authority: str) -> str:
 
 
 def _split_port(text: str) -> tuple[str, str]:
-    """Host and port: the colon is the first one outside brackets."""
-    colon = text.find(":", max(text.find("]"), 0) if text.startswith("[") else 0)
-    return (text, "") if colon < 0 else (text[:colon], text[colon + 1 :])
+    """Host and port: the colon is the first one outside brackets, closed or not."""
+    host = _HOST.match(text)[0]  # type: ignore[index]  # the pattern matches the empty text too
+    return host, text[len(host) + 1 :]
 
 
 def _try(text: str) -> Parsed | None:
+    """The parser's answer. The ``#`` keeps a space at the end, which it would trim a second time."""
     try:
-        url = can_ada.parse(text)
+        url = can_ada.parse(f"{text}#")
     except ValueError:
         return None
     port, search = url.port, url.search
-    query = search[1:] if search else ("" if url.href.endswith("?") else None)
+    query = search[1:] if search else ("" if url.href.endswith("?#") else None)
     return Parsed(url.protocol[:-1], url.hostname, int(port) if port else None, url.pathname, query)
 
 
