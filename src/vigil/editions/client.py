@@ -22,7 +22,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -103,7 +103,7 @@ class EditionClient:
         Raises EditionRefused or EditionUnreachable; in both cases what was in force stays in force.
         """
         now = require_utc(now)
-        with self._errors(now), self._locked():
+        with self._errors(now), self._locked(), closing(self._fetcher):
             before = number_in_force(self._state)
             updater = self._refreshed(now)
             number = self._newest()

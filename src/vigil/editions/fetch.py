@@ -53,6 +53,9 @@ class FolderFetcher(FetcherInterface):
         self._folder = folder
         self.server_time: datetime | None = None
 
+    def close(self) -> None:
+        """Nothing is kept open between two files."""
+
     def _fetch(self, url: str) -> Iterator[bytes]:
         path = self._folder / url
         try:
@@ -91,13 +94,17 @@ class HttpFetcher(FetcherInterface):
         self._patience = patience or Patience()
         self._monotonic = monotonic
         self._connection: http.client.HTTPConnection | None = None
+        self._response: http.client.HTTPResponse | None = None
         self.server_time: datetime | None = None
 
     def close(self) -> None:
-        """Let the connection go."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """Let the connection go, and with it an answer that was not read to its end."""
+        response, connection = self._response, self._connection
+        self._response = self._connection = None
+        if response is not None:
+            response.close()
+        if connection is not None:
+            connection.close()
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         """The answer for a path relative to the source. A kept connection that was closed meanwhile is opened once more."""
@@ -114,7 +121,7 @@ class HttpFetcher(FetcherInterface):
         try:
             connection = self._connected()
             connection.request("GET", f"{self._base.path.rstrip('/')}/{url}", headers=self._headers())
-            response = connection.getresponse()
+            self._response = response = connection.getresponse()
         except TimeoutError as error:
             self.close()
             raise SlowRetrievalError from error
