@@ -62,7 +62,8 @@ class _Forms(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._textarea is not None and self._open is not None:
-            self._open.fields[self._textarea] += data
+            kept = self._open.fields[self._textarea]
+            self._open.fields[self._textarea] = kept + (data if kept else data.removeprefix("\n"))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":

@@ -13,7 +13,7 @@ STYLE = (
     "body{font:1.0625rem/1.55 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem}"
     "body{color:#1b2326;background:#fbfaf7}"
     "table{border-collapse:collapse;width:100%}td,th{text-align:start;padding:.4rem .6rem;border-block-end:1px solid #cfd6d6}"
-    "code{font-size:1.1em}a{color:#0b5a60}@media(prefers-color-scheme:dark){body{background:#14191b;color:#e9eceb}a{color:#7fd0d3}"
+    "code{font-size:1.1em}a{color:#0b5a60;white-space:nowrap}@media(prefers-color-scheme:dark){body{background:#14191b;color:#e9eceb}a{color:#7fd0d3}"
     "td,th{border-color:#39464a}}"
 )
 

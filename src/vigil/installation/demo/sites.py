@@ -25,7 +25,7 @@ PAGES: Final[dict[tuple[str, str], Page]] = {
     ("copies.example", "/album"): Page(
         "Album", "Holds a smaller copy of a picture of room 7, and one of its own.", ("copy-of-zorblat.jpg", "meadow.jpg")
     ),
-    ("news.example", "/"): Page("News", "A harmless site that nobody reports.", ("lantern.jpg",)),
+    ("news.example", "/"): Page("News", "A harmless site.", ("lantern.jpg",)),
     ("forum.example", "/thread/12"): Page("Thread 12", "A talk about drawn shapes.", ("ripple.jpg",), ("13",)),
     ("forum.example", "/thread/13"): Page("Thread 13", "Another talk.", ("pebble.jpg",)),
 }
