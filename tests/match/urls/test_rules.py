@@ -52,7 +52,11 @@ SAME = [
     ("ideographic dot", "http://b.example/a", ["http://b\u3002example/a", "http://b\uff0eexample/a"]),
     ("soft hyphen", "http://b.example/a", ["http://b.ex\u00adample/a"]),
     ("slashes after the scheme", "http://b.example/a", ["http:b.example/a", "http:///b.example/a", "http:/\\/b.example/a"]),
-    ("IPv4 spellings", "http://192.0.2.1/a", ["http://3221225985/a", "http://0xC0000201/a", "http://0300.0.2.1/a", "http://192.513/a"]),
+    (
+        "IPv4 spellings",
+        "http://192.0.2.1/a",
+        ["http://3221225985/a", "http://0xC0000201/a", "http://0300.0.2.1/a", "http://192.513/a"],
+    ),
     ("IPv6 with leading zeros", "http://[2001:db8::1]/a", ["http://[2001:0db8:0:0::0001]/a"]),
     ("IPv4 inside IPv6", "http://192.0.2.1/a", ["http://[::ffff:192.0.2.1]/a", "http://[64:ff9b::c000:201]/a"]),
     ("dot after an IPv4 address", "http://192.0.2.1/a", ["http://192.0.2.1./a", "http://192.0.2.1../a"]),
@@ -226,12 +230,22 @@ def test_people_may_leave_the_scheme_out(typed: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "code"),
     [
-        ("/blah", "host_empty"), ("", "host_empty"), ("   ", "host_empty"), ("?q", "host_empty"), ("#ref", "host_empty"),
-        (":80/x", "host_empty"), ("mailto:someone@b.example", "scheme"), ("javascript:alert(1)", "scheme"),
-        ("ftp://b.example/x", "scheme"), ("tel:12345", "scheme"), ("\ud800", "surrogate"), ("b example", "host_code_point"),
-        ("data%3Atext", "host_code_point"), ("b.example" + "/x" * 40_000, "too_long"),
+        ("/blah", "host_empty"),
+        ("", "host_empty"),
+        ("   ", "host_empty"),
+        ("?q", "host_empty"),
+        ("#ref", "host_empty"),
+        (":80/x", "host_empty"),
+        ("mailto:someone@b.example", "scheme"),
+        ("javascript:alert(1)", "scheme"),
+        ("ftp://b.example/x", "scheme"),
+        ("tel:12345", "scheme"),
+        ("\ud800", "surrogate"),
+        ("b example", "host_code_point"),
+        ("data%3Atext", "host_code_point"),
+        ("b.example" + "/x" * 40_000, "too_long"),
     ],
-)  # fmt: skip
+)
 def test_people_are_told_what_is_wrong(typed: str, code: str) -> None:
     with pytest.raises(UrlRefused) as caught:
         canonical_from_person(typed)
@@ -273,11 +287,17 @@ MARKER = "zorblatquimber"
 @pytest.mark.parametrize(
     "text",
     [
-        f"http://{MARKER}.example:99999/{MARKER}", f"{MARKER}://x", f"http://{MARKER}%00/", f"http://\ud800{MARKER}/",
-        f"http://[{MARKER}]/", f"http://{MARKER}\ufdd0/", f"http://{MARKER}.1/", f"http://b.example/{MARKER}" + "a" * 70_000,
+        f"http://{MARKER}.example:99999/{MARKER}",
+        f"{MARKER}://x",
+        f"http://{MARKER}%00/",
+        f"http://\ud800{MARKER}/",
+        f"http://[{MARKER}]/",
+        f"http://{MARKER}\ufdd0/",
+        f"http://{MARKER}.1/",
+        f"http://b.example/{MARKER}" + "a" * 70_000,
     ],
     ids=lambda text: ascii(text)[:20],
-)  # fmt: skip
+)
 def test_nothing_of_the_address_in_errors(text: str, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(UrlRefused) as caught, caplog.at_level(logging.DEBUG):
         canonical(text)
@@ -362,15 +382,29 @@ def test_stack_equals_rounds(data: bytes) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "http://b.example/" + "/../" * 16_000, "http://b.example/" + "%2e%2e/" * 9_000, "http://b.example/" + "%25" * 21_000,
-        "http://b.example/?" + "%25" * 21_000, "http://" + "a@" * 32_000 + "b.example/", "http://" + "\u4e00" * 20_000 + "/",
-        "http://" + "." * 65_000 + "/", "http://" + "%62" * 20_000 + "/", "http://" + "xn--a." * 10_000 + "/",
-        "http://[" + ":" * 65_000 + "]/", "http://" + "1." * 32_000 + "1/", "h" * 65_000, "http:" + "/" * 65_000 + "b.example",
-        "http://b.example:" + "0" * 65_000 + "80/", "http://b.example:" + "9" * 65_000 + "/", "http://" + "a\u0315\u0300" * 13_000 + "/",
-        "a." * 30_000 + ":x", "%2568ttp" * 8_000, "http://" + "9" * 60_000 + "/", "http://0x" + "f" * 60_000 + "/",
+        "http://b.example/" + "/../" * 16_000,
+        "http://b.example/" + "%2e%2e/" * 9_000,
+        "http://b.example/" + "%25" * 21_000,
+        "http://b.example/?" + "%25" * 21_000,
+        "http://" + "a@" * 32_000 + "b.example/",
+        "http://" + "\u4e00" * 20_000 + "/",
+        "http://" + "." * 65_000 + "/",
+        "http://" + "%62" * 20_000 + "/",
+        "http://" + "xn--a." * 10_000 + "/",
+        "http://[" + ":" * 65_000 + "]/",
+        "http://" + "1." * 32_000 + "1/",
+        "h" * 65_000,
+        "http:" + "/" * 65_000 + "b.example",
+        "http://b.example:" + "0" * 65_000 + "80/",
+        "http://b.example:" + "9" * 65_000 + "/",
+        "http://" + "a\u0315\u0300" * 13_000 + "/",
+        "a." * 30_000 + ":x",
+        "%2568ttp" * 8_000,
+        "http://" + "9" * 60_000 + "/",
+        "http://0x" + "f" * 60_000 + "/",
     ],
     ids=lambda text: ascii(text)[:24],
-)  # fmt: skip
+)
 def test_hostile_giants_end_in_an_answer(text: str) -> None:
     for whole in (text, text * 16):
         try:

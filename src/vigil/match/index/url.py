@@ -57,6 +57,7 @@ from vigil.match.urls.scopes import (
 SCHEMES: Final = ("", "http", "https", "ws", "wss")
 _KNOWN_FLAGS: Final = sum(flag.value for flag in EntryFlag)
 _CACHED_HOSTS: Final = 65_536
+_UNREAD: Final = frozenset({""})
 _FILTER_BITS_LOG2: Final = 6
 _NOT_FOR_HOSTS: Final = HOST_ONLY_SKIPPED | SCHEME_EXACT | PORT_EXACT
 _URL, _PAGE, _PREFIX, _HOST, _DOMAIN, _IP = range(len(SCOPES))
@@ -344,15 +345,14 @@ class UrlIndex:
         if not addresses:
             return []
         texts = [address if isinstance(address, str) else text_of(address) for address in addresses]
-        hosts, cache = hosts_of_plain(texts), self._cache
-        fresh = {host for host in hosts if host not in cache}
-        if not fresh:
-            return []
-        doubted = self._maybe_listed(list(fresh - {""})) | {""}
+        hosts = hosts_of_plain(texts)
+        doubted = self._maybe_listed(list(set(hosts) - self._cache - _UNREAD)) | _UNREAD
         return [at for at, host in enumerate(hosts) if host in doubted]
 
     def _maybe_listed(self, hosts: list[str]) -> set[str]:
         """The plain hosts that are listed, or a suffix of which is; the others are remembered."""
+        if not hosts:
+            return set()
         digests: list[bytes] = []
         ends: list[int] = []
         copy, append = self._host_state.copy, digests.append
@@ -479,8 +479,9 @@ def _out_of_range(name: str) -> InputError:
 
 def _entry_table(records: list[UrlRecord]) -> EntryTable:
     for record in records:
-        if len(record.key) != KEY_BYTES or len(record.host_key) != HOST_KEY_BYTES or record.scheme not in SCHEMES:
-            raise InputError("url_record", "A URL record has a field of the wrong size or kind.", where=f"entry {record.entry}")
+        sizes = (len(record.key), len(record.host_key))
+        if sizes != (KEY_BYTES, HOST_KEY_BYTES) or record.scheme not in SCHEMES or not 0 <= record.depth <= MAX_DEPTH:
+            raise InputError("url_record", "A URL record has a field out of its bounds.", where=f"entry {record.entry}")
     scopes = {scope: number for number, scope in enumerate(SCOPES)}
     try:
         return EntryTable(
@@ -501,7 +502,5 @@ def _host_table(records: list[UrlRecord]) -> HostTable:
     deepest: dict[bytes, int] = {}
     for record in records:
         deepest[record.host_key] = max(deepest.get(record.host_key, 0), record.depth)
-    if not 0 <= max(deepest.values(), default=0) <= MAX_DEPTH:
-        raise _out_of_range("depth")
     keys = np.frombuffer(b"".join(deepest), np.uint8).reshape(-1, HOST_KEY_BYTES)
     return HostTable(keys, np.array(list(deepest.values()), np.uint8))
