@@ -86,6 +86,11 @@ class Hotline:
 Answer = Callable[[BaseHTTPRequestHandler, bytes | None], None]
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that hang up in the middle are part of the stories."""
+
+
 class Host:
     """A loopback web server for an edition folder. ``rules``: end of a path -> what to do instead of answering."""
 
@@ -97,7 +102,7 @@ class Host:
         self.requests: list[str] = []
         self.tokens: list[str | None] = []
         self.ended = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 

@@ -25,7 +25,7 @@ from tuf.api.metadata import Metadata, MetaFile, Snapshot, TargetFile, Targets, 
 
 from vigil.base.clock import require_utc
 from vigil.base.errors import InputError, RefusedError, UnavailableError
-from vigil.base.files import sync_folder, write_atomically
+from vigil.base.files import write_atomically
 from vigil.editions.roles import (
     LIFETIME,
     METADATA_FOLDER,
@@ -160,8 +160,7 @@ def _write_targets(repository: Path, built: BuiltEdition, keys: KeyRing, now: da
     for name, content in sorted(built.files.items()):
         target = TargetFile.from_data(name, content, ["sha256"])
         targets.targets[name] = target
-        _write_durably(repository / TARGETS_FOLDER / target_name(name, target.hashes["sha256"]), content)
-    sync_folder(repository / TARGETS_FOLDER)
+        _write_new(repository / TARGETS_FOLDER / target_name(name, target.hashes["sha256"]), content)
     return _write_signed(repository, targets, keys)
 
 
@@ -174,7 +173,7 @@ def _write_snapshot(repository: Path, targets: MetaFile, keys: KeyRing, now: dat
 def _write_signed(repository: Path, signed: Targets | Snapshot, keys: KeyRing) -> MetaFile:
     """Sign, write under the versioned name, and give back what the next role says about the file."""
     data = _sign(signed, keys)
-    _write_durably(repository / METADATA_FOLDER / versioned_name(signed.type, signed.version), data)
+    _write_new(repository / METADATA_FOLDER / versioned_name(signed.type, signed.version), data)
     return MetaFile.from_data(signed.version, data, ["sha256"])
 
 
@@ -189,17 +188,13 @@ def _commit(repository: Path, before: Timestamp | None, snapshot: MetaFile, keys
     """Replace ``timestamp.json``: from this moment on the new state is in force."""
     version = before.version + 1 if before else 1
     timestamp = Timestamp(version=version, expires=expiry(TIMESTAMP, now), snapshot_meta=snapshot)
-    folder = repository / METADATA_FOLDER
-    sync_folder(folder)
-    write_atomically(folder / TIMESTAMP_NAME, _sign(timestamp, keys))
+    write_atomically(repository / METADATA_FOLDER / TIMESTAMP_NAME, _sign(timestamp, keys))
 
 
-def _write_durably(path: Path, content: bytes) -> None:
-    """Write a file to which nothing refers yet, and bring its bytes to the disk."""
-    with path.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
+def _write_new(path: Path, content: bytes) -> None:
+    """Write a file unless the same one is there: an edition may share it with the one in force, which must stay whole."""
+    if not path.is_file() or path.read_bytes() != content:
+        write_atomically(path, content)
 
 
 def _timestamp(repository: Path) -> Timestamp | None:
