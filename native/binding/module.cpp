@@ -1,5 +1,6 @@
 #include <nanobind/nanobind.h>
 
+#include "checksum.h"
 #include "cpu.h"
 #include "module.h"
 #include "status.h"
@@ -28,4 +29,7 @@ NB_MODULE(_kernel, module) {
     module.def("best_isa", &vigil::best_isa);
     module.def("has_isa", &vigil::has_isa);
     bind_pdq(module);
+    bind_hamming(module);
+    bind_digests(module);
+    module.def("checksum", [](nb::bytes data) { return vigil::checksum(data.data(), data.size()); });
 }

@@ -4,3 +4,5 @@
 #include <nanobind/nanobind.h>
 
 void bind_pdq(nanobind::module_& module);
+void bind_hamming(nanobind::module_& module);
+void bind_digests(nanobind::module_& module);

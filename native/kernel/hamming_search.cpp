@@ -1,0 +1,571 @@
+// Searching a Hamming index. Every number read from behind the heads is checked before it is used as a place.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <mutex>
+#include <new>
+
+#include "hamming.h"
+#include "parallel.h"
+
+#if defined(VIGIL_X86)
+#include <immintrin.h>
+#endif
+#if defined(VIGIL_NEON)
+#include <arm_neon.h>
+#endif
+
+namespace vigil {
+
+double choose(unsigned n, unsigned k) {
+    double result = 1;
+    for (unsigned i = 0; i < k; i++) result = result * (n - i) / (i + 1);
+    return result;
+}
+
+CostModel::CostModel(std::size_t codes, double table_bytes)
+    : probe(table_bytes < 1e6 ? 1.6 : table_bytes < 16e6 ? 2.5 : 5.0), candidate(static_cast<double>(codes) * 36 < 8e6 ? 6.0 : 16.0) {}
+
+namespace {
+
+constexpr std::uint32_t mark = 0x80000000u;  // in a posting: last of its bucket; in a block: crowded
+
+// ---- ways to do the inner steps ------------------------------------------------------------------------------
+
+struct Portable {
+    static VIGIL_INLINE unsigned count(std::uint64_t word) { return static_cast<unsigned>(__builtin_popcountll(word)); }
+    static VIGIL_INLINE unsigned distance(const std::uint64_t* a, const std::uint64_t* b, unsigned limit) {
+        const unsigned half = count(a[0] ^ b[0]) + count(a[1] ^ b[1]);
+        return half > limit ? half : half + count(a[2] ^ b[2]) + count(a[3] ^ b[3]);
+    }
+    // A bit for each of eight postings that is the last of its bucket.
+    static VIGIL_INLINE std::uint64_t last_of_eight(const std::uint32_t* postings) {
+        std::uint64_t ends = 0;
+        for (unsigned k = 0; k < 8; k++) ends |= static_cast<std::uint64_t>(postings[k] >> 31) << k;
+        return ends;
+    }
+};
+
+#if defined(VIGIL_X86)
+struct Avx2 : Portable {
+    VIGIL_TARGET_AVX2 static inline std::uint64_t last_of_eight(const std::uint32_t* postings) {
+        const __m256i eight = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(postings));
+        return static_cast<std::uint64_t>(static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(eight))));
+    }
+};
+#endif
+
+#if defined(VIGIL_NEON)
+struct Neon : Portable {
+    static VIGIL_INLINE unsigned distance(const std::uint64_t* a, const std::uint64_t* b, unsigned) {
+        const uint8x16_t low = veorq_u8(vreinterpretq_u8_u64(vld1q_u64(a)), vreinterpretq_u8_u64(vld1q_u64(b)));
+        const uint8x16_t high = veorq_u8(vreinterpretq_u8_u64(vld1q_u64(a + 2)), vreinterpretq_u8_u64(vld1q_u64(b + 2)));
+        return vaddlvq_u8(vaddq_u8(vcntq_u8(low), vcntq_u8(high)));
+    }
+};
+#endif
+
+// ---- a bucket ------------------------------------------------------------------------------------------------
+
+struct BandView {
+    const Block* blocks;
+    const std::uint32_t* postings;
+    const std::uint32_t* starts;
+    std::uint64_t crowded, codes;
+    BandView(const std::uint8_t* base, const SegmentHead& head, unsigned b)
+        : blocks(reinterpret_cast<const Block*>(base + head.band[b].blocks_at)),
+          postings(reinterpret_cast<const std::uint32_t*>(base + head.band[b].postings_at)),
+          starts(reinterpret_cast<const std::uint32_t*>(base + head.band[b].starts_at)), crowded(head.band[b].crowded),
+          codes(head.codes) {}
+};
+
+struct Bucket {
+    std::uint32_t base, bit, rank;  // as found in its block; rank: buckets of the block before it
+};
+
+struct Range {
+    std::uint32_t begin, end;
+};
+
+VIGIL_INLINE unsigned place_of_bit(std::uint64_t ends, unsigned rank) {
+    for (unsigned k = 0; k < rank; k++) ends &= ends - 1;
+    return static_cast<unsigned>(__builtin_ctzll(ends));
+}
+
+// The postings of a bucket that is known to hold some; false where the file contradicts itself.
+template <typename Way>
+VIGIL_INLINE bool range_of(const BandView& band, const Bucket& bucket, Range* range) {
+    if (bucket.base & mark) {
+        const std::uint32_t entry = bucket.base & ~mark;
+        if (entry >= band.crowded) return false;
+        const std::uint32_t* starts = band.starts + std::size_t{33} * entry + bucket.bit;
+        *range = Range{starts[0], starts[1]};
+        return range->begin < range->end && range->end <= band.codes;
+    }
+    if (bucket.base >= band.codes) return false;
+    const std::uint32_t* postings = band.postings + bucket.base;
+    const std::uint64_t left = std::min<std::uint64_t>(64, band.codes - bucket.base);
+    std::uint64_t ends = 0;
+    unsigned seen = 0;
+    while (seen + 8 <= left && Way::count(ends) <= bucket.rank) {
+        ends |= Way::last_of_eight(postings + seen) << seen;
+        seen += 8;
+    }
+    for (; seen < left && Way::count(ends) <= bucket.rank; seen++) {
+        ends |= static_cast<std::uint64_t>(postings[seen] >> 31) << seen;
+    }
+    if (Way::count(ends) <= bucket.rank) return false;
+    const unsigned last = place_of_bit(ends, bucket.rank);
+    const std::uint64_t before = ends & ((std::uint64_t{1} << last) - 1);
+    const unsigned first = bucket.rank == 0 ? 0 : 64u - static_cast<unsigned>(__builtin_clzll(before));
+    *range = Range{bucket.base + first, bucket.base + last + 1};
+    return true;
+}
+
+// ---- keys near a key -----------------------------------------------------------------------------------------
+
+struct Masks {
+    std::vector<std::uint32_t> flips;            // by number of bits set
+    std::uint32_t within[largest_radius + 1] = {};  // how many have at most so many bits
+};
+
+void add_flips(unsigned width, unsigned bits, unsigned from, std::uint32_t flips, std::vector<std::uint32_t>* out) {
+    if (bits == 0) {
+        out->push_back(flips);
+        return;
+    }
+    for (unsigned bit = from; bit + bits <= width; bit++) add_flips(width, bits - 1, bit + 1, flips | 1u << bit, out);
+}
+
+const Masks& masks_of(unsigned width) {
+    static Masks all[largest_width + 1];
+    static std::once_flag made[largest_width + 1];
+    std::call_once(made[width], [width] {
+        for (unsigned radius = 0; radius <= largest_radius; radius++) {
+            add_flips(width, radius, 0, 0, &all[width].flips);
+            all[width].within[radius] = static_cast<std::uint32_t>(all[width].flips.size());
+        }
+    });
+    return all[width];
+}
+
+// ---- the plan for one distance -------------------------------------------------------------------------------
+
+struct Plan {
+    int radius[largest_bands];  // -1: the band is not asked
+    unsigned order[largest_bands], asked = 0;
+};
+
+// Hands out distance + 1 steps of radius, each where it costs least. Costs rise with the radius, so greedy is best.
+Plan plan_for(const SegmentHead& head, unsigned distance) {
+    Plan plan;
+    double table = 0;
+    for (unsigned b = 0; b < head.bands; b++) {
+        plan.radius[b] = -1;
+        table += std::ldexp(0.25, static_cast<int>(head.band[b].width));
+    }
+    const CostModel cost(head.codes, table);
+    for (unsigned step = 0; step <= distance; step++) {
+        int best = -1;
+        double least = 0;
+        for (unsigned b = 0; b < head.bands; b++) {
+            const unsigned next = static_cast<unsigned>(plan.radius[b] + 1);
+            if (next > largest_radius) continue;
+            const double load = static_cast<double>(head.band[b].load) / 1024;
+            const double price = choose(head.band[b].width, next) * (cost.probe + load * cost.candidate);
+            if (best < 0 || price < least) {
+                best = static_cast<int>(b);
+                least = price;
+            }
+        }
+        if (best >= 0) plan.radius[best]++;
+    }
+    for (unsigned b = 0; b < head.bands; b++) {
+        if (plan.radius[b] >= 0) plan.order[plan.asked++] = b;
+    }
+    return plan;
+}
+
+// ---- one query in one segment --------------------------------------------------------------------------------
+
+struct Near {
+    std::uint32_t code;
+    std::uint8_t distance;
+};
+
+struct Scratch {
+    std::vector<std::uint32_t> keys[2], candidates[2];
+    std::vector<Bucket> buckets[2];
+    std::vector<Near> near;
+};
+
+VIGIL_INLINE void fetch(const void* base, std::uint64_t offset) {
+    __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(base) + offset));
+}
+
+template <typename Way>
+struct Search {
+    const Segment& segment;
+    const SegmentHead& head;
+    const Plan& plan;
+    const std::uint64_t* query;
+    const unsigned limit;
+    Scratch& scratch;
+    const std::uint64_t* codes;
+    std::uint64_t budget;  // candidates after which comparing with every code is cheaper
+
+    VIGIL_INLINE Search(const Segment& s, const Plan& p, const std::uint64_t* q, unsigned distance, Scratch& work)
+        : segment(s), head(s.head), plan(p), query(q), limit(distance), scratch(work),
+          codes(reinterpret_cast<const std::uint64_t*>(s.base + s.head.codes_at)), budget(s.head.codes / 4 + 64) {}
+
+    VIGIL_INLINE void list_keys(unsigned turn) {
+        const unsigned b = plan.order[turn];
+        const BandHead& band = head.band[b];
+        const Masks& masks = masks_of(band.width);
+        const std::uint32_t own = band_key(query, band.start, band.width), count = masks.within[plan.radius[b]];
+        std::vector<std::uint32_t>& keys = scratch.keys[turn % 2];
+        keys.resize(count);
+        const std::uint8_t* blocks = segment.base + band.blocks_at;
+        for (std::uint32_t k = 0; k < count; k++) {
+            const std::uint32_t key = own ^ masks.flips[k];
+            keys[k] = key;
+            fetch(blocks, std::uint64_t{key >> 5} * sizeof(Block));
+        }
+    }
+
+    VIGIL_INLINE void list_buckets(unsigned turn) {
+        const BandView band(segment.base, head, plan.order[turn]);
+        const std::vector<std::uint32_t>& keys = scratch.keys[turn % 2];
+        std::vector<Bucket>& buckets = scratch.buckets[turn % 2];
+        buckets.resize(keys.size() + 1);
+        std::size_t count = 0;
+        for (const std::uint32_t key : keys) {  // no branch: whether a bucket holds anything is a coin toss
+            const Block block = band.blocks[key >> 5];
+            const std::uint32_t bit = key & 31;
+            buckets[count] = Bucket{block.base, bit, Way::count(block.occupied & ((1u << bit) - 1))};
+            count += block.occupied >> bit & 1;
+        }
+        buckets.resize(count);
+        for (const Bucket& bucket : buckets) {
+            if (bucket.base & mark) {
+                fetch(band.starts, std::uint64_t{bucket.base & ~mark} * 132 + bucket.bit * 4);
+            } else {
+                fetch(band.postings, std::uint64_t{bucket.base} * 4);
+                fetch(band.postings, (std::uint64_t{bucket.base} + bucket.rank) * 4 + 8);
+            }
+        }
+    }
+
+    // False where the file contradicts itself or the budget is used up (then budget is 0).
+    VIGIL_INLINE bool list_candidates(unsigned turn) {
+        const BandView band(segment.base, head, plan.order[turn]);
+        std::vector<std::uint32_t>& candidates = scratch.candidates[turn % 2];
+        candidates.clear();
+        for (const Bucket& bucket : scratch.buckets[turn % 2]) {
+            Range range;
+            if (!range_of<Way>(band, bucket, &range)) return false;
+            if (range.end - range.begin > budget) {
+                budget = 0;
+                return false;
+            }
+            budget -= range.end - range.begin;
+            for (std::uint32_t k = range.begin; k < range.end; k++) {
+                const std::uint32_t code = band.postings[k] & ~mark;
+                if (code >= head.codes) return false;
+                fetch(codes, std::uint64_t{code} * code_bytes);
+                candidates.push_back(code);
+            }
+        }
+        return true;
+    }
+
+    // A code met in several bands is taken in the first of them only.
+    VIGIL_INLINE bool first_met_in(unsigned turn, const std::uint64_t* code) const {
+        std::uint64_t apart[5];
+        for (int k = 0; k < 4; k++) apart[k] = code[k] ^ query[k];
+        apart[4] = 0;
+        for (unsigned earlier = 0; earlier < turn; earlier++) {
+            const unsigned b = plan.order[earlier];
+            const std::uint32_t bits = band_key(apart, head.band[b].start, head.band[b].width);
+            if (static_cast<int>(Way::count(bits)) <= plan.radius[b]) return false;
+        }
+        return true;
+    }
+
+    VIGIL_INLINE void compare(unsigned turn) {
+        for (const std::uint32_t number : scratch.candidates[turn % 2]) {
+            const std::uint64_t* code = codes + std::size_t{4} * number;
+            const unsigned distance = Way::distance(code, query, limit);
+            if (distance <= limit && first_met_in(turn, code)) {
+                scratch.near.push_back(Near{number, static_cast<std::uint8_t>(distance)});
+            }
+        }
+    }
+
+    VIGIL_INLINE void compare_all() {
+        scratch.near.clear();
+        for (std::uint64_t number = 0; number < head.codes; number++) {
+            const unsigned distance = Way::distance(codes + 4 * number, query, limit);
+            if (distance <= limit) {
+                scratch.near.push_back(Near{static_cast<std::uint32_t>(number), static_cast<std::uint8_t>(distance)});
+            }
+        }
+    }
+
+    // Four steps, one band apart, so that memory asked for in one has come when the next needs it.
+    VIGIL_INLINE Status run() {
+        scratch.near.clear();
+        if (head.bands == 0) {
+            compare_all();
+            return Status::ok;
+        }
+        for (unsigned turn = 0; turn < plan.asked + 3; turn++) {
+            if (turn < plan.asked) list_keys(turn);
+            if (turn >= 3) compare(turn - 3);
+            if (turn >= 2 && turn - 2 < plan.asked && !list_candidates_of(turn - 2)) {
+                if (budget != 0) return Status::corrupt;
+                compare_all();
+                return Status::ok;
+            }
+            if (turn >= 1 && turn - 1 < plan.asked) list_buckets(turn - 1);
+        }
+        return Status::ok;
+    }
+
+    VIGIL_INLINE bool list_candidates_of(unsigned turn) { return list_candidates(turn); }
+};
+
+Status search_portable(const Segment& segment, const Plan& plan, const std::uint64_t* query, unsigned distance, Scratch& scratch) {
+    return Search<Portable>(segment, plan, query, distance, scratch).run();
+}
+
+Status reach_portable(const BandView& band, const BandHead& head, const std::uint64_t* codes);
+
+#if defined(VIGIL_X86)
+VIGIL_TARGET_AVX2 Status search_avx2(const Segment& segment, const Plan& plan, const std::uint64_t* query, unsigned distance,
+                                     Scratch& scratch) {
+    return Search<Avx2>(segment, plan, query, distance, scratch).run();
+}
+#endif
+#if defined(VIGIL_NEON)
+Status search_neon(const Segment& segment, const Plan& plan, const std::uint64_t* query, unsigned distance, Scratch& scratch) {
+    return Search<Neon>(segment, plan, query, distance, scratch).run();
+}
+#endif
+
+Status search_segment(const Segment& segment, const Plan& plan, const std::uint64_t* query, unsigned distance, Isa isa,
+                      Scratch& scratch) {
+#if defined(VIGIL_X86)
+    if (isa == Isa::avx2) return search_avx2(segment, plan, query, distance, scratch);
+#endif
+#if defined(VIGIL_NEON)
+    if (isa == Isa::neon) return search_neon(segment, plan, query, distance, scratch);
+#endif
+    (void)isa;
+    return search_portable(segment, plan, query, distance, scratch);
+}
+
+// ---- all queries in all segments -----------------------------------------------------------------------------
+
+struct Hit {
+    std::uint64_t id;
+    std::uint8_t distance;
+};
+
+struct Piece {
+    std::vector<std::size_t> counts;
+    std::vector<Hit> hits;
+};
+
+constexpr std::size_t piece_queries = 16;
+
+bool holds_codes(const Segment& segment) { return segment.head.kind == static_cast<std::uint32_t>(SegmentKind::codes); }
+
+// Whether a later segment removes `id`.
+bool removed_after(const HammingView& view, std::size_t number, std::uint64_t id) {
+    for (std::size_t s = number + 1; s < view.segments.size(); s++) {
+        const Segment& segment = view.segments[s];
+        if (holds_codes(segment)) continue;
+        const auto* ids = reinterpret_cast<const std::uint64_t*>(segment.base + segment.head.ids_at);
+        if (std::binary_search(ids, ids + segment.head.rows, id)) return true;
+    }
+    return false;
+}
+
+Status add_hits(const HammingView& view, std::size_t number, const Near& near, std::vector<Hit>* hits) {
+    const Segment& segment = view.segments[number];
+    const auto* ids = reinterpret_cast<const std::uint64_t*>(segment.base + segment.head.ids_at);
+    std::uint64_t first = near.code, end = first + 1;
+    if (segment.head.firsts_at != 0) {
+        const auto* firsts = reinterpret_cast<const std::uint32_t*>(segment.base + segment.head.firsts_at);
+        first = firsts[near.code];
+        end = firsts[near.code + 1];
+    }
+    if (first >= end || end > segment.head.rows) return Status::corrupt;
+    for (std::uint64_t k = first; k < end; k++) {
+        const std::uint64_t id = ids[k];
+        if (view.removed == 0 || !removed_after(view, number, id)) hits->push_back(Hit{id, near.distance});
+    }
+    return Status::ok;
+}
+
+struct Job {
+    const HammingView& view;
+    const std::vector<Plan>& plans;
+    const std::uint8_t* queries;
+    unsigned distance;
+    Isa isa;
+
+    Status one(std::size_t query, Scratch& scratch, std::vector<Hit>* hits) const {
+        for (std::size_t s = 0; s < view.segments.size(); s++) {
+            const Segment& segment = view.segments[s];
+            if (!holds_codes(segment)) continue;
+            std::uint64_t words[5] = {};
+            spread_code(segment.spread, queries + code_bytes * query, words);
+            Status status = search_segment(segment, plans[s], words, distance, isa, scratch);
+            for (std::size_t k = 0; k < scratch.near.size() && status == Status::ok; k++) {
+                status = add_hits(view, s, scratch.near[k], hits);
+            }
+            if (status != Status::ok) return status;
+        }
+        return Status::ok;
+    }
+
+    Status piece(std::size_t from, std::size_t to, Scratch& scratch, Piece* out) const {
+        for (std::size_t query = from; query < to; query++) {
+            const std::size_t before = out->hits.size();
+            const Status status = one(query, scratch, &out->hits);
+            if (status != Status::ok) return status;
+            std::sort(out->hits.begin() + static_cast<std::ptrdiff_t>(before), out->hits.end(), [](const Hit& a, const Hit& b) {
+                return a.distance != b.distance ? a.distance < b.distance : a.id < b.id;
+            });
+            out->counts.push_back(out->hits.size() - before);
+        }
+        return Status::ok;
+    }
+};
+
+void gather(const std::vector<Piece>& pieces, std::size_t count, HammingFound* found) {
+    std::size_t total = 0;
+    for (const Piece& piece : pieces) total += piece.hits.size();
+    found->offsets.assign(1, 0);
+    found->offsets.reserve(count + 1);
+    found->ids.clear();
+    found->ids.reserve(total);
+    found->distances.clear();
+    found->distances.reserve(total);
+    for (const Piece& piece : pieces) {
+        for (const std::size_t hits : piece.counts) found->offsets.push_back(found->offsets.back() + static_cast<std::int64_t>(hits));
+        for (const Hit& hit : piece.hits) {
+            found->ids.push_back(hit.id);
+            found->distances.push_back(hit.distance);
+        }
+    }
+}
+
+Status export_segment(const HammingView& view, std::size_t number, std::vector<std::uint8_t>* codes, std::vector<std::uint64_t>* ids) {
+    const Segment& segment = view.segments[number];
+    std::uint8_t back[256];
+    for (unsigned k = 0; k < 256; k++) back[segment.head.permutation[k]] = static_cast<std::uint8_t>(k);
+    const std::vector<std::uint64_t> gather_bits = spread_of(back);
+    std::vector<Hit> hits;
+    for (std::uint64_t u = 0; u < segment.head.codes; u++) {
+        hits.clear();
+        const Status status = add_hits(view, number, Near{static_cast<std::uint32_t>(u), 0}, &hits);
+        if (status != Status::ok) return status;
+        std::uint64_t words[4];
+        spread_code(gather_bits, segment.base + segment.head.codes_at + code_bytes * u, words);
+        const auto* bytes = reinterpret_cast<const std::uint8_t*>(words);
+        for (const Hit& hit : hits) {
+            codes->insert(codes->end(), bytes, bytes + code_bytes);
+            ids->push_back(hit.id);
+        }
+    }
+    return Status::ok;
+}
+
+// ---- is each code found through this band? -------------------------------------------------------------------
+
+template <typename Way>
+VIGIL_INLINE Status reach(const BandView& band, const BandHead& head, const std::uint64_t* codes) {
+    std::vector<bool> seen(band.codes, false);
+    std::uint64_t met = 0;
+    for (std::uint64_t b = 0; b < (std::uint64_t{1} << head.width) / 32; b++) {
+        const Block block = band.blocks[b];
+        std::uint32_t rank = 0;
+        for (std::uint32_t bit = 0; bit < 32; bit++) {
+            if (!(block.occupied >> bit & 1)) continue;
+            Range range;
+            if (!range_of<Way>(band, Bucket{block.base, bit, rank++}, &range)) return Status::unreachable;
+            for (std::uint32_t k = range.begin; k < range.end; k++) {
+                const std::uint32_t ahead = band.postings[std::min<std::uint64_t>(k + 24, band.codes - 1)] & ~mark;
+                fetch(codes, std::uint64_t{ahead} * code_bytes);
+                const std::uint32_t code = band.postings[k] & ~mark;
+                if (code >= band.codes || seen[code]) return Status::unreachable;
+                if (band_key(codes + std::size_t{4} * code, head.start, head.width) != b * 32 + bit) return Status::unreachable;
+                seen[code] = true;
+                met++;
+            }
+        }
+    }
+    return met == band.codes ? Status::ok : Status::unreachable;
+}
+
+Status reach_portable(const BandView& band, const BandHead& head, const std::uint64_t* codes) {
+    return reach<Portable>(band, head, codes);
+}
+
+#if defined(VIGIL_X86)
+VIGIL_TARGET_AVX2 Status reach_avx2(const BandView& band, const BandHead& head, const std::uint64_t* codes) {
+    return reach<Avx2>(band, head, codes);
+}
+#endif
+
+}  // namespace
+
+Status segment_reach(const std::uint8_t* base, const SegmentHead& head, unsigned b, Isa isa) {
+    const BandView band(base, head, b);
+    const auto* codes = reinterpret_cast<const std::uint64_t*>(base + head.codes_at);
+#if defined(VIGIL_X86)
+    if (isa == Isa::avx2) return reach_avx2(band, head.band[b], codes);
+#endif
+    (void)isa;
+    return reach_portable(band, head.band[b], codes);
+}
+
+Status hamming_export(const HammingView& view, std::vector<std::uint8_t>* codes, std::vector<std::uint64_t>* ids) {
+    try {
+        for (std::size_t s = 0; s < view.segments.size(); s++) {
+            if (!holds_codes(view.segments[s])) continue;
+            const Status status = export_segment(view, s, codes, ids);
+            if (status != Status::ok) return status;
+        }
+    } catch (const std::bad_alloc&) {
+        return Status::out_of_memory;
+    }
+    return Status::ok;
+}
+
+Status hamming_search(const HammingView& view, const std::uint8_t* queries, std::size_t count, unsigned max_distance,
+                      unsigned threads, Isa isa, HammingFound* found) {
+    if (max_distance > largest_distance || (queries == nullptr && count > 0)) return Status::bad_argument;
+    if (!has_isa(isa)) isa = Isa::portable;
+    try {
+        std::vector<Plan> plans;
+        for (const Segment& segment : view.segments) plans.push_back(plan_for(segment.head, max_distance));
+        const Job job{view, plans, queries, max_distance, isa};
+        std::vector<Piece> pieces((count + piece_queries - 1) / piece_queries);
+        const Status status = share_out(pieces.size(), threads, [&](unsigned, std::size_t piece) {
+            static thread_local Scratch scratch;
+            const std::size_t from = piece * piece_queries;
+            return job.piece(from, std::min(from + piece_queries, count), scratch, &pieces[piece]);
+        });
+        if (status != Status::ok) return status;
+        gather(pieces, count, found);
+    } catch (const std::bad_alloc&) {
+        return Status::out_of_memory;
+    }
+    return Status::ok;
+}
+
+}  // namespace vigil
