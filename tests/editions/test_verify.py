@@ -92,7 +92,8 @@ def test_any_other_content_of_a_file_is_noticed(world: Hotline, folder: Path, da
     content = path.read_bytes()
     start = data.draw(st.integers(0, len(content)))
     end = data.draw(st.integers(start, min(len(content), start + 40)))
-    other = content[:start] + data.draw(st.binary(max_size=12) | st.sampled_from([b" ", b"\n", b'"', b"{}", b"0"])) + content[end:]
+    between = data.draw(st.binary(max_size=12) | st.sampled_from([b" ", b"\n", b'"', b"{}", b"0"]))
+    other = content[:start] + between + content[end:]
     path.write_bytes(other)
     try:
         assert verify(folder, root=None, now=world.now).ok == (other == content)
