@@ -18,11 +18,14 @@ KEYS_VARIABLE: Final = "VIGIL_SIGNING_KEYS"
 
 
 def run_worker() -> None:
-    """Run the capture worker."""
+    """Run the capture worker, and beside it the clearing away of what is past its time."""
     boot.start("worker")
-    from vigil.hotline.reports.worker import serve  # rooms can be imported once Django has started
+    from vigil.hotline.reports import housekeeping  # rooms can be imported once Django has started
+    from vigil.hotline.reports.worker import serve
 
-    serve(_stop_on_signal())
+    stop = _stop_on_signal()
+    threading.Thread(target=housekeeping.serve, args=(stop,), daemon=True).start()
+    serve(stop)
 
 
 def run_office() -> None:

@@ -8,10 +8,12 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from vigil.base.errors import InputError
+from vigil.hotline.access.clock import now
 from vigil.hotline.access.models import User
 from vigil.hotline.reports.enumerations import Status
 from vigil.hotline.reports.intake import token_digest
 from vigil.hotline.reports.lifecycle import QUEUED
+from vigil.hotline.reports.limits import DRAFT_LIFE
 from vigil.hotline.reports.models import Draft, Report
 
 
@@ -53,8 +55,9 @@ def _one(found: QuerySet[Report]) -> Report:
 
 
 def draft_of(token: str) -> Draft | None:
-    """The draft that belongs to a browser's token."""
-    return Draft.objects.filter(token_digest=token_digest(token)).select_related("report").first()
+    """The draft that belongs to a browser's token; none that is past its time, deleted or not yet."""
+    alive = Draft.objects.filter(token_digest=token_digest(token), created_at__gte=now() - DRAFT_LIFE)
+    return alive.select_related("report").first()
 
 
 class PublicState(StrEnum):
