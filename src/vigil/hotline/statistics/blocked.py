@@ -78,9 +78,9 @@ def _note_coverage(found: Blocked, covered: dict[tuple[str, datetime, str], int]
     for (node, hour, _), seconds in covered.items():
         best[node, hour] = max(best.get((node, hour), 0), seconds)
     found.covered_hours = round(sum(min(seconds, SECONDS_PER_HOUR) for seconds in best.values()) / SECONDS_PER_HOUR)
-    for node in Node.objects.filter(created_at__lt=found.until, expires_at__gt=found.since):
-        start = max(node.created_at, found.since)
-        end = min(node.revoked_at or node.expires_at, node.expires_at, found.until)
+    for each in Node.objects.filter(created_at__lt=found.until, expires_at__gt=found.since):
+        start = max(each.created_at, found.since)
+        end = min(each.revoked_at or each.expires_at, each.expires_at, found.until)
         if end > start:
             found.enrolled += 1
             found.expected_hours += max(1, int((end - start).total_seconds() // SECONDS_PER_HOUR))
