@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import Model
 
-from vigil.base.errors import InputError, RefusedError
+from vigil.base.errors import InputError
 from vigil.base.limits import Limit
 from vigil.hotline.access.models import User
 from vigil.hotline.access.people import Person, must
@@ -32,6 +33,8 @@ from vigil.hotline.reports.enumerations import Outcome, Status
 from vigil.hotline.reports.models import Report
 
 NOTES_CHARACTERS: Final = Limit(10_000, "characters", "notes are for a few lines; more belongs elsewhere")
+REVEALABLE: Final = ("address", "words", "notes", "entry", "appeal")
+"""What can be shown of a case (its address, the reporter's words, assessors' notes), an entry, an appeal."""
 
 
 class NotAnAssessment(InputError):  # noqa: N818 - named for what it says
@@ -124,13 +127,13 @@ def _stage(person: User, before: Assessment | None) -> Stage:
     return Stage.SECOND if before.assessor_id != person.pk or before.stage == Stage.SECOND else Stage(before.stage)
 
 
-def do_reveal(person: Person, report: Report, what: str) -> None:
-    """Write down that ``what`` ("address" or "words") of a report is about to be shown to this person.
+def do_reveal(person: Person, subject: Model | str, what: str) -> None:
+    """Write down that ``what`` (see ``REVEALABLE``) of a case, an entry or an appeal is about to be shown.
 
     The row is there before anything is shown. It serves the analyst's own welfare and the auditor.
     """
     must(person, Permission.CONTENT_REVEAL)
-    if what not in ("address", "words", "notes"):
-        raise RefusedError("nothing_to_reveal", "There is nothing of that kind to show.", where="what")
+    if what not in REVEALABLE:
+        raise InputError("nothing_to_reveal", "There is nothing of that kind to show.", where="what")
     with transaction.atomic():
-        record(person, codes.REVEALED, report, purpose="casework", what=what)
+        record(person, codes.REVEALED, subject, purpose="casework", what=what)

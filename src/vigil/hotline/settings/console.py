@@ -25,9 +25,15 @@ MIDDLEWARE[MIDDLEWARE.index("django.middleware.csrf.CsrfViewMiddleware") : -1] =
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "vigil.hotline.doors.console.sessions.IdleSessions",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-TEMPLATES = templates("console", "django.contrib.messages.context_processors.messages", "vigil.hotline.doors.pages.person")
+TEMPLATES = templates(
+    "console",
+    "django.contrib.messages.context_processors.messages",
+    "vigil.hotline.doors.pages.person",
+    "vigil.hotline.doors.console.navigation.rail",
+)
 
 DOOR_PERSON = "vigil.hotline.access.people.signed_in"
 SIGN_IN_PAGE = "account_login"
@@ -44,6 +50,7 @@ ACCESS_RULES = {
     "account_reauthenticate": SignedIn("Proving oneself again."),
     "mfa_reauthenticate": SignedIn("Proving oneself again."),
     "mfa_index": SignedIn("One's own second factor."),
+    "design:asset": OpenToAll("Style, script and mark."),
     "mfa_activate_totp": SignedIn("Setting up one's own second factor."),
     "mfa_view_recovery_codes": SignedIn("One's own recovery codes."),
     "mfa_generate_recovery_codes": SignedIn("One's own recovery codes."),
@@ -55,6 +62,8 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
 CSRF_COOKIE_NAME = "vigil_console_csrf"
 CSRF_USE_SESSIONS = False
+# One picture to hash at a time; the view that takes it keeps it in memory. Other views drop files unread.
+DATA_UPLOAD_MAX_NUMBER_FILES = 1
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]

@@ -1,0 +1,1 @@
+"""The console door: where staff work."""

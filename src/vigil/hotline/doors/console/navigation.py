@@ -1,0 +1,76 @@
+"""The rail: the rooms a person may enter, with counts. Numbers and fixed words only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from vigil.hotline.access.models import User
+from vigil.hotline.access.people import Person
+from vigil.hotline.access.permissions import Permission
+from vigil.hotline.lists.queries import open_appeals, reviews_due
+from vigil.hotline.reports.enumerations import Status
+from vigil.hotline.reports.queries import in_hand_of, waiting
+
+Count = Callable[[User], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One line of the rail. ``query`` chooses a view of the page; ``count`` is shown beside the name."""
+
+    group: str
+    text: str
+    page: str
+    permission: Permission
+    query: str = ""
+    count: Count | None = None
+
+
+ROOMS: Final = (
+    Room("", "Overview", "overview", Permission.CONSOLE_ENTER),
+    Room("Cases", "Queue", "queue", Permission.QUEUE_READ, count=lambda _: waiting().count()),
+    Room("Cases", "In my hands", "queue", Permission.QUEUE_READ, "mine", lambda person: in_hand_of(person).count()),
+    Room("Cases", "For a second person", "queue", Permission.QUEUE_READ, "second",
+         lambda _: waiting(Status.SECOND_REVIEW).count()),
+    Room("Cases", "Concluded", "queue", Permission.QUEUE_READ, "concluded"),
+    Room("Lists", "Entries", "entries", Permission.ENTRY_READ),
+    Room("Lists", "Withdrawals to review", "entries", Permission.WITHDRAWAL_REVIEW, "review",
+         lambda _: reviews_due().count()),
+    Room("Lists", "Publish", "publish", Permission.PUBLICATION_REQUEST),
+    Room("Lists", "Appeals", "appeals", Permission.APPEAL_READ, count=lambda _: open_appeals().count()),
+    Room("Oversight", "Statistics", "statistics", Permission.STATISTICS_READ),
+    Room("Oversight", "Audit log", "audit", Permission.AUDIT_READ),
+)  # fmt: skip
+
+PART_OF: Final = {"case": "queue", "assess": "queue", "entry": "entries", "withdraw": "entries",
+                  "publication": "publish", "appeal": "appeals", "audit_verify": "audit"}  # fmt: skip
+"""Pages that stand below one of the rail."""
+
+
+def rail(request: HttpRequest) -> dict[str, Any]:
+    """For templates: ``rail`` is a list of (group, lines), each line with address, key, count and whether one is there."""
+    person: Person | None = getattr(request, "person", None)
+    if not isinstance(person, User):
+        return {}
+    here = request.resolver_match.url_name if request.resolver_match else ""
+    view = request.GET.get("view", "")
+    rooms = [room for room in ROOMS if person.may(room.permission)]
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for place, room in enumerate(rooms, start=1):
+        groups.setdefault(room.group, []).append(_line(room, place, person, str(here), view))
+    return {"rail": list(groups.items())}
+
+
+def _line(room: Room, place: int, person: User, here: str, view: str) -> dict[str, Any]:
+    return {
+        "text": room.text,
+        "address": reverse(room.page) + (f"?view={room.query}" if room.query else ""),
+        "key": str(place) if place <= 9 else "0" if place == 10 else "",
+        "count": room.count(person) if room.count else None,
+        "current": PART_OF.get(here, here) == room.page and (here != room.page or room.query == view),
+    }

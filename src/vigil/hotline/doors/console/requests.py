@@ -1,0 +1,62 @@
+"""What views are handed, and how an action that is refused goes back to its page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from vigil.base.errors import VigilError
+from vigil.hotline.access.models import User
+
+
+class Staff(HttpRequest):
+    """A request that came through the closed door: ``person`` is who asks."""
+
+    person: User
+
+
+Act = Callable[..., HttpResponse]
+
+
+def action(back: str) -> Callable[[Act], Act]:
+    """A view that changes something: POST only; a refusal is shown on the page named ``back``, which takes the same arguments."""
+
+    def decorate(view: Act) -> Act:
+        @wraps(view)
+        def acted(request: HttpRequest, **arguments: Any) -> HttpResponse:
+            try:
+                return view(request, **arguments)
+            except VigilError as error:
+                waits(request, str(error))
+                answer: HttpResponse = redirect(back, **arguments)
+                return answer
+
+        post_only: Act = require_POST(acted)
+        return post_only
+
+    return decorate
+
+
+def allowed(check: Callable[..., object], *arguments: object) -> bool:
+    """Whether an action would be let through now: what would only lead to a refusal is not offered."""
+    try:
+        check(*arguments)
+    except VigilError:
+        return False
+    return True
+
+
+def done(request: HttpRequest, text: str) -> None:
+    """Say on the next page that something happened. The text holds nothing confidential."""
+    messages.success(request, text, extra_tags="done")
+
+
+def waits(request: HttpRequest, text: str) -> None:
+    """Say on the next page why something did not happen."""
+    messages.warning(request, text, extra_tags="waits")

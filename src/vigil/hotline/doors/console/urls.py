@@ -1,0 +1,75 @@
+"""The URL map of the console. Addresses hold ids and numbers only, never content."""
+
+from __future__ import annotations
+
+from allauth.account import views as account
+from allauth.mfa.base import views as mfa
+from allauth.mfa.recovery_codes import views as recovery_codes
+from allauth.mfa.totp import views as totp
+from django.urls import include, path
+
+from vigil.hotline.doors import errors
+from vigil.hotline.doors.console.views import appeals, case, entries, oversight, publishing, queue
+
+# Only these of allauth's views: nobody signs up, resets a password by mail or takes their second factor away here.
+# Their rules stand in the setting ACCESS_RULES.
+ACCOUNT = [
+    path("sign-in/", account.login, name="account_login"),
+    path("sign-out/", account.logout, name="account_logout"),
+    path("closed/", account.account_inactive, name="account_inactive"),
+    path("password/", account.password_change, name="account_change_password"),
+    path("again/", account.reauthenticate, name="account_reauthenticate"),
+    path("code/", mfa.authenticate, name="mfa_authenticate"),
+    path("code/again/", mfa.reauthenticate, name="mfa_reauthenticate"),
+    path("second-step/", mfa.index, name="mfa_index"),
+    path("second-step/set-up/", totp.activate_totp, name="mfa_activate_totp"),
+    path("recovery-codes/", recovery_codes.view_recovery_codes, name="mfa_view_recovery_codes"),
+    path("recovery-codes/new/", recovery_codes.generate_recovery_codes, name="mfa_generate_recovery_codes"),
+]
+
+CASE = [
+    path("", case.case, name="case"),
+    path("take/", case.take, name="take"),
+    path("release/", case.release, name="release"),
+    path("reopen/", case.reopen, name="reopen"),
+    path("priority/", case.prioritise, name="prioritise"),
+    path("close/", case.close, name="close"),
+    path("show/", case.reveal, name="reveal"),
+    path("capture/", case.capture, name="capture"),
+    path("capture/state/", case.capture_state, name="capture_state"),
+    path("file/", case.hash_file, name="hash_file"),
+    path("assessment/", case.assess, name="assess"),
+    path("listing/", case.decide, name="decide"),
+]
+
+LISTS = [
+    path("entries/", entries.entries, name="entries"),
+    path("entries/<int:number>/", entries.entry, name="entry"),
+    path("entries/<int:number>/show/", entries.reveal, name="entry_reveal"),
+    path("entries/<int:number>/withdraw/", entries.withdraw, name="withdraw"),
+    path("entries/<int:number>/review/", entries.review, name="entry_review"),
+    path("publish/", publishing.publish, name="publish"),
+    path("publish/now/", publishing.request_edition, name="request_edition"),
+    path("publish/<uuid:pk>/", publishing.publication, name="publication"),
+    path("publish/<uuid:pk>/state/", publishing.publication_state, name="publication_state"),
+    path("appeals/", appeals.appeals, name="appeals"),
+    path("appeals/<uuid:pk>/", appeals.appeal, name="appeal"),
+    path("appeals/<uuid:pk>/show/", appeals.reveal, name="appeal_reveal"),
+    path("appeals/<uuid:pk>/decision/", appeals.decide, name="appeal_decide"),
+]
+
+urlpatterns = [
+    path("", queue.overview, name="overview"),
+    path("healthz", queue.healthz, name="healthz"),
+    path("queue/", queue.cases, name="queue"),
+    path("queue/next/", queue.take_next, name="take_next"),
+    path("cases/<uuid:pk>/", include(CASE)),
+    path("", include(LISTS)),
+    path("statistics/", oversight.statistics, name="statistics"),
+    path("audit/", oversight.audit, name="audit"),
+    path("audit/verify/", oversight.audit_verify, name="audit_verify"),
+    path("account/", include(ACCOUNT)),
+    path("assets/", include("vigil.hotline.doors.design.urls")),
+]
+
+handler400, handler403, handler404, handler500 = errors.bad_request, errors.refused, errors.not_found, errors.broken

@@ -1,0 +1,146 @@
+"""Entries of the lists: find them by number, show them, withdraw them, review withdrawals."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from vigil.base.errors import VigilError
+from vigil.hotline.access.clock import now
+from vigil.hotline.access.permissions import Permission
+from vigil.hotline.access.rules import requires
+from vigil.hotline.assessments.actions import do_reveal
+from vigil.hotline.doors.console import words
+from vigil.hotline.doors.console.forms import WithdrawalForm
+from vigil.hotline.doors.console.requests import Staff, action, allowed, done, waits
+from vigil.hotline.doors.console.scopes import shape_of
+from vigil.hotline.doors.console.words import Tag
+from vigil.hotline.lists.actions import name_of
+from vigil.hotline.lists.enumerations import EntryReason, RemovedReason, Signal
+from vigil.hotline.lists.models import List, ListEntry
+from vigil.hotline.lists.queries import in_force, reviews_due
+from vigil.hotline.lists.withdrawals import (
+    check_review_withdrawal,
+    check_withdraw_entry,
+    do_review_withdrawal,
+    do_withdraw_entry,
+)
+from vigil.match.urls import Scope, canonical
+
+PAGE_ROWS: Final = 100
+VIEWS: Final = {"": "In force", "withdrawn": "Withdrawn", "review": "Withdrawals to review"}
+
+
+@requires(Permission.ENTRY_READ)
+@require_safe
+def entries(request: Staff) -> HttpResponse:
+    """The entries of all lists, the newest first: numbers and kinds, never what they hold."""
+    number = request.GET.get("number", "")
+    if number.isascii() and number.isdigit() and ListEntry.objects.filter(pk=min(int(number), 2**63 - 1)).exists():
+        return redirect("entry", number=int(number))
+    view = request.GET.get("view", "")
+    view = view if view in VIEWS else ""
+    found = _chosen(view)
+    chosen = List.objects.filter(name=request.GET.get("list", "")).first()
+    page = Paginator(found.filter(list=chosen) if chosen else found, PAGE_ROWS).get_page(request.GET.get("page"))
+    context = {"page": page, "rows": [row(entry) for entry in page.object_list], "lists": List.objects.all(),
+               "chosen": chosen, "view": view, "title": VIEWS[view], "views": VIEWS.items(), "number": number}  # fmt: skip
+    return render(request, "console/entries.html", context)
+
+
+def _chosen(view: str) -> QuerySet[ListEntry]:
+    if view == "review":
+        return reviews_due()
+    if view == "withdrawn":
+        return ListEntry.objects.filter(tombstone=True).select_related("list").order_by("-removed_at", "-pk")
+    return in_force(now()).order_by("-number")
+
+
+def row(entry: ListEntry) -> dict[str, Any]:
+    """An entry in words."""
+    return {
+        "entry": entry,
+        "what": words.SCOPE[Scope(entry.scope)] if entry.signal == Signal.URL else f"Hash, {entry.algorithm}",
+        "reason": words.REASON[EntryReason(entry.reason)],
+        "state": _state(entry),
+        "removed": words.REMOVED[RemovedReason(entry.removed_reason)] if entry.removed_reason else "",
+    }
+
+
+def _state(entry: ListEntry) -> Tag:
+    if entry.review_due:
+        return Tag("waits", "Withdrawn, to be reviewed")
+    if entry.tombstone:
+        return Tag("done", "Withdrawn")
+    return Tag("working", "In force")
+
+
+def _entry(number: int) -> ListEntry:
+    return get_object_or_404(ListEntry.objects.select_related("list", "decision__report"), pk=number)
+
+
+@requires(Permission.ENTRY_READ)
+@require_safe
+def entry(request: Staff, number: int) -> HttpResponse:
+    """One entry."""
+    return _page(request, _entry(number))
+
+
+def _page(request: Staff, found: ListEntry, revealed: str = "") -> HttpResponse:
+    context = {
+        **row(found),
+        "added_by": words.actor(found.added_by),
+        "removed_by": words.actor(found.removed_by),
+        "reviewed_by": words.actor(found.reviewed_by),
+        "revealed": revealed,
+        "can_withdraw": allowed(check_withdraw_entry, request.person, found),
+        "can_review": allowed(check_review_withdrawal, request.person, found),
+        "can_reveal": request.person.may(Permission.CONTENT_REVEAL),
+    }
+    return render(request, "console/entry.html", context)
+
+
+@requires(Permission.CONTENT_REVEAL)
+@require_POST
+def reveal(request: Staff, number: int) -> HttpResponse:
+    """Show what an entry holds: on this answer only, and logged before."""
+    found = _entry(number)
+    do_reveal(request.person, name_of(found), "entry")
+    content = found.content.open()
+    if found.signal == Signal.URL:
+        content = shape_of(Scope(found.scope), canonical(content))
+    return _page(request, found, content)
+
+
+@requires(Permission.ENTRY_WITHDRAW)
+def withdraw(request: Staff, number: int) -> HttpResponse:
+    """Withdraw an entry: one page that says what will happen, one press."""
+    found = _entry(number)
+    form = WithdrawalForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        return _withdrawn(request, found, RemovedReason(form.cleaned_data["reason"]))
+    context = {**row(found), "form": form, "can_withdraw": allowed(check_withdraw_entry, request.person, found)}
+    return render(request, "console/withdraw.html", context, status=422 if form.errors else 200)
+
+
+def _withdrawn(request: Staff, found: ListEntry, reason: RemovedReason) -> HttpResponse:
+    try:
+        do_withdraw_entry(request.person, found, reason)
+        done(request, f"Entry {found.number} is withdrawn. It is gone from the next edition.")
+    except VigilError as error:
+        waits(request, str(error))
+    return redirect("entry", number=found.number)
+
+
+@requires(Permission.WITHDRAWAL_REVIEW)
+@action(back="entry")
+def review(request: Staff, number: int) -> HttpResponse:
+    """Note that a second person looked at a withdrawal."""
+    do_review_withdrawal(request.person, _entry(number))
+    done(request, "The withdrawal is reviewed.")
+    return redirect("entry", number=number)
