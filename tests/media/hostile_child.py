@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from vigil.media import child, pictures, protocol, warm_up
 from vigil.media.model import Decoded, Flag, Mode, PdqHash, View
@@ -57,7 +58,7 @@ def read_file(argument: str) -> None:
 
 
 def remove_file(argument: str) -> None:
-    os.unlink(argument)
+    Path(argument).unlink()
 
 
 def open_socket(argument: str) -> None:

@@ -7,18 +7,30 @@ benchmarks do.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
-import numpy as np
+from numpy.typing import NDArray
 
-from vigil.match.hashing import pdq, pdq_twin
-from vigil.media import borders
+from vigil.match.hashing import pdq
+from vigil.media import borders, reduced
 from vigil.media.limits import LOW_QUALITY, SMALL_SIDE
 from vigil.media.model import Decoded, Flag, Mode, PdqHash, Reason, UndecodableError, View
-from vigil.media.pixels import Picture, Pixels, read
+from vigil.media.pixels import UPRIGHT, Picture, Pixels, read, upright
 from vigil.media.protocol import Wish
 
-TURNED: Final = tuple(View(name) for name in pdq.VARIANTS[1:])
+# In the order of pdq.VARIANTS; its first form is the picture as it is.
+FORMS: Final = (View.PLAIN, *(View(name) for name in pdq.VARIANTS[1:]))
+# EXIF orientation -> the form that shows the picture upright; the turns of FORMS are counter-clockwise.
+UPRIGHT_FORM: Final = {
+    2: View.MIRROR,
+    3: View.ROTATE_180,
+    4: View.FLIP,
+    5: View.TRANSPOSE,
+    6: View.ROTATE_270,
+    7: View.TRANSVERSE,
+    8: View.ROTATE_90,
+}
 
 
 def hash_picture(data: memoryview, mode: Mode, wishes: Wish, limit: int) -> Decoded:
@@ -27,7 +39,7 @@ def hash_picture(data: memoryview, mode: Mode, wishes: Wish, limit: int) -> Deco
         raise UndecodableError(Reason.EMPTY)
     name, pictures = read(data, mode, limit)
     first = next(pictures)
-    hashes = [fingerprint(first.pixels, View.PLAIN), *_extras(first, wishes)]
+    hashes = _hashes(first, wishes, mode)
     frames, flags = _frames(pictures)
     flags |= first.flags | _warnings(first, hashes[0])
     return Decoded(first.width, first.height, 0, name, flags, tuple(hashes + frames))
@@ -39,21 +51,37 @@ def fingerprint(pixels: Pixels, view: View, frame: int = 0, milliseconds: int = 
     return PdqHash(view, value, quality, frame, milliseconds)
 
 
-def _extras(picture: Picture, wishes: Wish) -> list[PdqHash]:
-    extras = []
+def _hashes(picture: Picture, wishes: Wish, mode: Mode) -> list[PdqHash]:
+    """The plain hash first, then the extras that were asked for."""
+    if picture.scale > 1:
+        return _of_reduced(picture, wishes)
+    if picture.orientation != UPRIGHT:
+        if not wishes and mode is not Mode.RGB:
+            return [_turned(picture)]
+        picture = replace(picture, pixels=upright(picture.pixels, picture.orientation), orientation=UPRIGHT)
+    hashes = variants(picture.pixels) if Wish.VARIANTS in wishes else [fingerprint(picture.pixels, View.PLAIN)]
     if picture.opaque is not None:
-        extras.append(fingerprint(picture.opaque, View.OPAQUE))
-    if Wish.TRIM in wishes:
-        extras += _trimmed(picture.pixels)
-    if Wish.VARIANTS in wishes:
-        extras += _variants(picture.pixels)
-    return extras
+        hashes.append(fingerprint(picture.opaque, View.OPAQUE))
+    return hashes + (_trimmed(picture.pixels) if Wish.TRIM in wishes else [])
 
 
-def _variants(pixels: Pixels) -> list[PdqHash]:
-    """The seven turned and mirrored forms."""
-    forms = pdq_twin.turned(pixels)[1:]
-    return [fingerprint(np.ascontiguousarray(form), view) for form, view in zip(forms, TURNED, strict=True)]
+def _turned(picture: Picture) -> PdqHash:
+    """The hash of the upright picture from pixels that are not: the kernel reads them in the other order."""
+    form = FORMS.index(UPRIGHT_FORM[picture.orientation])
+    return replace(variants(picture.pixels)[form], view=View.PLAIN)
+
+
+def _of_reduced(picture: Picture, wishes: Wish) -> list[PdqHash]:
+    """Fast mode: the 64 x 64 samples are a picture of their own, whose PDQ is that of the whole."""
+    samples = reduced.samples(picture)
+    hashes = variants(samples) if Wish.VARIANTS in wishes else [PdqHash(View.PLAIN, *pdq.hash_luma(samples))]
+    return hashes + (_trimmed(upright(picture.pixels, picture.orientation)) if Wish.TRIM in wishes else [])
+
+
+def variants(pixels: NDArray[Any]) -> list[PdqHash]:
+    """All eight turned and mirrored forms, the plain one first."""
+    found = pdq.variants_luma(pixels) if pixels.ndim == 2 else pdq.variants_rgb(pixels)
+    return [PdqHash(view, value, quality) for view, (value, quality) in zip(FORMS, found, strict=True)]
 
 
 def _trimmed(pixels: Pixels) -> list[PdqHash]:

@@ -16,6 +16,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
+from vigil.match.hashing.pdq_twin import window
 from vigil.media import sniff
 from vigil.media.limits import ANIMATION_FRAMES, ANIMATION_PIXELS
 from vigil.media.model import Flag, Mode, Reason, UndecodableError
@@ -24,9 +25,12 @@ Pixels = NDArray[np.uint8]
 
 PILLOW_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF")
 WHITE: Final = (255, 255, 255, 255)  # what a see-through pixel lies on: most pages and viewers are white
-UPRIGHT: Final = 1  # EXIF orientations; from TRANSPOSED on, width and height change places
+UPRIGHT: Final = 1  # EXIF orientations (CIPA DC-008); from TRANSPOSED on, width and height change places
 TRANSPOSED: Final = 5
-FAST_SIDE: Final = 512  # fast mode: the decoder may scale down as long as both sides keep this many pixels
+MIRRORED: Final = frozenset({2, 3, 6, 7})  # left and right change places, after the transposition
+FLIPPED: Final = frozenset({3, 4, 7, 8})  # top and bottom do
+SCALES: Final = (8, 4, 2)  # what libjpeg-turbo reduces by at little cost
+BLOCKS_A_WINDOW: Final = 3  # fast mode: the filters of PDQ stay at least so many reduced pixels wide
 ALPHA_MODES: Final = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
 WIDE_MODES: Final = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 COLOUR_MODES: Final = frozenset({"RGB", "P", "CMYK", "YCbCr", "LAB", "HSV", "RGBX"})
@@ -34,7 +38,13 @@ COLOUR_MODES: Final = frozenset({"RGB", "P", "CMYK", "YCbCr", "LAB", "HSV", "RGB
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One decoded picture. ``opaque`` is the same without its alpha channel, where that makes a difference."""
+    """One decoded picture.
+
+    ``width``, ``height``  of the upright picture at full size, whatever ``pixels`` are
+    ``opaque``             the same without its alpha channel, where that makes a difference
+    ``orientation``        EXIF orientation that ``pixels`` still have to be turned by; UPRIGHT: none
+    ``scale``              a pixel is the mean of scale x scale pixels of the file (fast mode)
+    """
 
     pixels: Pixels
     width: int
@@ -43,6 +53,8 @@ class Picture:
     opaque: Pixels | None = None
     frame: int = 0
     milliseconds: int = 0
+    orientation: int = UPRIGHT
+    scale: int = 1
 
 
 def read(data: memoryview, mode: Mode, limit: int) -> tuple[str, Iterator[Picture]]:
@@ -66,24 +78,30 @@ def read_jpeg(data: memoryview, mode: Mode, limit: int) -> Picture:
         return next(read_frames(data, "jpeg", mode, limit))  # rare samplings, and what is broken: Pillow says why
     check_size(width, height, limit)
     if space not in {"Gray", "YCbCr", "RGB"}:
-        _, flags = _decode_jpeg(data, "CMYK", mode)  # Pillow would fill what is missing with grey and say nothing
+        _, flags = _decode_jpeg(data, "CMYK", (height, width))  # Pillow would fill what is missing with grey and say nothing
         picture = next(read_frames(data, "jpeg", mode, limit))
         return replace(picture, flags=picture.flags | flags)
     grey = space == "Gray" or (space == "YCbCr" and mode is not Mode.RGB)
-    pixels, flags = _decode_jpeg(data, "GRAY" if grey else "RGB", mode)
-    pixels = pixels[:, :, 0] if grey else pixels
+    scale = scale_of(width, height) if grey and mode is Mode.FAST else 1
+    pixels, flags = _decode_jpeg(data, "GRAY" if grey else "RGB", (-(-height // scale), -(-width // scale)))
     orientation = sniff.jpeg_orientation(data)
-    if orientation == UPRIGHT:
-        return Picture(pixels, width, height, flags)
-    pixels = upright(pixels, orientation)
+    flags |= Flag.ORIENTED if orientation != UPRIGHT else Flag(0)
     size = (height, width) if orientation >= TRANSPOSED else (width, height)
-    return Picture(pixels, *size, flags | Flag.ORIENTED)
+    return Picture(pixels[:, :, 0] if grey else pixels, *size, flags, orientation=orientation, scale=scale)
 
 
-def _decode_jpeg(data: memoryview, space: str, mode: Mode) -> tuple[Pixels, Flag]:
-    """Strictly first; a missing end marker alone is no harm, other recoverable faults are flagged."""
-    side = FAST_SIDE if mode is Mode.FAST else 0
-    scale = {"min_height": side, "min_width": side, "min_factor": 1} if side else {}
+def scale_of(width: int, height: int) -> int:
+    """By how much fast mode may reduce: 1, 2, 4 or 8."""
+    narrow = window(min(width, height))
+    return next((scale for scale in SCALES if scale * BLOCKS_A_WINDOW <= narrow), 1)
+
+
+def _decode_jpeg(data: memoryview, space: str, size: tuple[int, int]) -> tuple[Pixels, Flag]:
+    """Strictly first; a missing end marker alone is no harm, other recoverable faults are flagged.
+
+    ``size``: (height, width) at least; the decoder takes the smallest of its scales that reaches it.
+    """
+    scale = {"min_height": size[0], "min_width": size[1], "min_factor": 1}
     try:
         return simplejpeg.decode_jpeg(data, space, strict=True, **scale), Flag(0)
     except ValueError as error:
@@ -225,9 +243,9 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
     """Turn and mirror as EXIF orientation 1–8 asks (CIPA DC-008): what a viewer shows."""
     if orientation >= TRANSPOSED:
         pixels = pixels.swapaxes(0, 1)
-    if orientation in {2, 3, 6, 7}:
+    if orientation in MIRRORED:
         pixels = pixels[:, ::-1]
-    if orientation in {3, 4, 7, 8}:
+    if orientation in FLIPPED:
         pixels = pixels[::-1]
     return np.ascontiguousarray(pixels)
 
