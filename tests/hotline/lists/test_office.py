@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -128,7 +128,9 @@ def test_a_withdrawn_entry_is_absent_from_the_next_edition(
     assert sound(repository, clock)
 
 
-def test_an_expired_entry_is_absent_too(office: Office, repository: Path, clock: FixedClock, anna: User, lin: User, paula: User) -> None:
+def test_an_expired_entry_is_absent_too(
+    office: Office, repository: Path, clock: FixedClock, anna: User, lin: User, paula: User
+) -> None:
     case = held_case(anna, lin)
     do_list(lin, case, [page()], expires_at=clock.now() + timedelta(hours=2))
     do_request_publication(paula)
@@ -142,24 +144,22 @@ def test_an_expired_entry_is_absent_too(office: Office, repository: Path, clock:
     assert len(in_force(repository).urls.entries) == 0
 
 
-def kill_points() -> Iterator[tuple[str, Any, str]]:
-    """Where the office is killed: name, whose attribute, which attribute; before it runs and after it ran."""
-    for name, owner, attribute in (
-        ("begin", Office, "_begin"),
-        ("build", office_module, "build_edition"),
-        ("note digest", Office, "_build"),
-        ("targets", publishing, "_write_targets"),
-        ("snapshot", publishing, "_write_snapshot"),
-        ("commit", publishing, "_commit"),
-        ("publish", office_module, "publish"),
-        ("finish", Office, "_finish"),
-    ):
-        yield name, owner, attribute
+KILL_POINTS: list[tuple[str, Any, str]] = [
+    ("begin", Office, "_begin"),
+    ("build", office_module, "build_edition"),
+    ("note digest", Office, "_build"),
+    ("targets", publishing, "_write_targets"),
+    ("snapshot", publishing, "_write_snapshot"),
+    ("commit", publishing, "_commit"),
+    ("publish", office_module, "publish"),
+    ("finish", Office, "_finish"),
+]
+"""Where the office is killed: name, whose attribute, which attribute; before it runs and after it ran."""
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize(("name", "owner", "attribute"), list(kill_points()), ids=[each[0] for each in kill_points()])
+@pytest.mark.parametrize(("name", "owner", "attribute"), KILL_POINTS, ids=[each[0] for each in KILL_POINTS])
 def test_killed_anywhere_the_edition_is_old_or_new_never_half(
     monkeypatch: pytest.MonkeyPatch, repository: Path, keys: KeyRing, clock: FixedClock, make_user: Callable[..., User],
     when: str, name: str, owner: Any, attribute: str,
@@ -191,9 +191,11 @@ def test_killed_anywhere_the_edition_is_old_or_new_never_half(
     clock.advance(minutes=1)
     restarted = Office(repository, keys)
     restarted.start()
+    assert verify_edition(repository, root=None, now=clock.now()).ok, "something half is left lying about"
     restarted.work()
     edition = in_force(repository)
     assert len(edition.urls.entries) == 1
+    assert before.number == 1 or edition.number == 2, "what is in force is not published once more"
     assert content_then.get(edition.number, _manifest(repository)) == _manifest(repository)
     assert list(Publication.objects.values_list("state", flat=True)) == ["published", "published"]
     last = last_published()
@@ -211,7 +213,7 @@ def _is_current(repository: Path, path: Path) -> bool:
     return f'"number": {current_number(repository)},' in path.read_text()
 
 
-def test_a_number_is_never_given_out_twice(office: Office, repository: Path, clock: FixedClock, paula: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_number_is_never_given_out_twice(office: Office, paula: User, monkeypatch: pytest.MonkeyPatch) -> None:
     do_request_publication(paula)
 
     def killed(*arguments: Any) -> None:
@@ -226,6 +228,18 @@ def test_a_number_is_never_given_out_twice(office: Office, repository: Path, clo
     assert done is not None and done.number == 4
     given = [event.details for event in AuditEvent.objects.filter(code="publication.building")]
     assert given == [f'{{"number":{number}}}' for number in (1, 2, 3, 4)]
+
+
+def test_an_edition_of_another_making_is_not_taken_for_ours(office: Office, paula: User, repository: Path) -> None:
+    """A database that was put back to an older state does not claim what is on disk."""
+    do_request_publication(paula)
+    done = office.work()
+    assert done is not None
+    Publication.objects.filter(pk=done.pk).update(state="building", digest="0" * 64)
+    office.start()
+    assert Publication.objects.get().state == "requested"
+    done = office.work()
+    assert done is not None and done.number == 2
 
 
 def test_the_number_is_above_disk_and_rows(db: None) -> None:
