@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
-
 from tests.media.drawings import distance, encoded, jpeg, landscape
+
 from vigil.match.hashing import pdq
 from vigil.media import Decoder, ImageHashes, View, borders
 from vigil.media.borders import Box

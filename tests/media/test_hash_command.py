@@ -8,9 +8,9 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.media.drawings import encoded, film, jpeg, landscape
 from typer.testing import CliRunner, Result
 
-from tests.media.drawings import encoded, film, jpeg, landscape
 from vigil.cli.hash import app
 
 

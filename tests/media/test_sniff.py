@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-
 from tests.media.drawings import encoded, jpeg, landscape
+
 from vigil.media import sniff
 
 SMALL = landscape(40, 30)

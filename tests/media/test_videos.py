@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from tests.media.drawings import distance, encoded, film, landscape
+
 from vigil.base.errors import InputError
 from vigil.match.hashing import pdq
 from vigil.media import Decoder, Flag, Reason, Unhashable, VideoHashes, View, sniff

@@ -16,7 +16,8 @@ from vigil.media.pixels import Pixels
 THINNED: Final = 512  # samples across a line; more would find nothing else
 TOLERANCE: Final = 12  # luma levels that JPEG noise may move a plain border
 PLAIN_SHARE: Final = 0.985  # of a line has to lie within the tolerance of its middle value
-BUSY_SHARE: Final = 0.60  # a line of a screenshot's bars is plain for at least this share
+GROUND_SHARE: Final = 0.60  # of a line of a screenshot's bars has the level of the screen's ground
+LEAST_PIXELS: Final = 16  # of a side
 LEAST_SHARE: Final = 0.25  # of a side has to be left, or it was no border
 LEAST_CUT: Final = 0.008  # of a side; less would not move the hash
 
@@ -45,16 +46,24 @@ def trimmed(pixels: Pixels) -> Box | None:
 
 
 def panel(pixels: Pixels) -> Box | None:
-    """The widest and tallest busy band: the picture in a screenshot. None where that is the whole."""
+    """The tallest band that is not the ground of a screen: the picture in a screenshot. None where that is the whole."""
     luma = _luma(pixels)
-    busy_rows = ~_plain(luma, BUSY_SHARE)
-    top, bottom = _longest_run(busy_rows)
-    if bottom - top < 8:
+    top, bottom = _longest_run(~_ground(luma))
+    if bottom - top < LEAST_PIXELS:
         return None
-    busy_columns = ~_plain(luma[top:bottom].T, BUSY_SHARE)
-    left, right = _longest_run(busy_columns)
-    inside = _inner(luma, Box(top, bottom, left, right), PLAIN_SHARE)
-    return _worthwhile(inside, luma.shape)
+    left, right = _longest_run(~_ground(luma[top:bottom].T))
+    if right - left < LEAST_PIXELS:
+        return None
+    return _worthwhile(_inner(luma, Box(top, bottom, left, right), PLAIN_SHARE), luma.shape)
+
+
+def _ground(lines: Pixels) -> NDArray[np.bool_]:
+    """For each row: does most of it have the level of the first or the last row? Text and icons lie on such rows."""
+    thin = _thin(lines)
+    levels = (int(np.median(thin[0])), int(np.median(thin[-1])))
+    close = [(np.abs(thin - level) <= TOLERANCE).mean(axis=1) >= GROUND_SHARE for level in levels]
+    result: NDArray[np.bool_] = close[0] | close[1]
+    return result
 
 
 def _luma(pixels: Pixels) -> Pixels:
@@ -77,11 +86,15 @@ def _plain(lines: Pixels, share: float) -> NDArray[np.bool_]:
     """For each row: does ``share`` of it lie close to its middle value?"""
     if not lines.size:
         return np.zeros(lines.shape[0], dtype=np.bool_)
-    thin = lines[:, :: max(1, lines.shape[1] // THINNED)].astype(np.int16)
+    thin = _thin(lines)
     middle = np.median(thin, axis=1).astype(np.int16)
     close = np.abs(thin - middle[:, None]) <= TOLERANCE
     result: NDArray[np.bool_] = close.mean(axis=1) >= share
     return result
+
+
+def _thin(lines: Pixels) -> NDArray[np.int16]:
+    return lines[:, :: max(1, lines.shape[1] // THINNED)].astype(np.int16)
 
 
 def _plain_ends(plain: NDArray[np.bool_]) -> tuple[int, int]:
@@ -103,7 +116,7 @@ def _longest_run(flags: NDArray[np.bool_]) -> tuple[int, int]:
 def _worthwhile(box: Box, shape: tuple[int, ...]) -> Box | None:
     height, width = shape[:2]
     inner_height, inner_width = box.bottom - box.top, box.right - box.left
-    if inner_height < max(LEAST_SHARE * height, 16) or inner_width < max(LEAST_SHARE * width, 16):
+    if inner_height < max(LEAST_SHARE * height, LEAST_PIXELS) or inner_width < max(LEAST_SHARE * width, LEAST_PIXELS):
         return None
     cut = max(1 - inner_height / height, 1 - inner_width / width)
     return box if cut >= LEAST_CUT else None
