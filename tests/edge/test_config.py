@@ -59,7 +59,7 @@ def test_malformed_files_are_refused_with_the_place(tmp_path: Path, text: str, w
         ("[counts]\ntoken = 'abcdefghijklmnop'\ntoken_file = 'x'\n", "counts.token"),
         ("[pages]\ncomplaint_url = '/complain'\n", "pages.complaint_url"),
         ("[pages]\nreport_url = 'javascript:alert(1)'\n", "pages.report_url"),
-        ("[pages]\nhelp_url = \"https://help.example/\\r\\nX: y\"\n", "pages.help_url"),
+        ('[pages]\nhelp_url = "https://help.example/\\r\\nX: y"\n', "pages.help_url"),
         ("[gate]\nenabled = true\n", "gate.hosts"),
         ("[gate]\nenabled = true\nhosts = ['*']\n", "gate.hosts"),
         ("[limits]\nmedia_bytes = 100000000\n", "limits.media_bytes"),

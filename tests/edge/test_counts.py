@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.edge.world import TOKEN, Hotline
+
 from vigil.edge.bookkeeper import Bookkeeper
 from vigil.edge.config import Token
 from vigil.edge.counts import (

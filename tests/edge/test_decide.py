@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.edge.world import hash_entry, sha256, url_entry
+
 from vigil.base.errors import InputError
 from vigil.edge.decide import decide
 from vigil.edge.enforced import Enforced, enforce

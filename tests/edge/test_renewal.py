@@ -8,8 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-
 from tests.edge.world import Hotline, RunningNode, config_text, running, served, until, url_entry
+
 from vigil.base.clock import FixedClock
 from vigil.edge.state import Concern, State
 

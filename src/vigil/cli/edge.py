@@ -49,6 +49,14 @@ def check_config(
         typer.echo(f"Note: {note}")
 
 
+@app.command("openapi")
+def openapi() -> None:
+    """Print the OpenAPI document of the node's HTTP door."""
+    from vigil.edge.http.openapi import document_text
+
+    sys.stdout.write(document_text())
+
+
 def unreviewed() -> list[str]:
     """Languages whose block page nobody has reviewed."""
     return [code for code, text in texts().items() if text.review.state != "reviewed"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
-from pathlib import Path
 from typing import Any, Final, TextIO
 
 import structlog
@@ -69,9 +68,9 @@ def fault_of(error: BaseException) -> dict[str, str]:
     """An unexpected error as fields: its type, and the last line of ours it passed."""
     place, trace = "", error.__traceback__
     while trace is not None:
-        code = trace.tb_frame.f_code
-        if "vigil" in Path(code.co_filename).parts:
-            place = f"{Path(code.co_filename).name}:{trace.tb_lineno}"
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        if module.partition(".")[0] == "vigil":
+            place = f"{module}:{trace.tb_lineno}"
         trace = trace.tb_next
     return {"fault": type(error).__name__, "place": place}
 

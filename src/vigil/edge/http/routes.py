@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from vigil.edge.counts import request_class
@@ -117,7 +118,8 @@ async def _match_file(door: Door, request: Request) -> Reply:
             raise RequestRefused(400, "body_empty", "The file is empty.", mend="Send the bytes of one file.")
         edition = node.state.enforced
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(door.threads, door.decoder.hash_image, data)
+        hashing = partial(door.decoder.hash_image, data, timeout=bounds.media_seconds)
+        found = await loop.run_in_executor(door.threads, hashing)
         question = question_of_file(found, node.config.file.enforcement.min_pdq_quality)
         return json_reply(node.answer(question, edition, request_class(request.headers)).as_dict())
     finally:

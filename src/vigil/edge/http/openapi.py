@@ -1,0 +1,148 @@
+"""The OpenAPI 3.1 document of the door, made from the route table, the request types and the verdict."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import msgspec
+
+from vigil.edge.http.requests import MatchBody, UrlBody
+from vigil.edge.http.routes import PAGE_PREFIX, ROUTES, Route
+from vigil.match.verdict import Outcome
+
+_NUMBER_OR_NULL: Final = {"type": ["integer", "null"]}
+_TEXT_OR_NULL: Final = {"type": ["string", "null"]}
+_FILES: Final = ("image/*", "video/*", "application/octet-stream")
+
+
+def document() -> dict[str, Any]:
+    """The whole document."""
+    paths = {path: _path(path, route) for path, route in ROUTES.items()}
+    paths[f"{PAGE_PREFIX}/{{language}}"] = {"get": _page("language")}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Vigil edge node", "version": "1", "description": "See docs/reference/edge-api.md."},
+        "paths": paths,
+        "components": {
+            "schemas": {**_request_schemas(), "Verdict": _verdict(), "Verdicts": _verdicts(), "Problem": _problem()},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def document_text() -> str:
+    """The document as the file in ``docs/reference`` holds it."""
+    return json.dumps(document(), indent=1, sort_keys=True) + "\n"
+
+
+def _path(path: str, route: Route) -> dict[str, Any]:
+    described = {
+        "/v1/match": {"get": _operation("One signal.", _ref("Verdict"), parameters=("type", "value")), "post": _match()},
+        "/v1/url": {"post": _operation("One address, or several.", _either(), body={"application/json": _ref("UrlBody")})},
+        "/healthz": {"get": _operation("The process answers.", {"type": "object"})},
+        "/readyz": {"get": _ready()},
+        "/metrics": {"get": _operation("Prometheus text.", {"type": "string"}, kind="text/plain")},
+        PAGE_PREFIX: {"get": _page()},
+        "/gate": {"get": _gate()},
+    }[path]
+    security: list[dict[str, list[str]]] = [] if route.open else [{"token": []}]
+    return {method: {**operation, "security": security} for method, operation in described.items()}
+
+
+def _operation(
+    summary: str,
+    schema: dict[str, Any],
+    *,
+    kind: str = "application/json",
+    parameters: tuple[str, ...] = (),
+    body: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": summary,
+        "responses": {
+            "200": _response(summary, schema, kind),
+            "default": _response("A problem.", _ref("Problem"), "application/problem+json"),
+        },
+    }
+    if parameters:
+        operation["parameters"] = [
+            {"name": name, "in": "query", "required": True, "schema": {"type": "string"}} for name in parameters
+        ]
+    if body is not None:
+        operation["requestBody"] = {"required": True, "content": {name: {"schema": schema} for name, schema in body.items()}}
+    return operation
+
+
+def _match() -> dict[str, Any]:
+    files = {kind: {"type": "string", "contentEncoding": "binary"} for kind in _FILES}
+    return _operation("A batch of signals, or one file.", _either(), body={"application/json": _ref("MatchBody"), **files})
+
+
+def _ready() -> dict[str, Any]:
+    operation = _operation("Whether traffic may come, and reasons for concern.", {"type": "object"})
+    operation["responses"]["503"] = _response("Not ready.", {"type": "object"}, "application/json")
+    return operation
+
+
+def _page(parameter: str = "") -> dict[str, Any]:
+    page = {
+        "451": _response("The block page.", {"type": "string"}, "text/html"),
+        "403": _response("The same, if so configured.", {"type": "string"}, "text/html"),
+    }
+    operation: dict[str, Any] = {"summary": "The block page.", "responses": page, "security": []}
+    if parameter:
+        operation["parameters"] = [{"name": parameter, "in": "path", "required": True, "schema": {"type": "string"}}]
+    return operation
+
+
+def _gate() -> dict[str, Any]:
+    operation = _operation("Where enabled: on to the address, or the block page.", {"type": "string"}, parameters=("url",))
+    operation["responses"]["302"] = {"description": "Not listed: the address, in canonical form."}
+    operation["responses"].update(_page()["responses"])
+    del operation["responses"]["200"]
+    return operation
+
+
+def _response(description: str, schema: dict[str, Any], kind: str) -> dict[str, Any]:
+    return {"description": description, "content": {kind: {"schema": schema}}}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _either() -> dict[str, Any]:
+    return {"oneOf": [_ref("Verdict"), _ref("Verdicts")]}
+
+
+def _request_schemas() -> dict[str, Any]:
+    _, components = msgspec.json.schema_components([MatchBody, UrlBody], ref_template="#/components/schemas/{name}")
+    return components
+
+
+def _verdict() -> dict[str, Any]:
+    members = {
+        "verdict": {"enum": [outcome.value for outcome in Outcome]},
+        "list": _TEXT_OR_NULL,
+        "entry": _NUMBER_OR_NULL,
+        "edition": _NUMBER_OR_NULL,
+        "signal": _TEXT_OR_NULL,
+        "distance": _NUMBER_OR_NULL,
+        "labels": {"type": "array", "items": {"type": "string"}},
+    }
+    return {"type": "object", "required": list(members), "properties": {**members, "reason": {"type": "string"}}}
+
+
+def _verdicts() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["verdicts"],
+        "properties": {"verdicts": {"type": "array", "items": _ref("Verdict")}},
+    }
+
+
+def _problem() -> dict[str, Any]:
+    texts = {name: {"type": "string"} for name in ("type", "title", "code", "where", "mend")}
+    required = ["type", "title", "status", "code"]
+    return {"type": "object", "required": required, "properties": {**texts, "status": {"type": "integer"}}}
