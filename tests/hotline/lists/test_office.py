@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -341,8 +342,10 @@ def test_the_edition_remembers_the_audit_log(office: Office, repository: Path, p
     assert not verify_audit([anchor]).ok
 
 
-def test_the_loop_ends_when_told(office: Office, paula: User, repository: Path) -> None:
-    import threading
+def test_the_loop_ends_when_told(
+    office: Office, paula: User, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(office_module, "close_old_connections", lambda: None)  # a test is one transaction
 
     class AfterSome(threading.Event):
         rounds = 0
