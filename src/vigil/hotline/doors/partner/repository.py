@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import stat
-from typing import Final
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO, Final
 
 from django.conf import settings
 from django.http import FileResponse
@@ -28,19 +30,29 @@ def answer_with_file(node: Node, folder: str, name: str) -> HttpResponseBase:
     allowed = NAMES.get(folder)
     if allowed is None or not allowed.fullmatch(name):
         return problem(404)
-    path = settings.EDITIONS / folder / name
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
+    stream = _opened(settings.EDITIONS / folder / name)
+    if stream is None:
         return problem(404)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        return problem(404)
-    _note(node, name)
+    with ExitStack() as guard:
+        guard.callback(stream.close)
+        _note(node, name)
+        guard.pop_all()
     kind = "application/json" if name.endswith(".json") else "application/vnd.apache.parquet"
-    answer = FileResponse(os.fdopen(descriptor, "rb"), content_type=kind)
+    answer = FileResponse(stream, content_type=kind)
     answer["Cache-Control"] = "no-store" if name == "timestamp.json" else FOREVER
     return answer
+
+
+def _opened(path: Path) -> BinaryIO | None:
+    """The regular file at ``path``, no links followed; None where there is none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
+    return os.fdopen(descriptor, "rb")
 
 
 def _note(node: Node, name: str) -> None:
