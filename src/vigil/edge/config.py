@@ -21,7 +21,7 @@ from vigil.base import limits
 from vigil.base.errors import InputError
 from vigil.base.redaction import Sealed
 
-NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 HOST_SUFFIX: Final = re.compile(r"\.?[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?")
 TOKEN_LENGTH_LEAST: Final = 16
 
@@ -255,7 +255,7 @@ def _rules(file: NodeFile) -> list[tuple[str, bool, str]]:
     bounds = file.limits
     loopback = is_loopback(file.listen.host)
     return [
-        ("node", bool(NAME.fullmatch(file.node)), "Use small letters, digits, dots, hyphens; at most 64."),
+        ("node", bool(NAME.fullmatch(file.node)), "Use small letters, digits, dots, hyphens; at most 60."),
         ("listen.port", 0 <= file.listen.port <= 65535, "Use 0 to 65535; 0 takes any free port."),
         (
             "listen.host",
@@ -276,7 +276,7 @@ def _rules(file: NodeFile) -> list[tuple[str, bool, str]]:
             "Give a token or a file, not both.",
         ),
         ("counts.url", _is_link(file.counts.url), "Give a whole http(s) address."),
-        ("counts.k", 0 <= file.counts.k <= 1_000_000, "Use 0 to 1000000."),
+        ("counts.k", 0 <= file.counts.k <= 1000, "Use 0 to 1000."),
         (
             "counts.interval_seconds",
             0.2 <= file.counts.interval_seconds <= 86400,
