@@ -50,7 +50,7 @@ def _missing(answers: Answers) -> Iterator[Problem]:
     for question in scheme.QUESTIONS:
         asked = question.required and (found or not question.finding)
         if asked and not answers.get(question.name):
-            yield Problem(question.name, "answer_missing", "This needs an answer for the outcome you chose.")
+            yield Problem(question.name, "answer_missing", f"{question.label}: choose an answer.")
 
 
 def _out_of_place(answers: Answers) -> Iterator[Problem]:

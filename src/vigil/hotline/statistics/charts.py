@@ -52,7 +52,12 @@ def _specification(values: Values, x: dict[str, Any], y: dict[str, Any], height:
         "width": WIDTH,
         "height": height,
         "background": None,
-        "config": {"font": FONT, "axis": {**axis, "labelFontSize": 12, "titleFontSize": 12}, "view": {"stroke": None}},
+        "config": {
+            "aria": False,  # the drawing is one image with a title and words; its parts have no roles of their own
+            "font": FONT,
+            "axis": {**axis, "labelFontSize": 12, "titleFontSize": 12},
+            "view": {"stroke": None},
+        },
         "data": {"values": [{"label": label, "number": number} for label, number in values]},
         "mark": {"type": "bar", "color": BLUE},
         "encoding": {"x": x, "y": y},

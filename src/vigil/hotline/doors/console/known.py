@@ -14,11 +14,13 @@ from django.conf import settings
 
 from vigil.base.errors import VigilError
 from vigil.editions.load import load_edition
+from vigil.hotline.doors.console.words import SCOPE
 from vigil.hotline.lists.models import ListEntry
 from vigil.hotline.lists.proposals import of_media
 from vigil.hotline.lists.queries import entries_covering, last_published
 from vigil.hotline.reports.models import Media, Url
 from vigil.match.index.hamming_twin import HammingTwin
+from vigil.match.urls import Scope
 
 EXACT, NEAR = "exact", "near"
 
@@ -37,7 +39,7 @@ class Known:
 def known_address(url: Url) -> list[Known]:
     """Entries in force that cover a reported address."""
     covering = entries_covering(url.canonical.open())
-    return [Known(entry.number, entry.list.name, entry.scope, EXACT) for entry in covering]
+    return [Known(entry.number, entry.list.name, SCOPE[Scope(entry.scope)].lower(), EXACT) for entry in covering]
 
 
 def known_files(files: Iterable[Media]) -> dict[UUID, list[Known]]:

@@ -35,17 +35,19 @@ ROOMS: Final = (
     Room("", "Overview", "overview", Permission.CONSOLE_ENTER),
     Room("Cases", "Queue", "queue", Permission.QUEUE_READ, count=lambda _: waiting().count()),
     Room("Cases", "In my hands", "queue", Permission.QUEUE_READ, "mine", lambda person: in_hand_of(person).count()),
-    Room("Cases", "For a second person", "queue", Permission.QUEUE_READ, "second",
+    Room("Cases", "Second look", "queue", Permission.QUEUE_READ, "second",
          lambda _: waiting(Status.SECOND_REVIEW).count()),
     Room("Cases", "Concluded", "queue", Permission.QUEUE_READ, "concluded"),
     Room("Lists", "Entries", "entries", Permission.ENTRY_READ),
-    Room("Lists", "Withdrawals to review", "entries", Permission.WITHDRAWAL_REVIEW, "review",
+    Room("Lists", "To review", "entries", Permission.WITHDRAWAL_REVIEW, "review",
          lambda _: reviews_due().count()),
     Room("Lists", "Publish", "publish", Permission.PUBLICATION_REQUEST),
     Room("Lists", "Appeals", "appeals", Permission.APPEAL_READ, count=lambda _: open_appeals().count()),
     Room("Oversight", "Statistics", "statistics", Permission.STATISTICS_READ),
     Room("Oversight", "Audit log", "audit", Permission.AUDIT_READ),
 )  # fmt: skip
+
+KEYS: Final = "1234567890-"
 
 PART_OF: Final = {"case": "queue", "assess": "queue", "entry": "entries", "withdraw": "entries",
                   "publication": "publish", "appeal": "appeals", "audit_verify": "audit"}  # fmt: skip
@@ -70,7 +72,7 @@ def _line(room: Room, place: int, person: User, here: str, view: str) -> dict[st
     return {
         "text": room.text,
         "address": reverse(room.page) + (f"?view={room.query}" if room.query else ""),
-        "key": str(place) if place <= 9 else "0" if place == 10 else "",
+        "key": KEYS[place - 1] if place <= len(KEYS) else "",
         "count": room.count(person) if room.count else None,
-        "current": PART_OF.get(here, here) == room.page and (here != room.page or room.query == view),
+        "current": PART_OF.get(here, here) == room.page and room.query == (view if here == room.page else ""),
     }

@@ -22,7 +22,7 @@ from vigil.match.urls import Scope
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A status as word and shape."""
+    """A status as word and shape; without a ``kind`` plain words are enough."""
 
     kind: str
     text: str
@@ -44,8 +44,8 @@ STATUS: Final[dict[Status, Tag]] = {
 PRIORITY: Final[dict[Priority, Tag]] = {
     Priority.CHILD_AT_RISK: Tag("danger", "Child at risk"),
     Priority.URGENT: Tag("waits", "Urgent"),
-    Priority.NORMAL: Tag("new", "Normal"),
-    Priority.LOW: Tag("done", "Low"),
+    Priority.NORMAL: Tag("", "Normal"),
+    Priority.LOW: Tag("", "Low"),
 }
 
 CAPTURE: Final[dict[str, Tag]] = {

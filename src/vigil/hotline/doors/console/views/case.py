@@ -34,7 +34,7 @@ from vigil.hotline.doors.console.forms import (
 )
 from vigil.hotline.doors.console.known import known_address, known_files
 from vigil.hotline.doors.console.requests import Staff, action, allowed, done, waits
-from vigil.hotline.doors.console.scopes import coverage_named, coverages
+from vigil.hotline.doors.console.scopes import Coverage, coverage_named, coverages
 from vigil.hotline.doors.console.sessions import take_kept_form
 from vigil.hotline.lists.actions import check_decide, do_decline, do_list
 from vigil.hotline.lists.enumerations import ListingDecision
@@ -123,7 +123,7 @@ def _page(request: Staff, report: Report, shown: Shown) -> HttpResponse:
         "assessments": assessments_of(report),
         "history": _history(report),
         "revealed": shown.revealed,
-        "coverages": coverages(url) if url and "address" in shown.revealed else [],
+        "coverages": _choices(request, url) if "address" in shown.revealed else [],
         "conflict": shown.conflict,
         "captures_on": captures_on(),
         **_may(request, report, url),
@@ -139,7 +139,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         ("Said to be", words.THEME[Theme(report.theme_claimed)] if report.theme_claimed else "not said"),
         ("AI, as claimed", ", ".join(nexus.value.replace("_", " ") for nexus in report.nexus) or "not said"),
         ("Language", report.language or "not said"),
-        ("Reported again", f"{report.repeats} times" if report.repeats else "no"),
+        ("Reported again", f"{report.repeats} more" if report.repeats else "no"),
     ]
 
 
@@ -223,7 +223,7 @@ def _decision_forms(
     if not _holds(request, report):
         return forms
     if shown.listing or allowed(check_decide, person, report):
-        choices = coverages(url) if url else []
+        choices = _choices(request, url)
         forms["listing_form"] = shown.listing or ListingForm(
             None, choices, media, initial={"version": report.version, "scope": "url" if url else ""}
         )
@@ -231,6 +231,12 @@ def _decision_forms(
         before = assessments_of(report)
         forms["assessment_form"] = shown.assessment or AssessmentForm.opened(report.version, before[0] if before else None)
     return forms
+
+
+def _choices(request: Staff, url: Url | None) -> list[Coverage]:
+    """How much of the address this person may list."""
+    wide = request.person.may(Permission.WIDE_SCOPE_APPROVE)
+    return [choice for choice in coverages(url) if wide or not choice.wide] if url else []
 
 
 # ---- taking part
@@ -415,7 +421,7 @@ def decide(request: Staff, pk: UUID) -> HttpResponse:
     if request.method != "POST":
         return redirect("case", pk=pk)
     url, media = _url(report), list(media_of(report))
-    form = ListingForm(request.POST, coverages(url) if url else [], media)
+    form = ListingForm(request.POST, _choices(request, url), media)
     if not form.is_valid():
         return _page(request, report, Shown(listing=form, status=422))
     try:

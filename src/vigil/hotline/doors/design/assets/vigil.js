@@ -1,5 +1,4 @@
-/* Comfort only: every page works without this file. No storage but one switch for shortcuts; the only thing it ever asks
-   for is the state of what a page says it watches, from the same door. */
+/* Comfort only: every page works without this file. No network, no storage but one switch for shortcuts. */
 (() => {
   "use strict";
   const page = document;
@@ -62,22 +61,5 @@
       if (wanted.matches("a, button")) { wanted.click(); }
     }
   });
-  // <p data-watch="/address" data-state="running">: when the state is another one, load the page anew (data-then="reload")
-  // or show the parts of the element that were hidden.
-  each("[data-watch]", (part) => {
-    const changed = () => {
-      if (part.dataset.then === "reload") { window.location.reload(); return; }
-      part.querySelectorAll("[hidden]").forEach((hidden) => { hidden.hidden = false; });
-    };
-    const look = async () => {
-      try {
-        const answer = await fetch(part.dataset.watch, { redirect: "error" });
-        if ((await answer.json()).state !== part.dataset.state) { changed(); return; }
-      } catch { /* signed out, or the door is closed: ask again later */ }
-      window.setTimeout(look, 500);
-    };
-    look();
-  });
-
   each("[data-unblank]", (button) => button.addEventListener("click", () => root.classList.remove("blanked")));
 })();

@@ -77,7 +77,7 @@ def mistakes_of(form: BaseForm) -> list[tuple[str, str]]:
 def first_id(bound: BoundField) -> str:
     """The id that a link may point to: that of the first control of the field."""
     inner = list(bound)
-    return inner[0].id_for_label if inner else bound.id_for_label
+    return (inner[0].id_for_label if inner else "") or str(bound.id_for_label)
 
 
 @register.inclusion_tag("design/parts/field.html")
@@ -101,14 +101,12 @@ def choices(bound: BoundField, heading: bool = False) -> dict[str, Any]:
 @register.inclusion_tag("design/parts/languages.html", takes_context=True)
 def languages(context: template.Context) -> dict[str, Any]:
     """Links to the same page in the other languages; ``context["keep_query"]`` is what may follow the path."""
-    request = context["request"]
+    request, current = context["request"], get_language()
+    # The address of a page that is not there is never repeated.
+    path = request.path if request.resolver_match else f"/{current}/"
     kept = str(context.get("keep_query", ""))
-    return {
-        "current": get_language(),
-        "languages": [
-            (code, name, translate_url(request.path, code) + kept) for code, name in settings.LANGUAGES
-        ],
-    }
+    links = [(code, name, translate_url(path, code) + kept) for code, name in settings.LANGUAGES]
+    return {"current": current, "languages": links}
 
 
 @register.filter
