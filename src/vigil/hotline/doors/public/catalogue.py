@@ -79,7 +79,7 @@ def bring_up_to_date(language: str) -> int:
     return len(catalogue.untranslated_entries())
 
 
-def _new_entry(catalogue: "polib.POFile", message: Message) -> "polib.POEntry":
+def _new_entry(catalogue: polib.POFile, message: Message) -> polib.POEntry:
     import polib
 
     entry = polib.POEntry(msgid=message.text, msgid_plural=message.plural)
