@@ -1,4 +1,4 @@
-"""The files that every page may ask for: one stylesheet, one small script, one drawn mark.
+"""The files that every page may ask for: one stylesheet, small scripts, one drawn mark.
 
 They are read once, named by their digest and served by the door itself: no build step, no other host.
 """

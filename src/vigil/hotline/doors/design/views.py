@@ -1,4 +1,4 @@
-"""Serving the three files of the design."""
+"""Serving the files of the design."""
 
 from __future__ import annotations
 
