@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
@@ -46,6 +48,8 @@ from vigil.editions.wire import COLUMNS, HASHES, HOSTS, URLS, arrow_schema, enco
 from vigil.match.hashing import algorithm_named
 from vigil.match.index.url import UrlRecord, record_of
 from vigil.match.urls import CANON, EntryFlag
+
+_PORT_EXACT: Final = EntryFlag.PORT_EXACT.value
 
 
 class UrlRow(NamedTuple):
@@ -161,10 +165,10 @@ def _url_records(entries: Iterable[UrlEntry], numbers: Mapping[str, int]) -> lis
 
 
 def _record(entry: UrlEntry, number: int) -> UrlRecord:
-    place, expires = _entry_number(entry.entry), _seconds(entry.expires)
-    if entry.flags & EntryFlag.PORT_EXACT and not entry.url.effective_port():
+    place, expires, flags = _entry_number(entry.entry), _seconds(entry.expires), int(entry.flags)
+    if flags & _PORT_EXACT and not entry.url.effective_port():
         raise InputError("port_zero", "An entry is bound to port 0, which nothing uses.", where=f"entry {place}")
-    if int(entry.flags) & ~ALL_FLAGS:
+    if flags & ~ALL_FLAGS:
         raise InputError("flag_unknown", "An entry has a flag that does not exist.", where=f"entry {place}")
     try:
         return record_of(entry.url, entry.scope, entry.flags, place, list_number=number, expires=expires)
@@ -273,6 +277,7 @@ def _seconds(expires: datetime | None) -> int:
     return seconds
 
 
+@lru_cache(maxsize=4096)
 def _label_text(labels: tuple[str, ...]) -> str:
     return " ".join(require_labels(labels))
 
@@ -281,8 +286,7 @@ def _table(name: str, rows: Sequence[Any]) -> pa.Table:
     if len(rows) > ROWS.value:
         raise InputError("rows_many", f"An edition holds at most {ROWS.value} rows in a file.", where=name)
     schema = arrow_schema(name)
-    columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    arrays = [pa.array(list(map(itemgetter(place), rows)), field.type) for place, field in enumerate(schema)]
     table = pa.Table.from_arrays(arrays, schema=schema)
     if "labels" in schema.names and len(table.column("labels").unique()) > LABEL_SETS.value:
         raise InputError("labels_many", f"An edition holds at most {LABEL_SETS.value} different sets of labels.")

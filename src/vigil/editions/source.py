@@ -161,8 +161,8 @@ def _csv_rows(data: bytes) -> Iterator[tuple[int, Row]]:
     try:
         for cells in reader:
             yield reader.line_num, _csv_row(reader.line_num, cells)
-    except csv.Error as error:
-        raise _malformed(reader.line_num) from error
+    except csv.Error:
+        raise _malformed(reader.line_num + 1) from None
 
 
 def _csv_row(line: int, cells: dict[str, Any]) -> Row:
@@ -178,8 +178,9 @@ def _csv_row(line: int, cells: dict[str, Any]) -> Row:
             if name in members:
                 members[name] = int(members[name])
         return msgspec.convert(members, Row)
-    except ValueError as error:
-        raise _malformed(line) from error
+    except ValueError:
+        # Its text would repeat what stands in the row.
+        raise _malformed(line) from None
 
 
 def _json_rows(data: bytes) -> Iterator[tuple[int, Row]]:
@@ -190,8 +191,8 @@ def _json_rows(data: bytes) -> Iterator[tuple[int, Row]]:
             raise InputError("source_line_long", "A line of the file of entries is too long.", where=f"line {number}")
         try:
             yield number, msgspec.json.decode(line, type=Row)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise _malformed(number) from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise _malformed(number) from None
 
 
 def _malformed(line: int) -> InputError:
