@@ -18,6 +18,7 @@ from vigil.edge.screening import question_of_file
 from vigil.editions.build import build_edition
 from vigil.editions.load import load_edition
 from vigil.editions.model import EditionContents, HashEntry, ListInfo, UrlEntry
+from vigil.match.hashing import ALGORITHMS
 from vigil.match.urls import Scope
 from vigil.match.verdict import Outcome
 from vigil.media.model import Flag, ImageHashes, Mode, PdqHash, Reason, Unhashable, View
@@ -142,6 +143,13 @@ def test_a_kind_of_hash_that_is_listed_but_not_comparable_is_unknown(make: Make)
     assert edition.ignored_signals == ("vpdq",)
     assert decide(HashQuestion("vpdq", bytes(range(32))), edition, NOW).reason == "signal_unsupported"
     assert decide(HashQuestion("md5", bytes(range(16))), edition, NOW).verdict is Outcome.NOT_LISTED
+
+
+def test_foreign_signals_are_matched_by_equality(make: Make) -> None:
+    value = ALGORITHMS["photodna"].parse("zorblat,quimber")
+    edition = make(hash_entry(1, "photodna", value, list="near"), hash_entry(2, "sha1", bytes(range(20)), list="near"))
+    assert decide(question_of("photodna", " zorblat,quimber "), edition, NOW).entry == 1
+    assert decide(question_of("photodna", "zorblat"), edition, NOW).verdict is Outcome.NOT_LISTED
 
 
 def test_after_the_hard_date_whole_hosts_are_not_blocked_any_more(make: Make) -> None:

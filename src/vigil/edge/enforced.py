@@ -126,7 +126,7 @@ class Enforced:
         algorithm = ALGORITHMS[question.algorithm]
         code = np.frombuffer(algorithm.key(question.value), np.uint8).reshape(1, -1)
         if table.near is not None and question.by_distance:
-            _, rows, distances = table.near.search(code, table.furthest)
+            _, rows, distances = table.near.search(code, table.furthest, threads=1)
             pairs = list(zip(rows.tolist(), distances.tolist(), strict=True))
         else:
             _, rows = table.exact.search(code)
