@@ -18,11 +18,11 @@ from vigil.base.errors import InputError
 from vigil.base.limits import Limit
 from vigil.match.keywords.characters import LETTER
 from vigil.match.keywords.terms import WINDOW_CHARACTERS, Allowed, Hit, Term, Together, checked, spellings_of
-from vigil.match.keywords.views import Folded, View, fold, plain_text, plain_view, skeleton_text, skeleton_views
+from vigil.match.keywords.views import Folded, View, fold, plain_texts, plain_view, skeleton_texts, skeleton_views
 
 TEXT_CHARACTERS: Final = Limit(32 * 1024 * 1024, "characters", "one text must not keep a worker busy for minutes")
 HITS: Final = Limit(10_000, "hits", "a text made of nothing but listed words must not fill the memory")
-BLOCK: Final = 65_536
+BLOCK: Final = 131_072
 ROOM: Final = 4_096
 SHORTEST_SKELETON: Final = 4
 # Scripts written without spaces: there every place is the edge of a word.
@@ -64,8 +64,9 @@ class KeywordMatcher:
 
     def __init__(self, terms: Sequence[Term], together: Sequence[Together], allowed: Sequence[Allowed]) -> None:
         self._terms, self._together, self._allowed = tuple(terms), tuple(together), tuple(allowed)
-        self._plain = _Engine(_plain_patterns(self._terms, self._allowed))
-        self._skeleton = _Engine(_skeleton_patterns(self._terms))
+        spellings = spellings_of(self._terms)
+        self._plain = _Engine(_plain_patterns(spellings, self._allowed))
+        self._skeleton = _Engine(_skeleton_patterns(self._terms, spellings))
         self._check_groups()
 
     @classmethod
@@ -163,24 +164,24 @@ class KeywordMatcher:
                     yield Hit(pair.entry, find.start, find.end, evasive, (other.start, other.end))
 
 
-def _plain_patterns(terms: Sequence[Term], allowed: Sequence[Allowed]) -> dict[str, _Pattern]:
+def _plain_patterns(spellings: Sequence[set[str]], allowed: Sequence[Allowed]) -> dict[str, _Pattern]:
     patterns: dict[str, _Pattern] = {}
-    for number, term in enumerate(terms):
-        for spelling in spellings_of(term):
+    for number, variants in enumerate(spellings):
+        for spelling in variants:
             patterns.setdefault(spelling, _Pattern()).terms.append(number)
-    for number, phrase in enumerate(allowed):
-        spelling = checked(plain_text(phrase.text), "allowed phrase")
-        patterns.setdefault(spelling, _Pattern()).allowed.append(number)
+    for number, spelling in enumerate(plain_texts([phrase.text for phrase in allowed]) if allowed else []):
+        patterns.setdefault(checked(spelling, "allowed phrase"), _Pattern()).allowed.append(number)
     return patterns
 
 
-def _skeleton_patterns(terms: Sequence[Term]) -> dict[str, _Pattern]:
+def _skeleton_patterns(terms: Sequence[Term], spellings: Sequence[set[str]]) -> dict[str, _Pattern]:
+    wanted = [(number, text) for number, variants in enumerate(spellings) if terms[number].evasions for text in variants]
     patterns: dict[str, _Pattern] = {}
-    for number, term in enumerate(terms):
-        for spelling in {skeleton_text(text) for text in spellings_of(term)} if term.evasions else ():
-            if len(spelling) >= SHORTEST_SKELETON:
-                patterns.setdefault(spelling, _Pattern()).terms.append(number)
-    return patterns
+    for (number, _), skeleton in zip(wanted, skeleton_texts([text for _, text in wanted]), strict=False):
+        found = patterns.setdefault(skeleton, _Pattern()).terms
+        if not found or found[-1] != number:
+            found.append(number)
+    return {skeleton: pattern for skeleton, pattern in patterns.items() if len(skeleton) >= SHORTEST_SKELETON}
 
 
 def _span(view: View, folded: Folded, start: int, end: int) -> tuple[int, int]:

@@ -47,7 +47,7 @@ class KeywordTwin:
 def plain_hits(term: Term, text: str) -> Iterator[Hit]:
     traced = plain(text)
     line = "".join(part for part, _ in traced)
-    for spelling in spellings_of(term):
+    for spelling in spellings_of([term])[0]:
         for found in re.finditer(f"(?={re.escape(spelling)})", line):
             start, end = found.start(), found.start() + len(spelling)
             whole = line[start - 1 : start] in {"", " "} and line[end : end + 1] in {"", " "}
@@ -67,7 +67,7 @@ def evasive_hits(term: Term, text: str) -> Iterator[Hit]:
 
 def _in_place(term: Term, traced: Traced, line: Traced, limit: int) -> Iterator[Hit]:
     text = "".join(letter for letter, _ in line)
-    for spelling in {skeleton_text(variant) for variant in spellings_of(term)}:
+    for spelling in {skeleton_text(variant) for variant in spellings_of([term])[0]}:
         for found in re.finditer(f"(?={re.escape(spelling)})", text) if len(spelling) >= SHORTEST_SKELETON else ():
             stop = found.start() + len(spelling)
             first, last = line[found.start()][1], line[stop - 1][1] + 1

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from vigil.base.errors import InputError
 from vigil.base.limits import Limit
-from vigil.match.keywords.views import plain_text
+from vigil.match.keywords.views import plain_texts
 
 TERM_CHARACTERS: Final = Limit(256, "characters", "a longer term could be cut by the blocks that a long text is read in")
 WINDOW_CHARACTERS: Final = Limit(10_000, "characters", "two words further apart than a few pages say nothing together")
@@ -74,12 +76,24 @@ class Hit:
     other: tuple[int, int] | None = None
 
 
-def spellings_of(term: Term) -> set[str]:
-    """The plain spellings of a term. Raises InputError for one that is too short or too long to look for."""
-    text = term.text.casefold()
-    table = _SPELLINGS.get(term.language.partition("-")[0], {})
-    spelled = "".join(table.get(letter, letter) for letter in text)
-    return {checked(plain_text(variant), f"entry {term.entry}") for variant in {term.text, spelled}}
+def spellings_of(terms: Sequence[Term]) -> list[set[str]]:
+    """The plain spellings of each term. Raises InputError for one that is too short or too long to look for."""
+    if not terms:
+        return []
+    spelled = [_spelled_out(term) for term in terms]
+    found: list[set[str]] = []
+    for term, one, other in zip(terms, plain_texts([term.text for term in terms]), plain_texts(spelled), strict=True):
+        found.append({checked(spelling, f"entry {term.entry}") for spelling in (one, other)})
+    return found
+
+
+def _spelled_out(term: Term) -> str:
+    """The term with the letters that its language may write with two."""
+    table = _SPELLINGS.get(term.language.partition("-")[0])
+    if table is None:
+        return term.text
+    text = unicodedata.normalize("NFC", term.text.casefold())
+    return "".join(table.get(letter, letter) for letter in text)
 
 
 def checked(spelling: str, where: str) -> str:

@@ -8,8 +8,9 @@ separators and makes runs of a letter one. All steps are vectorised; time and me
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,8 @@ from vigil.match.keywords.characters import (
 
 Codes = NDArray[np.uint32] | NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-_SPACE: int = 32
+_SPACE: Final = 32
+_BETWEEN: Final = 0xE000
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -188,13 +190,38 @@ def _text(codes: NDArray[Any]) -> str:
     return codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
 
 
+def plain_texts(texts: Sequence[str]) -> list[str]:
+    """The plain view of each term or phrase, without spaces at its ends."""
+    folded, codes = _joined(texts)
+    apart = (folded.classes & WORD) == 0
+    spaced = np.where(apart & (codes != _BETWEEN), np.uint32(_SPACE), codes)
+    keep = np.ones(len(spaced), np.bool_)
+    keep[1:] = (spaced[1:] != _SPACE) | (spaced[:-1] != _SPACE)
+    return [line.strip(" ") for line in _text(spaced[keep]).split(chr(_BETWEEN))]
+
+
+def skeleton_texts(texts: Sequence[str]) -> list[str]:
+    """Each term as the skeleton view spells it: letters for digits and signs, no separators, no runs."""
+    folded, codes = _joined(texts)
+    kept = codes[((folded.classes & (WORD | SYMBOL)) != 0) | (codes == _BETWEEN)]
+    letters = tables().leet[kept]
+    keep = np.ones(len(letters), np.bool_)
+    keep[1:] = (letters[1:] != letters[:-1]) | (letters[1:] == _BETWEEN)
+    return _text(letters[keep]).split(chr(_BETWEEN))
+
+
+def _joined(texts: Sequence[str]) -> tuple[Folded, NDArray[np.uint32]]:
+    """All texts folded in one go, with a private-use character between them that no text keeps."""
+    mark = chr(_BETWEEN)
+    folded = fold(mark.join(text.replace(mark, " ") for text in texts))
+    return folded, folded.codes.astype(np.uint32)
+
+
 def plain_text(text: str) -> str:
-    """The plain view of a term or a phrase, without spaces at its ends."""
-    return plain_view(fold(text)).text.strip()
+    """:func:`plain_texts` of one."""
+    return plain_texts([text])[0]
 
 
 def skeleton_text(text: str) -> str:
-    """A term as the skeleton view spells it: letters for digits and signs, no separators, no runs."""
-    folded = fold(text)
-    kept = folded.codes[(folded.classes & (WORD | SYMBOL)) != 0].astype(np.uint32)
-    return _without_runs(tables().leet[kept], np.arange(len(kept))).text
+    """:func:`skeleton_texts` of one."""
+    return skeleton_texts([text])[0]
