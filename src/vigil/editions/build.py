@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vigil.base.clock import require_utc
 from vigil.base.errors import InputError
@@ -43,6 +43,7 @@ from vigil.editions.model import (
     UrlEntry,
     require_labels,
 )
+from vigil.editions.order import Keys, in_order, ranks_of, words_of_values
 from vigil.editions.state import state_digest
 from vigil.editions.wire import COLUMNS, HASHES, HOSTS, URLS, arrow_schema, encode_table
 from vigil.match.hashing import algorithm_named
@@ -50,38 +51,6 @@ from vigil.match.index.url import UrlRecord, record_of
 from vigil.match.urls import CANON, EntryFlag
 
 _PORT_EXACT: Final = EntryFlag.PORT_EXACT.value
-
-
-class UrlRow(NamedTuple):
-    """A row of ``urls.parquet``; the fields are its columns."""
-
-    key: bytes
-    scope: str
-    flags: int
-    port: int
-    scheme: str
-    entry: int
-    list: int
-    expires: int
-    labels: str
-
-
-class HostRow(NamedTuple):
-    """A row of ``hosts.parquet``."""
-
-    host: bytes
-    max_depth: int
-
-
-class HashRow(NamedTuple):
-    """A row of ``hashes.parquet``."""
-
-    algorithm: str
-    value: bytes
-    entry: int
-    list: int
-    expires: int
-    labels: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +78,12 @@ def build_edition(
     """
     _check_numbers(number, previous, valid_hours, hard_hours)
     numbers = _list_numbers(contents)
-    records = _url_records(contents.urls, numbers)
-    rows: dict[str, Sequence[Any]] = {
-        URLS: _url_rows(records),
-        HOSTS: _host_rows(records),
-        HASHES: _hash_rows(contents.hashes, numbers),
+    records = [_record(entry, _list_number(entry, numbers)) for entry in contents.urls]
+    tables = {
+        URLS: _url_table(records, contents.urls),
+        HOSTS: _host_table(records),
+        HASHES: _hash_table(contents.hashes, numbers),
     }
-    tables = {name: _table(name, rows[name]) for name in COLUMNS}
     encoded = {name: encode_table(name, tables[name]) for name in COLUMNS}
     start = whole_second(issued_at)
     manifest = Manifest(
@@ -129,7 +97,7 @@ def build_edition(
         canon=CANON,
         digest=DIGEST,
         lists=tuple(ListMember(x.name, x.kind, x.jurisdictions, x.max_distance) for x in contents.lists),
-        counts=_counts(rows),
+        counts=_counts(tables),
         files={name: _file(name, encoded[name], tables[name].num_rows) for name in COLUMNS},
         state=state_digest(tables),
         audit=AnchorMember(contents.audit.events, contents.audit.head) if contents.audit else None,
@@ -159,11 +127,6 @@ def _list_numbers(contents: EditionContents) -> dict[str, int]:
     return numbers
 
 
-def _url_records(entries: Iterable[UrlEntry], numbers: Mapping[str, int]) -> list[tuple[UrlRecord, str]]:
-    """Each entry as the record that the matching room makes of it, and its labels."""
-    return [(_record(entry, _list_number(entry, numbers)), _label_text(entry.labels)) for entry in entries]
-
-
 def _record(entry: UrlEntry, number: int) -> UrlRecord:
     place, expires, flags = _entry_number(entry.entry), _seconds(entry.expires), int(entry.flags)
     if flags & _PORT_EXACT and not entry.url.effective_port():
@@ -176,55 +139,49 @@ def _record(entry: UrlEntry, number: int) -> UrlRecord:
         raise InputError(error.code, error.what, where=f"entry {place}", mend=error.mend) from error
 
 
-def _url_rows(records: Iterable[tuple[UrlRecord, str]]) -> list[UrlRow]:
-    rows = sorted((_url_row(record, labels) for record, labels in records), key=_url_order)
-    return _without_doubles(rows, _url_order)
-
-
-def _url_order(row: UrlRow) -> tuple[bytes, int, int]:
-    return row.key, row.list, row.entry
-
-
-def _url_row(record: UrlRecord, labels: str) -> UrlRow:
-    return UrlRow(
-        key=record.key,
-        scope=record.scope.value,
-        flags=record.flags,
-        port=record.port,
-        scheme=record.scheme,
-        entry=record.entry,
-        list=record.list,
-        expires=record.expires,
-        labels=labels,
+def _url_table(records: Sequence[UrlRecord], entries: Sequence[UrlEntry]) -> pa.Table:
+    table = _table(
+        URLS,
+        key=[record.key for record in records],
+        scope=[record.scope.value for record in records],
+        flags=[record.flags for record in records],
+        port=[record.port for record in records],
+        scheme=[record.scheme for record in records],
+        entry=[record.entry for record in records],
+        list=[record.list for record in records],
+        expires=[record.expires for record in records],
+        labels=[_label_text(entry.labels) for entry in entries],
     )
+    return in_order(table, [*words_of_values([record.key for record in records]), *_place(table)])
 
 
-def _host_rows(records: Iterable[tuple[UrlRecord, str]]) -> list[HostRow]:
+def _host_table(records: Iterable[UrlRecord]) -> pa.Table:
     """Each host once, with the depth of its deepest folder entry: how far a check has to look."""
     deepest: dict[bytes, int] = {}
-    for record, _ in records:
-        deepest[record.host_key] = max(deepest.get(record.host_key, 0), record.depth)
-    return [HostRow(host, depth) for host, depth in sorted(deepest.items())]
+    for record in records:
+        if deepest.get(record.host_key, -1) < record.depth:
+            deepest[record.host_key] = record.depth
+    hosts = sorted(deepest)
+    return _table(HOSTS, host=hosts, max_depth=[deepest[host] for host in hosts])
 
 
-def _hash_rows(entries: Iterable[HashEntry], numbers: Mapping[str, int]) -> list[HashRow]:
-    rows = sorted((_hash_row(entry, numbers) for entry in entries), key=_hash_order)
-    return _without_doubles(rows, _hash_order)
-
-
-def _hash_order(row: HashRow) -> tuple[str, bytes, int, int]:
-    return row.algorithm, row.value, row.list, row.entry
-
-
-def _hash_row(entry: HashEntry, numbers: Mapping[str, int]) -> HashRow:
-    return HashRow(
-        algorithm=entry.algorithm,
-        value=_value(entry),
-        entry=_entry_number(entry.entry),
-        list=_list_number(entry, numbers),
-        expires=_seconds(entry.expires),
-        labels=_label_text(entry.labels),
+def _hash_table(entries: Sequence[HashEntry], numbers: Mapping[str, int]) -> pa.Table:
+    names, values = [entry.algorithm for entry in entries], [_value(entry) for entry in entries]
+    table = _table(
+        HASHES,
+        algorithm=names,
+        value=values,
+        entry=[_entry_number(entry.entry) for entry in entries],
+        list=[_list_number(entry, numbers) for entry in entries],
+        expires=[_seconds(entry.expires) for entry in entries],
+        labels=[_label_text(entry.labels) for entry in entries],
     )
+    return in_order(table, [ranks_of(names), *words_of_values(values), *_place(table)])
+
+
+def _place(table: pa.Table) -> Keys:
+    """What decides between rows of one key: the list, then the number of the entry."""
+    return [table.column(name).to_numpy() for name in ("list", "entry")]
 
 
 def _value(entry: HashEntry) -> bytes:
@@ -233,24 +190,6 @@ def _value(entry: HashEntry) -> bytes:
         return algorithm_named(entry.algorithm).key(entry.value)
     except InputError as error:
         raise InputError(error.code, error.what, where=f"entry {entry.entry}", mend=error.mend) from error
-
-
-def _without_doubles(rows: list[Any], order: Any) -> list[Any]:
-    """Rows that are wholly equal once; the same place with different contents is an error of the source."""
-    if not rows:
-        return rows
-    kept = rows[:1]
-    for row in rows[1:]:
-        if row == kept[-1]:
-            continue
-        if order(row) == order(kept[-1]):
-            raise InputError(
-                "entry_twice",
-                "One entry is given twice with different flags, labels or expiry.",
-                where=f"entry {row.entry}",
-            )
-        kept.append(row)
-    return kept
 
 
 def _entry_number(number: int) -> int:
@@ -282,22 +221,22 @@ def _label_text(labels: tuple[str, ...]) -> str:
     return " ".join(require_labels(labels))
 
 
-def _table(name: str, rows: Sequence[Any]) -> pa.Table:
-    if len(rows) > ROWS.value:
-        raise InputError("rows_many", f"An edition holds at most {ROWS.value} rows in a file.", where=name)
+def _table(name: str, **columns: list[Any]) -> pa.Table:
+    """Columns as a table of the file's schema, still in the order of the entries."""
     schema = arrow_schema(name)
-    arrays = [pa.array(list(map(itemgetter(place), rows)), field.type) for place, field in enumerate(schema)]
-    table = pa.Table.from_arrays(arrays, schema=schema)
-    if "labels" in schema.names and len(table.column("labels").unique()) > LABEL_SETS.value:
+    if len(columns[schema.names[0]]) > ROWS.value:
+        raise InputError("rows_many", f"An edition holds at most {ROWS.value} rows in a file.", where=name)
+    if len(set(columns.get("labels", ()))) > LABEL_SETS.value:
         raise InputError("labels_many", f"An edition holds at most {LABEL_SETS.value} different sets of labels.")
-    return table
+    return pa.Table.from_arrays([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
 
 
-def _counts(rows: Mapping[str, Sequence[Any]]) -> Counts:
-    sizes = {row.algorithm: len(row.value) for row in rows[HASHES]}
-    found = Counter(row.algorithm for row in rows[HASHES])
-    algorithms = {name: AlgorithmCount(found[name], sizes[name]) for name in sorted(found)}
-    return Counts(dict(sorted(Counter(row.scope for row in rows[URLS]).items())), algorithms)
+def _counts(tables: Mapping[str, pa.Table]) -> Counts:
+    values = tables[HASHES].column("value")
+    names = tables[HASHES].column("algorithm").to_pylist()
+    sizes = dict(zip(names, pc.binary_length(values).to_pylist(), strict=True))
+    algorithms = {name: AlgorithmCount(count, sizes[name]) for name, count in sorted(Counter(names).items())}
+    return Counts(dict(sorted(Counter(tables[URLS].column("scope").to_pylist()).items())), algorithms)
 
 
 def _file(name: str, data: bytes, rows: int) -> FileMember:

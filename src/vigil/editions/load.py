@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,14 +34,13 @@ from vigil.editions.model import (
     require_labels,
     require_name,
 )
+from vigil.editions.order import strictly_rising, words_of
 from vigil.editions.refusal import EditionRefused, Refusal
 from vigil.editions.state import fixed_bytes, lengths, state_digest, varying_bytes
 from vigil.editions.wire import COLUMNS, HASHES, HOSTS, URLS, decode_table
 from vigil.match.hashing import ALGORITHMS
 from vigil.match.index.url import SCHEMES
 from vigil.match.urls import CANON, MAX_DEPTH, SCOPES, EntryFlag
-
-_WORD: Final = 8
 
 
 def load_edition(folder: Path) -> Edition:
@@ -117,7 +116,7 @@ def _urls(table: pa.Table, manifest: Manifest) -> UrlColumns:
     )
     _check_common(URLS, columns, manifest)
     _check_flags(columns)
-    _require_rising(URLS, [*_words(columns.keys), columns.lists, columns.entries])
+    _require_rising(URLS, [*words_of(columns.keys), columns.lists, columns.entries])
     found = np.bincount(columns.scopes, minlength=len(SCOPES))
     if {s.value: int(n) for s, n in zip(SCOPES, found, strict=True) if n} != manifest.counts.scopes:
         raise _refused(Refusal.COUNTS, URLS, "Its rows by scope differ from the manifest.")
@@ -138,7 +137,7 @@ def _hosts(table: pa.Table) -> HostColumns:
     columns = HostColumns(keys=_fixed(table, "host"), max_depth=_numbers(table, "max_depth"))
     if np.any(columns.max_depth > MAX_DEPTH):
         raise _refused(Refusal.VALUES, HOSTS, "It has folders deeper than the format allows.")
-    _require_rising(HOSTS, _words(columns.keys))
+    _require_rising(HOSTS, words_of(columns.keys))
     return columns
 
 
@@ -180,7 +179,7 @@ def _algorithm(name: str, table: pa.Table, manifest: Manifest) -> HashColumns:
         labels=_labels(HASHES, table),
     )
     _check_common(HASHES, columns, manifest)
-    _require_rising(HASHES, [*_words(columns.values), columns.lists, columns.entries])
+    _require_rising(HASHES, [*words_of(columns.values), columns.lists, columns.entries])
     return columns
 
 
@@ -250,27 +249,13 @@ def _label_set(name: str, text: str) -> tuple[str, ...]:
     return labels
 
 
-def _words(rows: npt.NDArray[np.uint8]) -> list[npt.NDArray[Any]]:
-    """Rows of bytes as big-endian words, so that comparing the words is comparing the bytes."""
-    size = rows.shape[1]
-    padded = rows if size % _WORD == 0 else np.pad(rows, ((0, 0), (0, -size % _WORD)))
-    words = np.ascontiguousarray(padded).view(">u8")
-    return [words[:, position] for position in range(words.shape[1])]
-
-
 def _require_rising(name: str, columns: Sequence[npt.NDArray[Any]]) -> None:
     """Each row must stand strictly after the one before it, by the first column, then the second, and so on."""
-    if len(columns[0]) < 2:
-        return
-    undecided = np.ones(len(columns[0]) - 1, np.bool_)
-    for column in columns:
-        before, after = column[:-1], column[1:]
-        if np.any(undecided & (after < before)):
-            raise _refused(Refusal.ORDER, name, "Its rows are not sorted.")
-        undecided &= after == before
-        if not undecided.any():
-            return
-    raise _refused(Refusal.ORDER, name, "It has a row twice.")
+    ordered, once = strictly_rising(columns)
+    if not ordered:
+        raise _refused(Refusal.ORDER, name, "Its rows are not sorted.")
+    if not once:
+        raise _refused(Refusal.ORDER, name, "It has a row twice.")
 
 
 def _refused(code: Refusal, name: str, what: str) -> EditionRefused:
