@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
@@ -59,8 +60,17 @@ class DoorClient(Client):
         self.overrides = door_settings(door)
 
     def request(self, **request: Any) -> Any:
-        with override_settings(**self.overrides):
+        with self.standing_there():
             return super().request(**request)
+
+    @contextmanager
+    def standing_there(self) -> Iterator[None]:
+        """Keep the settings of the door for several requests: changing them for each one takes most of the time."""
+        if getattr(django_settings, "AT_DOOR", None) is self:
+            yield
+        else:
+            with override_settings(**self.overrides, AT_DOOR=self):
+                yield
 
 
 @pytest.fixture

@@ -7,17 +7,19 @@ A URL map takes over all of it with one line each:
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Final
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 
 from vigil.base.errors import VigilError
 from vigil.hotline.access.middleware import NotSignedIn
 from vigil.hotline.access.rules import open_to_all
+
+log = logging.getLogger(__name__)
 
 PROBLEM: Final = "application/problem+json"
 TITLES: Final = {
@@ -55,7 +57,8 @@ def page(request: HttpRequest, status: int) -> HttpResponse:
     context = {"status": status, "code": code, "title": title, "name": settings.CONFIG.name}
     try:
         body = render_to_string([f"errors/{status}.html", "errors/plain.html"], context, request)
-    except (TemplateDoesNotExist, LookupError, ValueError, TypeError, AttributeError):
+    except Exception as error:  # noqa: BLE001 - what says that something is wrong must not go wrong itself
+        log.error("error page not drawn", extra={"fields": {"status": status, "because": type(error).__name__}})
         return HttpResponse(title, status=status, content_type="text/plain; charset=utf-8")
     return HttpResponse(body, status=status)
 
