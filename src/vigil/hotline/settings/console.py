@@ -73,7 +73,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
      "OPTIONS": {"user_attributes": ("username", "display_name")}},
 ]  # fmt: skip
-ACCOUNT_ADAPTER = "vigil.hotline.access.adapters.ClosedAccounts"
+ACCOUNT_ADAPTER = "vigil.hotline.doors.console.accounts.ConsoleAccounts"
 ACCOUNT_USER_MODEL_EMAIL_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from allauth.account import views as account
 from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as recovery_codes
-from allauth.mfa.totp import views as totp
 from django.urls import include, path
 
 from vigil.hotline.doors import errors
+from vigil.hotline.doors.console.accounts import SetUpSecondFactor
 from vigil.hotline.doors.console.views import appeals, case, entries, oversight, publishing, queue
 
 # Only these of allauth's views: nobody signs up, resets a password by mail or takes their second factor away here.
@@ -22,7 +22,7 @@ ACCOUNT = [
     path("code/", mfa.authenticate, name="mfa_authenticate"),
     path("code/again/", mfa.reauthenticate, name="mfa_reauthenticate"),
     path("second-step/", mfa.index, name="mfa_index"),
-    path("second-step/set-up/", totp.activate_totp, name="mfa_activate_totp"),
+    path("second-step/set-up/", SetUpSecondFactor.as_view(), name="mfa_activate_totp"),
     path("recovery-codes/", recovery_codes.view_recovery_codes, name="mfa_view_recovery_codes"),
     path("recovery-codes/new/", recovery_codes.generate_recovery_codes, name="mfa_generate_recovery_codes"),
 ]
