@@ -118,11 +118,20 @@ def test_all_parts_are_there_and_escaped() -> None:
         "no name needed",
         "free of charge",
         "within 14 days",
-        "https://hotline.example/appeal?reference=0001-4SR5-H068",
+        "https://hotline.example/appeal?ref=0001-4SR5-H068",
         "https://hotline.example/report",
         "https://node.example/blocked/ar",
     ):
         assert part in html
+
+
+def test_links_lead_to_the_readers_language() -> None:
+    settings = msgspec.structs.replace(
+        SETTINGS, report_url="https://hotline.example/{language}/", complaint_url="https://h.example/{language}/a/"
+    )
+    _, html = page("ar", settings)
+    assert 'href="https://hotline.example/ar/"' in html
+    assert 'href="https://h.example/ar/a/?ref=' in html
 
 
 def test_what_is_not_configured_is_left_out() -> None:
@@ -196,8 +205,8 @@ def test_one_page_is_made_once_in_ten_minutes() -> None:
 @pytest.mark.parametrize(
     ("address", "link"),
     [
-        ("https://a.example/x", "https://a.example/x?reference=R"),
-        ("https://a.example/x?y=1", "https://a.example/x?y=1&reference=R"),
+        ("https://a.example/x", "https://a.example/x?ref=R"),
+        ("https://a.example/x?y=1", "https://a.example/x?y=1&ref=R"),
         ("https://a.example/{reference}/x", "https://a.example/R/x"),
     ],
 )

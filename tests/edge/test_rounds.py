@@ -6,6 +6,7 @@ import io
 import json
 
 from tests.edge.world import until
+
 from vigil.edge.journal import journal
 from vigil.edge.rounds import Rounds
 

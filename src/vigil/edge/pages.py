@@ -121,13 +121,21 @@ class Pages:
 
     def _render(self, language: str, edition: int | None, now: datetime) -> Page:
         mark = reference.write(edition, now)
-        body = _html(texts()[language], language, self._settings, self._lines(language, now.date()), mark).encode()
+        settings = in_language(self._settings, language)
+        body = _html(texts()[language], language, settings, self._lines(language, now.date()), mark).encode()
         return Page(self._settings.status, headers(language, self._settings, len(body)), body)
 
     def _lines(self, language: str, today: date) -> list[config.HelpLine]:
         """Verified lines, those that speak the page's language first; a child is never left without one that exists."""
         valid = [line for line in self._settings.help_lines if timedelta(0) <= today - line.verified_on <= HELP_DAYS]
         return [line for line in valid if language in line.languages or "*" in line.languages]
+
+
+def in_language(settings: config.Pages, language: str) -> config.Pages:
+    """The settings with ``{language}`` filled in wherever a link holds it."""
+    links = {name: getattr(settings, name) for name in ("complaint_url", "report_url", "help_url")}
+    filled = {name: link.replace("{language}", language) for name, link in links.items() if link}
+    return msgspec.structs.replace(settings, **filled)
 
 
 def preferred(accept: str, offered: tuple[str, ...], default: str) -> str:
@@ -232,7 +240,7 @@ def _line(text: Text, line: config.HelpLine) -> str:
         digits = "".join(sign for sign in line.phone if sign.isdigit() or sign == "+")
         parts.append(f'<a href="tel:{digits}"><bdi>{escape(line.phone)}</bdi></a>')
     notes = [line.hours, text.anonymous if line.anonymous else "", text.free if line.free else ""]
-    parts.extend(escape(note) for note in notes if note)
+    parts.extend(f"<bdi>{escape(note)}</bdi>" for note in notes if note)
     return " · ".join(parts)
 
 
@@ -271,10 +279,10 @@ def _switch(text: Text, language: str, base: str | None) -> str:
 
 
 def complaint_link(address: str, mark: str) -> str:
-    """``address`` with the reference put at ``{reference}``, or added to the query."""
+    """``address`` with the reference put at ``{reference}``, or added to the query as ``ref``."""
     if "{reference}" in address:
         return address.replace("{reference}", mark)
-    return f"{address}{'&' if '?' in address else '?'}reference={mark}"
+    return f"{address}{'&' if '?' in address else '?'}ref={mark}"
 
 
 def _link(address: str, label: str) -> str:
