@@ -48,8 +48,8 @@ def rate(index: UrlIndex, addresses: list[str], hits: int, conditions: dict[str,
     for _ in range(ROUNDS):
         index._cache.clear()
         rounds.append(seconds(lambda: [index.check_many(batch) for batch in batches]) / len(addresses))
-    conditions = {"entries": ENTRIES, "lookups": len(addresses), "batch": BATCH, "bytes_an_entry": index.nbytes() / ENTRIES} | conditions
-    return Measurement(1 / statistics.median(rounds), conditions, rounds)
+    size = {"entries": ENTRIES, "lookups": len(addresses), "batch": BATCH, "bytes_an_entry": index.nbytes() / ENTRIES}
+    return Measurement(1 / statistics.median(rounds), size | conditions, rounds)
 
 
 @bench(name="url_lookup", at_least=300_000, unit="lookups a second")

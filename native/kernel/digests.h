@@ -9,7 +9,7 @@
 
 namespace vigil {
 
-constexpr std::size_t largest_digest = 128;  // bytes
+constexpr std::size_t largest_digest = 256;  // bytes
 constexpr std::size_t largest_digests = 0xFFFFFFFEu;
 
 struct DigestHead {

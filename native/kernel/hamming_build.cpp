@@ -18,6 +18,8 @@ constexpr std::size_t rows_a_piece = 65536;
 
 std::uint64_t up_to(std::uint64_t value, std::uint64_t unit) { return (value + unit - 1) / unit * unit; }
 
+constexpr double largest_bytes_a_code = 118;  // code, id, postings and tables; the promise is 130
+
 // ---- the widths of the bands ---------------------------------------------------------------------------------
 
 using Widths = std::vector<unsigned>;
@@ -55,7 +57,8 @@ bool fits(const Widths& widths, std::size_t codes) {
     for (const unsigned width : widths) {
         if (width < smallest_width || width > largest_width) return false;
     }
-    return table_bytes(widths) <= 8.0 * static_cast<double>(codes) + 65536;
+    const double a_code = code_bytes + 8 + 4.0 * static_cast<double>(widths.size());
+    return table_bytes(widths) <= (largest_bytes_a_code - a_code) * static_cast<double>(codes) + 65536;
 }
 
 Widths best_widths(std::size_t codes) {

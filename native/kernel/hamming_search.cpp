@@ -24,7 +24,7 @@ double choose(unsigned n, unsigned k) {
 }
 
 CostModel::CostModel(std::size_t codes, double table_bytes)
-    : probe(table_bytes < 1e6 ? 1.6 : table_bytes < 16e6 ? 2.5 : 5.0), candidate(static_cast<double>(codes) * 36 < 8e6 ? 6.0 : 16.0) {}
+    : probe(table_bytes < 1e6 ? 3.0 : table_bytes < 16e6 ? 6.0 : table_bytes < 64e6 ? 9.0 : 13.0), candidate(static_cast<double>(codes) * 36 < 4e6 ? 10.0 : 32.0) {}
 
 namespace {
 
@@ -124,9 +124,11 @@ VIGIL_INLINE bool range_of(const BandView& band, const Bucket& bucket, Range* ra
 
 // ---- keys near a key -----------------------------------------------------------------------------------------
 
+constexpr std::uint32_t buckets_a_line = 32 * 64 / sizeof(Block);  // buckets whose blocks share a cache line
+
 struct Masks {
-    std::vector<std::uint32_t> flips;            // by number of bits set
-    std::uint32_t within[largest_radius + 1] = {};  // how many have at most so many bits
+    std::vector<std::uint32_t> flips;  // ascending, so that keys of one cache line follow each other
+    std::vector<std::uint32_t> lines;  // one of each cache line
 };
 
 void add_flips(unsigned width, unsigned bits, unsigned from, std::uint32_t flips, std::vector<std::uint32_t>* out) {
@@ -137,16 +139,21 @@ void add_flips(unsigned width, unsigned bits, unsigned from, std::uint32_t flips
     for (unsigned bit = from; bit + bits <= width; bit++) add_flips(width, bits - 1, bit + 1, flips | 1u << bit, out);
 }
 
-const Masks& masks_of(unsigned width) {
-    static Masks all[largest_width + 1];
-    static std::once_flag made[largest_width + 1];
-    std::call_once(made[width], [width] {
-        for (unsigned radius = 0; radius <= largest_radius; radius++) {
-            add_flips(width, radius, 0, 0, &all[width].flips);
-            all[width].within[radius] = static_cast<std::uint32_t>(all[width].flips.size());
-        }
-    });
-    return all[width];
+Masks make_masks(unsigned width, unsigned radius) {
+    Masks masks;
+    for (unsigned bits = 0; bits <= radius; bits++) add_flips(width, bits, 0, 0, &masks.flips);
+    std::sort(masks.flips.begin(), masks.flips.end());
+    for (const std::uint32_t flips : masks.flips) {
+        if (masks.lines.empty() || masks.lines.back() / buckets_a_line != flips / buckets_a_line) masks.lines.push_back(flips);
+    }
+    return masks;
+}
+
+const Masks& masks_of(unsigned width, unsigned radius) {
+    static Masks all[largest_width + 1][largest_radius + 1];
+    static std::once_flag made[largest_width + 1][largest_radius + 1];
+    std::call_once(made[width][radius], [width, radius] { all[width][radius] = make_masks(width, radius); });
+    return all[width][radius];
 }
 
 // ---- the plan for one distance -------------------------------------------------------------------------------
@@ -154,6 +161,7 @@ const Masks& masks_of(unsigned width) {
 struct Plan {
     int radius[largest_bands];  // -1: the band is not asked
     unsigned order[largest_bands], asked = 0;
+    const Masks* masks[largest_bands];
 };
 
 // Hands out distance + 1 steps of radius, each where it costs least. Costs rise with the radius, so greedy is best.
@@ -181,7 +189,9 @@ Plan plan_for(const SegmentHead& head, unsigned distance) {
         if (best >= 0) plan.radius[best]++;
     }
     for (unsigned b = 0; b < head.bands; b++) {
-        if (plan.radius[b] >= 0) plan.order[plan.asked++] = b;
+        if (plan.radius[b] < 0) continue;
+        plan.masks[b] = &masks_of(head.band[b].width, static_cast<unsigned>(plan.radius[b]));
+        plan.order[plan.asked++] = b;
     }
     return plan;
 }
@@ -194,8 +204,9 @@ struct Near {
 };
 
 struct Scratch {
-    std::vector<std::uint32_t> keys[2], candidates[2];
+    std::vector<std::uint32_t> candidates[2];
     std::vector<Bucket> buckets[2];
+    std::size_t used[2];
     std::vector<Near> near;
 };
 
@@ -218,35 +229,31 @@ struct Search {
         : segment(s), head(s.head), plan(p), query(q), limit(distance), scratch(work),
           codes(reinterpret_cast<const std::uint64_t*>(s.base + s.head.codes_at)), budget(s.head.codes / 4 + 64) {}
 
-    VIGIL_INLINE void list_keys(unsigned turn) {
+    VIGIL_INLINE void fetch_blocks(unsigned turn) {
         const unsigned b = plan.order[turn];
         const BandHead& band = head.band[b];
-        const Masks& masks = masks_of(band.width);
-        const std::uint32_t own = band_key(query, band.start, band.width), count = masks.within[plan.radius[b]];
-        std::vector<std::uint32_t>& keys = scratch.keys[turn % 2];
-        keys.resize(count);
+        const std::uint32_t own = band_key(query, band.start, band.width);
         const std::uint8_t* blocks = segment.base + band.blocks_at;
-        for (std::uint32_t k = 0; k < count; k++) {
-            const std::uint32_t key = own ^ masks.flips[k];
-            keys[k] = key;
-            fetch(blocks, std::uint64_t{key >> 5} * sizeof(Block));
-        }
+        for (const std::uint32_t flips : plan.masks[b]->lines) fetch(blocks, std::uint64_t{(own ^ flips) >> 5} * sizeof(Block));
     }
 
     VIGIL_INLINE void list_buckets(unsigned turn) {
-        const BandView band(segment.base, head, plan.order[turn]);
-        const std::vector<std::uint32_t>& keys = scratch.keys[turn % 2];
+        const unsigned b = plan.order[turn];
+        const BandView band(segment.base, head, b);
+        const std::uint32_t own = band_key(query, head.band[b].start, head.band[b].width);
         std::vector<Bucket>& buckets = scratch.buckets[turn % 2];
-        buckets.resize(keys.size() + 1);
+        if (buckets.size() <= plan.masks[b]->flips.size()) buckets.resize(plan.masks[b]->flips.size() + 1);
         std::size_t count = 0;
-        for (const std::uint32_t key : keys) {  // no branch: whether a bucket holds anything is a coin toss
+        for (const std::uint32_t flips : plan.masks[b]->flips) {  // no branch: whether a bucket holds anything is a coin toss
+            const std::uint32_t key = own ^ flips;
             const Block block = band.blocks[key >> 5];
             const std::uint32_t bit = key & 31;
             buckets[count] = Bucket{block.base, bit, Way::count(block.occupied & ((1u << bit) - 1))};
             count += block.occupied >> bit & 1;
         }
-        buckets.resize(count);
-        for (const Bucket& bucket : buckets) {
+        scratch.used[turn % 2] = count;
+        for (std::size_t k = 0; k < count; k++) {
+            const Bucket& bucket = buckets[k];
             if (bucket.base & mark) {
                 fetch(band.starts, std::uint64_t{bucket.base & ~mark} * 132 + bucket.bit * 4);
             } else {
@@ -261,7 +268,8 @@ struct Search {
         const BandView band(segment.base, head, plan.order[turn]);
         std::vector<std::uint32_t>& candidates = scratch.candidates[turn % 2];
         candidates.clear();
-        for (const Bucket& bucket : scratch.buckets[turn % 2]) {
+        for (std::size_t k = 0; k < scratch.used[turn % 2]; k++) {
+            const Bucket& bucket = scratch.buckets[turn % 2][k];
             Range range;
             if (!range_of<Way>(band, bucket, &range)) return false;
             if (range.end - range.begin > budget) {
@@ -269,8 +277,8 @@ struct Search {
                 return false;
             }
             budget -= range.end - range.begin;
-            for (std::uint32_t k = range.begin; k < range.end; k++) {
-                const std::uint32_t code = band.postings[k] & ~mark;
+            for (std::uint32_t place = range.begin; place < range.end; place++) {
+                const std::uint32_t code = band.postings[place] & ~mark;
                 if (code >= head.codes) return false;
                 fetch(codes, std::uint64_t{code} * code_bytes);
                 candidates.push_back(code);
@@ -312,34 +320,30 @@ struct Search {
         }
     }
 
-    // Four steps, one band apart, so that memory asked for in one has come when the next needs it.
+    // Four steps, a band or two apart, so that memory asked for in one has come when the next needs it.
     VIGIL_INLINE Status run() {
         scratch.near.clear();
         if (head.bands == 0) {
             compare_all();
             return Status::ok;
         }
-        for (unsigned turn = 0; turn < plan.asked + 3; turn++) {
-            if (turn < plan.asked) list_keys(turn);
-            if (turn >= 3) compare(turn - 3);
-            if (turn >= 2 && turn - 2 < plan.asked && !list_candidates_of(turn - 2)) {
+        for (unsigned turn = 0; turn < plan.asked + 4; turn++) {
+            if (turn < plan.asked) fetch_blocks(turn);
+            if (turn >= 4) compare(turn - 4);
+            if (turn >= 3 && turn - 3 < plan.asked && !list_candidates(turn - 3)) {
                 if (budget != 0) return Status::corrupt;
                 compare_all();
                 return Status::ok;
             }
-            if (turn >= 1 && turn - 1 < plan.asked) list_buckets(turn - 1);
+            if (turn >= 2 && turn - 2 < plan.asked) list_buckets(turn - 2);
         }
         return Status::ok;
     }
-
-    VIGIL_INLINE bool list_candidates_of(unsigned turn) { return list_candidates(turn); }
 };
 
 Status search_portable(const Segment& segment, const Plan& plan, const std::uint64_t* query, unsigned distance, Scratch& scratch) {
     return Search<Portable>(segment, plan, query, distance, scratch).run();
 }
-
-Status reach_portable(const BandView& band, const BandHead& head, const std::uint64_t* codes);
 
 #if defined(VIGIL_X86)
 VIGIL_TARGET_AVX2 Status search_avx2(const Segment& segment, const Plan& plan, const std::uint64_t* query, unsigned distance,
@@ -407,6 +411,12 @@ Status add_hits(const HammingView& view, std::size_t number, const Near& near, s
         if (view.removed == 0 || !removed_after(view, number, id)) hits->push_back(Hit{id, near.distance});
     }
     return Status::ok;
+}
+
+// Kept from call to call, so that a single query allocates nothing. Not inlined: its address is found once.
+__attribute__((noinline)) Scratch& own_scratch() {
+    static thread_local Scratch scratch;
+    return scratch;
 }
 
 struct Job {
@@ -556,7 +566,7 @@ Status hamming_search(const HammingView& view, const std::uint8_t* queries, std:
         const Job job{view, plans, queries, max_distance, isa};
         std::vector<Piece> pieces((count + piece_queries - 1) / piece_queries);
         const Status status = share_out(pieces.size(), threads, [&](unsigned, std::size_t piece) {
-            static thread_local Scratch scratch;
+            Scratch& scratch = own_scratch();
             const std::size_t from = piece * piece_queries;
             return job.piece(from, std::min(from + piece_queries, count), scratch, &pieces[piece]);
         });

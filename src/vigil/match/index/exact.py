@@ -34,7 +34,7 @@ class DigestTable:
     def build(
         cls, digests: NDArray[np.uint8], ids: NDArray[np.uint64], path: Path | str | None = None
     ) -> DigestTable:
-        """Sort ``digests`` (n, size) uint8, size 1 to 128, with ``ids`` (n,) uint64.
+        """Sort ``digests`` (n, size) uint8, size 1 to 256, with ``ids`` (n,) uint64.
 
         Written to ``path`` in one step, or kept in memory where that is None. Each digest was looked up again before
         the table is handed out. Raises InputError for other shapes and types.

@@ -187,7 +187,10 @@ class HammingIndex:
     def segments(self) -> tuple[SegmentInfo, ...]:
         """The segments of the file, oldest first."""
         names = {1: "codes", 2: "removals"}
-        return tuple(SegmentInfo(names[kind], *rest) for kind, *rest in self._view.layout())
+        return tuple(
+            SegmentInfo(names[kind], rows, codes, length, widths, loads)
+            for kind, rows, codes, length, widths, loads in self._view.layout()
+        )
 
     def __len__(self) -> int:
         """Rows stored, those removed later included."""
