@@ -47,6 +47,7 @@ class Running:
     port: int
     process: subprocess.Popen[str]
     said: list[str] = field(default_factory=list)
+    listener: threading.Thread | None = None
 
     @property
     def public(self) -> str:
@@ -80,6 +81,10 @@ class Running:
         return next(login for login in people.load(self.data / "demo.json") if login.username == name)
 
     def code(self, name: str) -> str:
+        """The one-time code of this moment; near the end of its half minute, that of the next."""
+        left = people.PERIOD_SECONDS - time.time() % people.PERIOD_SECONDS
+        if left < 6:
+            time.sleep(left + 0.2)
         return people.code(self.login(name).totp_secret, time.time())
 
     def vigil(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -96,6 +101,34 @@ class Running:
                 return json.loads(answer.read())
         except (OSError, ValueError):
             return {"verdict": "unknown", "reason": "away"}
+
+    def match_media(self, content: bytes) -> dict[str, Any]:
+        """The edge node's verdict on a file."""
+        request = urllib.request.Request(self.edge + "v1/match", content, {"Content-Type": "image/jpeg"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.loads(answer.read())
+
+    def readiness(self) -> dict[str, Any]:
+        """What the edge node says of itself; empty while it is away."""
+        try:
+            with urllib.request.urlopen(self.edge + "readyz", timeout=5) as answer:
+                return json.loads(answer.read())
+        except (OSError, ValueError):
+            return {}
+
+    def edition(self) -> int:
+        """Number of the edition that the edge node enforces."""
+        return int(self.readiness()["edition"])
+
+    def answers(self) -> bool:
+        """Do all doors answer, and is the edge node ready?"""
+        doors = [self.public + "healthz", self.console + "healthz", self.partner + "healthz", self.edge + "readyz"]
+        try:
+            for door in doors:
+                urllib.request.urlopen(door, timeout=5).close()
+        except OSError:
+            return False
+        return True
 
     def wait_for_verdict(self, address: str, verdict: str, seconds: float = 30.0) -> float:
         """Seconds until the edge gives this verdict."""
@@ -114,10 +147,13 @@ class Running:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:
-            return self.process.wait(30)
-        except subprocess.TimeoutExpired:
+            return self.process.wait(60)
+        finally:
             self.process.kill()
-            raise
+            if self.listener is not None:
+                self.listener.join()
+            if self.process.stdout is not None:
+                self.process.stdout.close()
 
 
 def start(data: Path, port: int | None = None, seconds: float = 170.0) -> Running:
@@ -127,7 +163,8 @@ def start(data: Path, port: int | None = None, seconds: float = 170.0) -> Runnin
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL)
     running = Running(data, port, process)
     ready = threading.Event()
-    threading.Thread(target=_listen, args=(running, ready), daemon=True).start()
+    running.listener = threading.Thread(target=_listen, args=(running, ready), daemon=True)
+    running.listener.start()
     if not ready.wait(seconds) or process.poll() is not None:
         process.kill()
         raise AssertionError("vigil up did not become ready:\n" + "\n".join(running.said) + _logs(data))
