@@ -6,6 +6,7 @@ import functools
 import hashlib
 import statistics
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,9 +49,9 @@ def world(seed: int) -> World:
     )
     lists = (ListInfo("pages", "url"), ListInfo("pictures", "hash_csam"))
     contents = EditionContents(lists, urls, hashes)
-    built: list[BuiltEdition] = []
-    took = seconds(lambda: built.append(build_edition(contents, number=1, previous=None, issued_at=NOW)))
-    return World(built[0], took)
+    started = time.process_time()
+    built = build_edition(contents, number=1, previous=None, issued_at=NOW)
+    return World(built, time.process_time() - started)
 
 
 @contextmanager
@@ -67,9 +68,9 @@ def measured(work: Callable[[], object]) -> Measurement:
     return Measurement(statistics.median(times), {"entries": ENTRIES}, times)
 
 
-@bench(name="edition_build_1m", at_most=20.0, unit="seconds")
+@bench(name="edition_build_1m", at_most=20.0, unit="CPU seconds")
 def edition_build(seed: int) -> Measurement:
-    """Entries to files, one run: it is long enough."""
+    """Entries to files in one thread; one run, which is long enough. CPU time: others may share the processor."""
     once = world(seed)
     size = sum(map(len, once.built.files.values()))
     return Measurement(once.build_seconds, {"entries": ENTRIES, "bytes": size}, [once.build_seconds])
