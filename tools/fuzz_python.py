@@ -33,7 +33,8 @@ def fuzz(name: str, seconds: int) -> bool:
     folder = FINDINGS / name
     corpus = folder / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
-    options = [f"-max_total_time={seconds}", f"-max_len={LONGEST_INPUT}", f"-artifact_prefix={folder}/", "-timeout=20", "-verbosity=0"]
+    limits = [f"-max_total_time={seconds}", f"-max_len={LONGEST_INPUT}", "-timeout=20", "-rss_limit_mb=2048"]
+    options = [*limits, f"-artifact_prefix={folder}/", "-verbosity=0"]
     seeds = ROOT / "tests" / "vectors" / "fuzz" / name
     corpora = [str(corpus), *([str(seeds)] if seeds.is_dir() else [])]
     command = [sys.executable, "-c", RUN.format(root=str(ROOT), name=name), *options, *corpora]
@@ -54,7 +55,8 @@ def main(arguments: list[str]) -> int:
         print(f"No fuzz target is named {', '.join(sorted(unknown))}. There are: {', '.join(known)}.")
         return 2
     share = max(2, int(arguments[0]) // len(names))
-    return 0 if all([fuzz(name, share) for name in names]) else 1
+    failed = [name for name in names if not fuzz(name, share)]
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

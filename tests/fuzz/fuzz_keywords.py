@@ -6,10 +6,16 @@ from vigil.match.index.keyword import KeywordMatcher
 from vigil.match.index.keyword_twin import KeywordTwin
 from vigil.match.keywords import Term, plain_text
 
-TERMS = [Term(1, "zorblat"), Term(2, "quim", whole_word=False), Term(3, "zor fenn"), Term(4, "bo0k"), Term(5, "ärk", language="de")]
+TERMS = [
+    Term(1, "zorblat"),
+    Term(2, "quim", whole_word=False),
+    Term(3, "zor fenn"),
+    Term(4, "bo0k"),
+    Term(5, "ärk", language="de"),
+]
 MATCHER = KeywordMatcher.build(TERMS)
 TWIN = KeywordTwin(TERMS)
-PIECES = ["zorblat", "quim", "z", "o", "r", "fenn", "b", "0", "1", "@", "!", "-", " ", ".", "\u0308", "\u200b", "ß", "\ufdfa", "о", "Ä"]
+PIECES = ["zorblat", "quim", "z", "o", "r", "fenn", "b", "0", "1", "@", "!", "-", " ", ".", "\u0308", "\u200b", "ß", "о", "Ä"]
 
 
 def TestOneInput(data: bytes) -> None:

@@ -15,10 +15,14 @@ from vigil.match.urls.parse import clean, parse
 from vigil.match.urls.plain import HOST_OF, hosts_of_plain, plain
 
 FRAGMENTS = [
-    "http://", "https://", "http:", "HTTP:\\\\", "ws:", "b.example", "b", "..", ".", "/", "//", "\\", "/./", "/../", "%2e", "%2F",
-    "%5c", "%25", "%2525", "%3F", "%23", "%00", "%", "%zz", "%C3%A9", "%ff", "@", ":", ":80", ":0080", ":99999", "?", "??", "#", "&", "=",
-    " ", "\t", "\r\n", "\x00", "\x7f", "\u00e9", "\u00df", "\u3002", "\uff42", "\u00ad", "\ud800", "\U0001f600", "xn--", "xn--a", "0x7f.1",
-    "192.0.2.1", "256", "1.2.3.4.5", "08", "[::1]", "[::ffff:c000:201]", "[", "]", "a", "A", "+", ";v=1", "~", "'", '"', "<", "|", "^",
+    "http://", "https://", "http:", "HTTP:\\\\", "ws:", "b.example", "b", "..", ".", "/", "//", "\\", "/./",
+    "/../", "%2e", "%2F",
+    "%5c", "%25", "%2525", "%3F", "%23", "%00", "%", "%zz", "%C3%A9", "%ff", "@", ":", ":80", ":0080",
+    ":99999", "?", "??", "#", "&", "=",
+    " ", "\t", "\r\n", "\x00", "\x7f", "\u00e9", "\u00df", "\u3002", "\uff42", "\u00ad", "\ud800",
+    "\U0001f600", "xn--", "xn--a", "0x7f.1",
+    "192.0.2.1", "256", "1.2.3.4.5", "08", "[::1]", "[::ffff:c000:201]", "[", "]", "a", "A", "+", ";v=1",
+    "~", "'", '"', "<", "|", "^",
 ]  # fmt: skip
 HOSTILE = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=3), max_size=14).map("".join)
 BEHIND_A_HOST = st.lists(st.sampled_from(FRAGMENTS), max_size=12).map(lambda parts: "http://b.example/" + "".join(parts))

@@ -19,6 +19,7 @@ from vigil.match.urls import (
     UrlRefused,
     canonical,
     canonical_from_person,
+    forms_of_entry,
     second_pass,
 )
 from vigil.match.urls.canonical import slow
@@ -420,3 +421,22 @@ def test_dots_are_resolved_before_slashes_collapse() -> None:
     assert resolve_dots(b"//") == b"/"
     assert resolve_dots(b"/...") == b"/..."
     assert resolve_dots(b"/.a/..b/") == b"/.a/..b/"
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        ("http://fa\u00df.example/a", ["xn--fa-hia.example", "fass.example"]),
+        ("http://\u03b2\u03cc\u03bb\u03bf\u03c2.example/", ["xn--nxasmm1c.example", "xn--nxasmq6b.example"]),
+        ("http://b.example/", ["b.example"]),
+        ("http://\u00fc.example/", ["xn--tda.example"]),
+        ("http://xn--a.example/", ["xn--a.example"]),
+        ("http://192.0.2.1/", ["192.0.2.1"]),
+        ("http://[2001:db8::1]/", ["[2001:db8::1]"]),
+    ],
+)
+def test_entries_on_deviation_hosts_have_two_names(text: str, hosts: list[str]) -> None:
+    url = canonical(text)
+    forms = forms_of_entry(url)
+    assert [form.host for form in forms] == hosts
+    assert all(canonical(form.text()) == form and form.path == url.path for form in forms)

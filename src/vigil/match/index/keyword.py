@@ -16,7 +16,7 @@ import numpy as np
 
 from vigil.base.errors import InputError
 from vigil.base.limits import Limit
-from vigil.match.keywords.characters import LETTER
+from vigil.match.keywords.characters import LETTER, is_unspaced
 from vigil.match.keywords.terms import WINDOW_CHARACTERS, Allowed, Hit, Term, Together, checked, spellings_of
 from vigil.match.keywords.views import Folded, View, fold, plain_texts, plain_view, skeleton_texts, skeleton_views
 
@@ -25,8 +25,6 @@ HITS: Final = Limit(10_000, "hits", "a text made of nothing but listed words mus
 BLOCK: Final = 131_072
 ROOM: Final = 4_096
 SHORTEST_SKELETON: Final = 4
-# Scripts written without spaces: there every place is the edge of a word.
-_UNSPACED: Final = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x3400, 0x9FFF), (0x20000, 0x3FFFF))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +204,7 @@ def _is_edge(text: str, at: int) -> bool:
     """Between the characters before and at ``at`` a word may begin or end."""
     if at in (0, len(text)) or text[at - 1] == " " or text[at] == " ":
         return True
-    return _is_unspaced(text[at - 1]) or _is_unspaced(text[at])
-
-
-def _is_unspaced(character: str) -> bool:
-    number = ord(character)
-    return number > 0xDFF and any(first <= number <= last for first, last in _UNSPACED)
+    return is_unspaced(text[at - 1]) or is_unspaced(text[at])
 
 
 def _stands_alone(folded: Folded, first: int, last: int) -> bool:

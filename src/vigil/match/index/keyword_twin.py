@@ -7,7 +7,19 @@ from collections.abc import Iterable, Iterator
 
 from vigil.match.index.keyword import SHORTEST_SKELETON
 from vigil.match.keywords import Hit, Term
-from vigil.match.keywords.characters import JOINER, LEET, LEET_OTHER, LETTER, SEPARATOR, SPACE, SYMBOL, WORD, class_of, folded
+from vigil.match.keywords.characters import (
+    JOINER,
+    LEET,
+    LEET_OTHER,
+    LETTER,
+    SEPARATOR,
+    SPACE,
+    SYMBOL,
+    WORD,
+    class_of,
+    folded,
+    is_unspaced,
+)
 from vigil.match.keywords.terms import spellings_of
 from vigil.match.keywords.views import skeleton_text
 
@@ -50,9 +62,13 @@ def plain_hits(term: Term, text: str) -> Iterator[Hit]:
     for spelling in spellings_of([term])[0]:
         for found in re.finditer(f"(?={re.escape(spelling)})", line):
             start, end = found.start(), found.start() + len(spelling)
-            whole = line[start - 1 : start] in {"", " "} and line[end : end + 1] in {"", " "}
+            whole = _is_edge(line[max(start - 1, 0) : start], line[start]) and _is_edge(line[end - 1], line[end : end + 1])
             if whole or not term.whole_word:
                 yield Hit(term.entry, traced[start][1], traced[end - 1][1] + 1)
+
+
+def _is_edge(before: str, after: str) -> bool:
+    return not {"", " "}.isdisjoint({before, after}) or is_unspaced(before) or is_unspaced(after)
 
 
 def evasive_hits(term: Term, text: str) -> Iterator[Hit]:

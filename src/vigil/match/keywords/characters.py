@@ -62,6 +62,9 @@ _DROPPED_MARKS: Final = (
     (0x06EA, 0x06ED), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE00, 0xFE0F), (0xFE20, 0xFE2F),
     (0x034F, 0x034F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x3164, 0x3164), (0xFFA0, 0xFFA0),
 )  # fmt: skip
+_UNSPACED: Final = (
+    (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x3400, 0x9FFF), (0x20000, 0x3FFFF),
+)  # fmt: skip
 # Digits and signs that stand for letters. 1, ! and | stand for i or for l: both readings are tried.
 LEET: Final = {
     "0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "9": "g", "@": "a", "$": "s", "!": "i", "|": "i",
@@ -119,6 +122,12 @@ def class_of(character: str) -> int:
     if character in _JOINERS:
         return JOINER
     return SPACE if category[0] == "Z" else SEPARATOR
+
+
+def is_unspaced(character: str) -> bool:
+    """The character belongs to a script written without spaces: every place beside it is the edge of a word."""
+    number = ord(character)
+    return number > 0xDFF and any(first <= number <= last for first, last in _UNSPACED)
 
 
 @lru_cache(maxsize=1)

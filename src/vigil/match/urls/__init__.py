@@ -1,6 +1,7 @@
 """Canonical form, scopes and expressions of URLs. Specification: docs/spec/canonical-url.md."""
 
 from vigil.match.urls.canonical import CANON, canonical
+from vigil.match.urls.deviation import forms_of_entry
 from vigil.match.urls.lax import second_pass
 from vigil.match.urls.model import CanonicalUrl, UrlFlag
 from vigil.match.urls.person import canonical_from_person
@@ -38,6 +39,7 @@ __all__ = [
     "canonical_from_person",
     "depth_of",
     "entry_key",
+    "forms_of_entry",
     "host_key",
     "hosts_of",
     "prefixes_of",
