@@ -335,7 +335,7 @@ def test_a_crowded_door_keeps_the_whole_report(public_client: Any, monkeypatch: 
 # ---- hostile
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300), st.booleans())
 def test_no_bytes_break_the_form(public_client: Any, data: bytes, as_is: bool) -> None:
     public_client.cookies.clear()

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.hotline.own_database import fresh_database
 
 CASES = 12
 PREPARE = """
@@ -61,7 +62,7 @@ DOOR = '[doors.{name}]\nhost = "127.0.0.1"\nport = 1\nurl = "http://{name}.test"
 def house(tmp_path: Path) -> Path:
     """A folder with a configuration and a fresh database."""
     doors = "".join(DOOR.format(name=name) for name in ("public", "console", "partner"))
-    (tmp_path / "hotline.toml").write_text(CONFIG.format(database="sqlite:///race.sqlite3") + doors)
+    (tmp_path / "hotline.toml").write_text(CONFIG.format(database=fresh_database()) + doors)
     run(tmp_path, PREPARE, str(CASES)).check()
     return tmp_path
 

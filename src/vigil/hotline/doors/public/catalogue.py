@@ -8,11 +8,12 @@ New messages come in empty, messages that are gone go; a test fails while one is
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from django.utils.translation import template as translatable
 
@@ -62,8 +63,7 @@ def messages_in(path: Path) -> Iterator[Message]:
 
 def bring_up_to_date(language: str) -> int:
     """Bring the .po of ``language`` in step with the code and compile it: how many messages are still empty."""
-    import polib
-
+    polib: Any = importlib.import_module("polib")  # a tool of developers, not of an installation
     folder = LOCALE / language / "LC_MESSAGES"
     catalogue = polib.pofile(str(folder / "django.po"), wrapwidth=110)
     present = {Message(entry.msgid, entry.msgid_plural): entry for entry in catalogue}
@@ -72,19 +72,14 @@ def bring_up_to_date(language: str) -> int:
         if message not in wanted:
             catalogue.remove(entry)
     for message, places in wanted.items():
-        entry = present.get(message) or _new_entry(catalogue, message)
+        entry = present.get(message)
+        if entry is None:
+            entry = polib.POEntry(msgid=message.text, msgid_plural=message.plural)
+            catalogue.append(entry)
         entry.occurrences = [(place, "") for place in places]
     catalogue.save()
     catalogue.save_as_mofile(str(folder / "django.mo"))
     return len(catalogue.untranslated_entries())
-
-
-def _new_entry(catalogue: polib.POFile, message: Message) -> polib.POEntry:
-    import polib
-
-    entry = polib.POEntry(msgid=message.text, msgid_plural=message.plural)
-    catalogue.append(entry)
-    return entry
 
 
 def main() -> None:

@@ -125,7 +125,12 @@ class AppealForm(forms.Form):
         max_length=80,
         label=_("Number on the block page"),
         help_text=_("If there was one."),
-        validators=[RegexValidator(rf"\A{BLOCK_REFERENCE.pattern}\Z", _("Enter the number as it stands on the block page, or leave it empty"))],
+        validators=[
+            RegexValidator(
+                rf"\A{BLOCK_REFERENCE.pattern}\Z",
+                _("Enter the number as it stands on the block page, or leave it empty"),
+            )
+        ],
         error_messages={"max_length": _("Enter the number as it stands on the block page, or leave it empty")},
         widget=forms.TextInput(attrs=PLAIN | {"class": "short", "dir": "ltr"}),
     )
