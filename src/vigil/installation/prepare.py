@@ -14,6 +14,7 @@ from vigil.installation.folder import DataFolder
 
 NODE_NAME: Final = "edge-1"
 LOOPBACK: Final = "127.0.0.1"
+LANGUAGE: Final = "/{language}/"  # the edge node puts the reader's language here
 HELP_LINE: Final = """
 [[{table}]]
 country = "ZZ"
@@ -139,5 +140,5 @@ def edge_file(*, demo: bool, host: str, ports: Ports) -> str:
         + f'\n[counts]\nurl = {quoted(partner + "/v1/counts")}\ntoken_file = "secrets/edge-node.token"\n'
         + ("k = 0\ninterval_seconds = 1\nflush_seconds = 0.5\nsend_open_hour = true\n" if demo else "")
         + f"\n[pages]\ndeployer = {quoted('Demo provider' if demo else 'the operator of this network')}\n"
-        + f"complaint_url = {quoted(public + '/en/appeal/')}\nreport_url = {quoted(public + '/')}\n"
+        + f"complaint_url = {quoted(public + LANGUAGE + 'appeal/')}\nreport_url = {quoted(public + LANGUAGE + 'report/')}\n"
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from vigil.hotline.settings.config import HelpLine
+if TYPE_CHECKING:
+    from vigil.hotline.settings.config import HelpLine
 
 FRESH_FOR: Final = timedelta(days=180)
 
@@ -20,7 +21,7 @@ def is_fresh(line: HelpLine, today: date) -> bool:
     return timedelta(0) <= today - checked <= FRESH_FOR
 
 
-def shown(lines: Iterable[HelpLine], today: date, language: str) -> list[HelpLine]:
+def shown(lines: Iterable[Line], today: date, language: str) -> list[Line]:
     """The rows to show, those that speak ``language`` first."""
     fresh = [line for line in lines if is_fresh(line, today)]
     return sorted(fresh, key=lambda line: language not in line.languages)
