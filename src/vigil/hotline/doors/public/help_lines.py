@@ -21,7 +21,7 @@ def is_fresh(line: HelpLine, today: date) -> bool:
     return timedelta(0) <= today - checked <= FRESH_FOR
 
 
-def shown(lines: Iterable[Line], today: date, language: str) -> list[Line]:
+def shown(lines: Iterable[HelpLine], today: date, language: str) -> list[HelpLine]:
     """The rows to show, those that speak ``language`` first."""
     fresh = [line for line in lines if is_fresh(line, today)]
     return sorted(fresh, key=lambda line: language not in line.languages)
