@@ -148,6 +148,12 @@ def test_scripts_without_spaces_have_edges_everywhere() -> None:
     assert spans(KeywordMatcher.build([Term(1, "ぞるぶ")]), "これはぞるぶです") == [(1, "ぞるぶ")]
 
 
+def test_a_word_beside_an_unspaced_script_is_whole() -> None:
+    """Found by the fuzzer: the twin did not know it."""
+    text = "\u24db\u0e99zorblat"
+    assert set(KeywordMatcher.build([ZORBLAT]).scan(text)) == KeywordTwin([ZORBLAT]).scan(text) == {Hit(1, 2, 9)}
+
+
 def test_two_groups_count_together_inside_a_window_only() -> None:
     terms = [Term(1, "minor-marker", group="a"), Term(2, "sexual-marker", group="b")]
     matcher = KeywordMatcher.build(terms, together=[Together(9, "a", "b", 10)])
