@@ -75,6 +75,23 @@ def test_headers_of_every_page(public_client: Any) -> None:
         assert page["X-Frame-Options"] == "DENY"
 
 
+@pytest.mark.parametrize(("path", "tag"), [("", "all"), ("help/", "all"), ("status/", "noindex, nofollow")])
+def test_search_engines_find_the_desk_and_not_its_forms(public_client: Any, path: str, tag: str) -> None:
+    assert public_client.get(f"/en/{path}")["X-Robots-Tag"] == tag
+
+
+@pytest.mark.parametrize("method", ["put", "delete", "patch", "options", "trace"])
+def test_other_methods_are_refused(public_client: Any, method: str) -> None:
+    for path in ("/en/", "/en/report/address/", "/en/status/", "/en/appeal/", "/en/report/check/"):
+        assert getattr(public_client, method)(path).status_code == 405
+
+
+def test_a_made_up_host_is_refused(public_client: Any) -> None:
+    page = public_client.get("/en/", headers={"Host": "quimber.example"})
+    assert page.status_code == 400
+    assert "quimber" not in page.content.decode()
+
+
 def test_cookies_are_two_and_for_this_visit_only(public_client: Any) -> None:
     assert not public_client.get("/en/").cookies
     public_client.get("/en/report/address/")

@@ -62,7 +62,8 @@ def full(rate: Rate, now: datetime) -> Bucket:
 def take(bucket: Bucket, rate: Rate, now: datetime) -> tuple[Bucket, timedelta]:
     """Take one token: the bucket afterwards, and how long to wait (zero where one was there).
 
-    A clock that goes backwards adds nothing and takes nothing away.
+    A clock that goes backwards adds nothing and takes nothing away; when it comes forward again the same seconds refill
+    twice, which is better than a door that stays shut until the clock has caught up.
     """
     passed = max(0.0, (now - bucket.at).total_seconds())
     tokens = min(rate.burst, bucket.tokens + passed * rate.per_second)

@@ -43,11 +43,17 @@ def entrance(request: HttpRequest) -> HttpResponse:
     return response
 
 
+def findable(response: HttpResponse) -> HttpResponse:
+    """Let search engines find this page; all others say that they want to be left out."""
+    response.headers["X-Robots-Tag"] = "all"
+    return response
+
+
 @open_to_all("What this desk does.")
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """What this desk does, and the way to each thing one can do here."""
-    return render(request, "public/home.html")
+    return findable(render(request, "public/home.html"))
 
 
 @open_to_all("Help for whoever needs it.")
@@ -55,21 +61,21 @@ def home(request: HttpRequest) -> HttpResponse:
 def help_page(request: HttpRequest) -> HttpResponse:
     """Help lines of the operator, and words for a child, for a worried person and for who worries about another."""
     lines = shown(settings.CONFIG.help_lines, now().date(), request.LANGUAGE_CODE)
-    return render(request, "public/help.html", {"lines": lines})
+    return findable(render(request, "public/help.html", {"lines": lines}))
 
 
 @open_to_all("Who we are and what happens to a report.")
 @require_safe
 def about(request: HttpRequest) -> HttpResponse:
     """Who looks at reports, and how a listing is decided."""
-    return render(request, "public/about.html")
+    return findable(render(request, "public/about.html"))
 
 
 @open_to_all("What is stored, truthfully.")
 @require_safe
 def privacy(request: HttpRequest) -> HttpResponse:
     """What is kept, for how long, and what is not."""
-    return render(request, "public/privacy.html")
+    return findable(render(request, "public/privacy.html"))
 
 
 @open_to_all("Leaving quickly must work for everybody.")
