@@ -37,7 +37,7 @@ class StrictForm(forms.Form):
         unknown = set(self.data) - set(self.fields) - NEVER_A_FIELD
         if unknown:
             raise forms.ValidationError("The form held something that is not asked for. Nothing was saved.", code="field_unknown")
-        for name, value in cleaned.items():
+        for name, value in list(cleaned.items()):
             if isinstance(value, str) and UNREADABLE in value:
                 self.add_error(name, "Some characters could not be read. Please look at them again.")
         return cleaned

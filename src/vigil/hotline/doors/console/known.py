@@ -16,7 +16,7 @@ from vigil.base.errors import VigilError
 from vigil.editions.load import load_edition
 from vigil.hotline.doors.console.words import SCOPE
 from vigil.hotline.lists.models import ListEntry
-from vigil.hotline.lists.proposals import of_media
+from vigil.hotline.lists.proposals import LEAST_QUALITY, of_media
 from vigil.hotline.lists.queries import entries_covering, last_published
 from vigil.hotline.reports.models import Media, Url
 from vigil.match.index.hamming_twin import HammingTwin
@@ -64,7 +64,7 @@ def _exact(media: Media) -> list[Known]:
 def _near(media: Media) -> list[Known]:
     listed = _listed_pictures()
     row = next((row for row in media.hashes.all() if row.algorithm == "pdq"), None)
-    if listed is None or row is None or (row.quality or 0) < _LEAST_QUALITY:
+    if listed is None or row is None or (row.quality or 0) < LEAST_QUALITY:
         return []
     query = np.frombuffer(bytes.fromhex(row.value.open()), np.uint8)[None, :]
     _, places, distances = listed.codes.search(query)
@@ -77,9 +77,6 @@ def _near(media: Media) -> list[Known]:
         ListEntry.objects.filter(pk__in=[known.entry for known in near], tombstone=False).values_list("pk", flat=True)
     )
     return [known for known in near if known.entry in alive]
-
-
-_LEAST_QUALITY: Final = 50
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,7 +221,7 @@ def _decision_forms(
     forms["desk_form"], forms["file_form"] = DeskForm(), FileForm()
     forms["assessed_it"] = person.label in assessors_of(report)
     if not _holds(request, report):
-        return forms
+        return forms | ({"assessment_form": shown.assessment} if shown.assessment else {})
     if shown.listing or allowed(check_decide, person, report):
         choices = _choices(request, url)
         forms["listing_form"] = shown.listing or ListingForm(
