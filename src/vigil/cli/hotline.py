@@ -145,6 +145,18 @@ def user_password(username: str) -> None:
     typer.echo(f"{username}: password {password}   (shown once)")
 
 
+@user.command("lost-phone")
+def user_lost_phone(username: str) -> None:
+    """Remove somebody's second factor; they set up a new one at the next sign-in."""
+    boot.start("worker")
+    from vigil.hotline.access.people import OPERATOR
+    from vigil.hotline.access.queries import user_named
+    from vigil.hotline.audit.people import do_remove_second_factor
+
+    do_remove_second_factor(OPERATOR, user_named(username))
+    typer.echo(f"{username}: second factor removed")
+
+
 @user.command("close")
 def user_close(username: str) -> None:
     """Let somebody no longer sign in. Nothing they did is deleted."""

@@ -65,6 +65,8 @@ def test_a_known_second_factor_is_for_demonstrations(
 ) -> None:
     operator.run("user", "add", "ben", "--totp-secret", "JBSWY3DPEHPK3PXP")
     assert has_second_factor(User.objects.get(username="ben"))
+    operator.run("user", "lost-phone", "ben")
+    assert not has_second_factor(User.objects.get(username="ben"))
     monkeypatch.setattr(config, "_chosen", [config.read(written(tmp_path, mode="production", scheme="https"))])
     assert "demo_only" in operator.run("user", "add", "eve", "--totp-secret", "JBSWY3DPEHPK3PXP", status=1)
     assert not User.objects.filter(username="eve").exists()

@@ -17,3 +17,10 @@ def enrol(user: User, secret: str) -> None:
     from allauth.mfa.totp.internal.auth import TOTP  # only the console has the app
 
     TOTP.activate(user, secret)
+
+
+def forget(user: User) -> None:
+    """Remove every second factor of ``user``, recovery codes included: at the next sign-in they set up a new one."""
+    from allauth.mfa.models import Authenticator  # only the console has the app
+
+    Authenticator.objects.filter(user=user).delete()

@@ -14,7 +14,7 @@ from vigil.hotline.access.models import RoleGrant, User
 from vigil.hotline.access.people import Person, must
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.roles import Role
-from vigil.hotline.access.second_factor import enrol
+from vigil.hotline.access.second_factor import enrol, forget
 from vigil.hotline.audit import codes
 from vigil.hotline.audit.actions import record
 
@@ -90,6 +90,14 @@ def do_set_second_factor(person: Person, user: User, secret: str) -> None:
     with transaction.atomic():
         enrol(user, secret)
         record(person, codes.SECOND_FACTOR_SET, user)
+
+
+def do_remove_second_factor(person: Person, user: User) -> None:
+    """For a lost phone: the person sets up a new second factor before they reach anything."""
+    must(person, Permission.PEOPLE_MANAGE)
+    with transaction.atomic():
+        forget(user)
+        record(person, codes.SECOND_FACTOR_REMOVED, user)
 
 
 def _grant(person: Person, user: User, role: Role) -> None:
