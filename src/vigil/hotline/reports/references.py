@@ -3,7 +3,7 @@
 Twelve symbols of Crockford's base 32 (no I, L, O, U) in three groups of four, as ``7K2M-9QXD-41TZ``: eleven random ones
 (55 bits) and a check symbol. The check is a code over the field GF(32): the sum of each symbol times a different power
 of a generator is zero, so that every single wrong symbol and every swap of two symbols is noticed.
-Source of the alphabet: https://www.crockford.com/base32.html; its own check symbols ``*~$=U`` are hard to read out.
+Source of the alphabet: Douglas Crockford, "Base 32"; its own check symbols ``*~$=U`` are hard to read out.
 """
 
 from __future__ import annotations
