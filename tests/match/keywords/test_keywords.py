@@ -129,6 +129,12 @@ def test_in_word_mode_and_evasions_can_be_chosen() -> None:
     assert spans(strict, "z0rblat ZORBLAT zor-blat") == [(1, "ZORBLAT")]
 
 
+def test_a_number_is_no_word() -> None:
+    matcher = KeywordMatcher.build([Term(1, "boolets")])
+    assert spans(matcher, "b0olet5") == [(1, "b0olet5")]
+    assert matcher.scan("b0013t5") == []
+
+
 def test_phrases_bridge_any_separators() -> None:
     matcher = KeywordMatcher.build([Term(1, "zorblat quimber")])
     for text in ("zorblat quimber", "Zorblat-Quimber", "zorblat,\n  quimber", "zorblat_quimber"):

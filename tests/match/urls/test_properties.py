@@ -78,6 +78,7 @@ def test_fast_path_equals_slow_path(text: str) -> None:
     if fast is not None:
         assert slow(text) == fast
         assert slow(text).text() == fast.text()
+        assert slow(text).flags == fast.flags
 
 
 @settings(max_examples=400, deadline=None)

@@ -61,6 +61,7 @@ SAME = [
     ("IPv6 with leading zeros", "http://[2001:db8::1]/a", ["http://[2001:0db8:0:0::0001]/a"]),
     ("IPv4 inside IPv6", "http://192.0.2.1/a", ["http://[::ffff:192.0.2.1]/a", "http://[64:ff9b::c000:201]/a"]),
     ("dot after an IPv4 address", "http://192.0.2.1/a", ["http://192.0.2.1./a", "http://192.0.2.1../a"]),
+    ("IPv4 behind dots", "http://192.0.2.1/a", ["http://0xC0000201../a", "http://.3221225985../a"]),
     ("deviation character", "http://xn--fa-hia.example/a", ["http://fa\u00df.example/a"]),
     ("decomposed letters", "http://xn--tda.example/", ["http://u\u0308.example/", "http://\u00dc.example/"]),
     ("empty path", "http://b.example/?q", ["http://b.example?q"]),
@@ -175,6 +176,7 @@ def test_invalid_a_label_with_port_and_path() -> None:
     url = canonical("https://u@Xn--A.example:0444\\x/..?q")
     assert url.text() == "https://xn--a.example:444/?q"
     assert url.flags == {UrlFlag.A_LABEL_INVALID}
+    assert canonical("http://xn--a.example/").flags == {UrlFlag.A_LABEL_INVALID}
 
 
 def test_bytes_that_are_not_utf8_become_escapes() -> None:
