@@ -5,17 +5,19 @@ What the edition cannot answer is ``unknown`` with a reason, never silently ``no
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
 from vigil.edge.enforced import Enforced, Hit, Unsure
-from vigil.edge.questions import URL, HashQuestion, MediaQuestion, Question, UrlQuestion
+from vigil.edge.questions import URL, HashQuestion, HostQuestion, MediaQuestion, Question, UrlQuestion
 from vigil.match.verdict import Outcome, Verdict
 
 NO_EDITION: Final = "no_edition"
 EDITION_EXPIRED: Final = "edition_expired"
 ENTRY_STALE: Final = "entry_stale"
 MEDIA: Final = "media"
+WEIGHTS: Final = {Outcome.NOT_LISTED: 0, Outcome.UNKNOWN: 1, Outcome.LISTED: 2}
 STRENGTH: Final = ("sha256", "sha1", "md5")
 
 
@@ -26,7 +28,7 @@ def decide(question: Question, edition: Enforced | None, now: datetime) -> Verdi
         return Verdict(Outcome.UNKNOWN, None, signal, reason=NO_EDITION)
     if edition.stopped(now):
         return Verdict(Outcome.UNKNOWN, edition.number, signal, reason=EDITION_EXPIRED)
-    if isinstance(question, UrlQuestion):
+    if isinstance(question, UrlQuestion | HostQuestion):
         return _on_url(question, edition, now)
     if isinstance(question, HashQuestion):
         return _verdict(question.algorithm, edition, edition.hash_hit(question, now))
@@ -35,13 +37,25 @@ def decide(question: Question, edition: Enforced | None, now: datetime) -> Verdi
 
 def signal_of(question: Question) -> str:
     """The ``signal`` of a verdict on ``question``."""
-    if isinstance(question, UrlQuestion):
+    if isinstance(question, UrlQuestion | HostQuestion):
         return URL
     return question.algorithm if isinstance(question, HashQuestion) else MEDIA
 
 
-def _on_url(question: UrlQuestion, edition: Enforced, now: datetime) -> Verdict:
-    found = edition.url_hit(question.address, now)
+def strongest(verdicts: Iterable[Verdict]) -> Verdict:
+    """Of several readings of one request: a listed one, else one that is unknown, else the first. Raises ValueError for none."""
+    return max(verdicts, key=_weight)
+
+
+def _weight(verdict: Verdict) -> int:
+    return WEIGHTS[verdict.verdict]
+
+
+def _on_url(question: UrlQuestion | HostQuestion, edition: Enforced, now: datetime) -> Verdict:
+    if isinstance(question, HostQuestion):
+        found = edition.host_hit(question.authority, now)
+    else:
+        found = edition.url_hit(question.address, now)
     if isinstance(found, Hit) and found.host_level and edition.hosts_stopped(now):
         return Verdict(Outcome.UNKNOWN, edition.number, URL, reason=ENTRY_STALE)
     return _verdict(URL, edition, found)

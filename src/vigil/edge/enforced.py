@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -16,7 +16,7 @@ from vigil.editions.model import Edition, HashColumns, LabelColumn
 from vigil.match.hashing import ALGORITHMS, Kind
 from vigil.match.index import DigestTable, HammingIndex
 from vigil.match.index.url import EntryTable, UrlHit, UrlIndex, UrlUnknown
-from vigil.match.urls import Scope, UrlFlag
+from vigil.match.urls import Scope, UrlFlag, UrlRefused, canonical, second_pass
 
 NEAR: Final = "pdq"
 HOST_LEVEL: Final = frozenset({Scope.HOST, Scope.DOMAIN, Scope.IP})
@@ -117,6 +117,21 @@ class Enforced:
         if isinstance(found, UrlUnknown):
             return Unsure(found.reason)
         return self._url_hit(found) if isinstance(found, UrlHit) else None
+
+    def host_hit(self, authority: str | bytes, now: datetime) -> Hit | Unsure | None:
+        """The living entry for the whole host of ``authority`` (``host`` or ``host:port``); entries for pages do not count."""
+        address = "https://" + authority + "/" if isinstance(authority, str) else b"https://" + authority + b"/"
+        try:
+            hosts = [canonical(address).host]
+            reason = None
+        except UrlRefused as refused:
+            hosts = [candidate.host for candidate in second_pass(address)]
+            reason = refused.code
+        seconds = int(now.timestamp())
+        for host in hosts:
+            if (found := self._urls.index.lookup_host(host, seconds)) is not None:
+                return self._url_hit(replace(found, second_pass=reason is not None))
+        return Unsure(reason) if reason is not None else None
 
     def hash_hit(self, question: HashQuestion, now: datetime) -> Hit | Unsure | None:
         """The best living entry for a hash."""

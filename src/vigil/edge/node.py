@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +12,7 @@ from vigil.base.clock import Clock
 from vigil.edge.bookkeeper import Bookkeeper
 from vigil.edge.config import NodeConfig
 from vigil.edge.counts import CountClass, Tally, entry_class
-from vigil.edge.decide import decide
+from vigil.edge.decide import decide, strongest
 from vigil.edge.delivery import Courier
 from vigil.edge.delivery import Outcome as Delivered
 from vigil.edge.enforced import Enforced, enforce
@@ -19,7 +20,7 @@ from vigil.edge.ledger import Ledger
 from vigil.edge.metrics import Traffic
 from vigil.edge.pages import Pages
 from vigil.edge.puller import Client, Puller
-from vigil.edge.questions import Question, UrlQuestion
+from vigil.edge.questions import URL, Question
 from vigil.edge.rounds import Rounds
 from vigil.edge.state import Readiness, State, readiness
 from vigil.editions.client import EditionClient
@@ -114,12 +115,27 @@ class Node:
         """Decide by ``edition`` and count; ``kind`` is the class of a listed address."""
         now = self.clock.now()
         verdict = decide(question, edition, now)
+        self._count(verdict, kind if verdict.signal == URL else CountClass.MEDIA_MATCH, now)
+        return verdict
+
+    def answer_any(self, questions: Sequence[Question], edition: Enforced | None, kind: CountClass) -> Verdict:
+        """One answer, counted once, for a request that can be read in several ways: if any reading is listed, it is."""
+        if len(questions) == 1:
+            return self.answer(questions[0], edition, kind)
+        now = self.clock.now()
+        verdict = strongest(decide(question, edition, now) for question in questions)
+        self._count(verdict, kind if verdict.signal == URL else CountClass.MEDIA_MATCH, now)
+        return verdict
+
+    def unread(self, edition: Enforced | None) -> None:
+        """Count a request that no question could be made of."""
+        self.tally.add(edition.number if edition else None, None, CountClass.UNKNOWN, self.clock.now())
+
+    def _count(self, verdict: Verdict, found: CountClass, now: datetime) -> None:
         if verdict.verdict is Outcome.LISTED:
-            found = kind if isinstance(question, UrlQuestion) else CountClass.MEDIA_MATCH
             self.tally.add(verdict.edition, verdict.list, entry_class(verdict.labels, found), now)
         elif verdict.verdict is Outcome.UNKNOWN:
             self.tally.add(verdict.edition, None, CountClass.UNKNOWN, now)
-        return verdict
 
     def bypassed(self, verdict: Verdict) -> None:
         """Count traffic that was let through although the answer was unknown."""

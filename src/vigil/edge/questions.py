@@ -18,6 +18,16 @@ class UrlQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class HostQuestion:
+    """Is a whole host listed? ``host`` or ``host:port``, from a door that sees no more: CONNECT, SNI, DNS.
+
+    Only entries for whole hosts answer; an entry for a page never does.
+    """
+
+    authority: str | bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class HashQuestion:
     """Is this hash listed? ``value`` in the bytes of ``algorithm``; ``by_distance`` False asks for equality only."""
 
@@ -34,7 +44,7 @@ class MediaQuestion:
     reasons: tuple[str, ...] = ()
 
 
-Question = UrlQuestion | HashQuestion | MediaQuestion
+Question = UrlQuestion | HostQuestion | HashQuestion | MediaQuestion
 
 
 def question_of(kind: str, value: str | bytes) -> UrlQuestion | HashQuestion:
