@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from pathlib import Path
 
@@ -40,4 +41,4 @@ def digests_10m(seed: int) -> Measurement:
 
 def answers(table: DigestTable, asked: np.ndarray) -> list[int | None]:
     offsets, ids = table.search(asked)
-    return [int(ids[start]) if end > start else None for start, end in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [int(ids[start]) if end > start else None for start, end in itertools.pairwise(offsets)]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -208,8 +207,8 @@ def _row(text: str, kind: Algorithm, line: int) -> tuple[bytes, int]:
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Numbered lines that say something; undecodable bytes become marks that no hash holds."""
     try:
-        source = sys.stdin.fileno() if str(path) == "-" else path
-        stream = open(source, encoding="utf-8", errors="replace", closefd=not isinstance(source, int))
+        named = Path("/dev/stdin") if str(path) == "-" else path
+        stream = named.open(encoding="utf-8", errors="replace")  # noqa: SIM115 - closed below
     except OSError as error:
         raise InputError("source_unreadable", "The file cannot be read.", where=path.name) from error
     with stream:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
-
 from tests.match.hashing import pictures
+
 from vigil.base.errors import InputError
 from vigil.match import _kernel
 from vigil.match.hashing import pdq, pdq_twin

@@ -17,7 +17,7 @@ from vigil.match.index.storage import (
     checked_ids,
     checked_rows,
     demand,
-    map_file,
+    mapped,
     new_file,
     threads_here,
 )
@@ -54,7 +54,8 @@ class DigestTable:
     def open(cls, path: Path | str) -> DigestTable:
         """Open a table file; its head is checked, not its body. Raises InputError for anything else."""
         path = Path(path)
-        return cls(_open(map_file(path), path.name), path.name)
+        with mapped(path) as content:
+            return cls(_open(content, path.name), path.name)
 
     def search(self, digests: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
         """``digests`` (q, size) uint8 -> offsets (q + 1,) int64 and ids uint64, sorted within a query."""

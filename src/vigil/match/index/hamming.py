@@ -24,7 +24,7 @@ from vigil.match.index.storage import (
     checked_ids,
     checked_rows,
     demand,
-    map_file,
+    mapped,
     new_file,
     threads_here,
     unreadable,
@@ -61,7 +61,7 @@ class HammingIndex:
     readers. A reader sees the state of the file when it was opened or last refreshed.
     """
 
-    def __init__(self, path: Path, view: _kernel.HammingView) -> None:
+    def __init__(self, path: Path | None, view: _kernel.HammingView) -> None:
         self._path = path
         self._view = view
 
@@ -70,7 +70,7 @@ class HammingIndex:
         cls,
         codes: NDArray[np.uint8],
         ids: NDArray[np.uint64],
-        path: Path | str,
+        path: Path | str | None = None,
         *,
         threads: int | None = None,
         progress: Progress = _quiet,
@@ -78,20 +78,18 @@ class HammingIndex:
     ) -> HammingIndex:
         """Write the index of ``codes`` (n, 32) uint8 with ``ids`` (n,) uint64 to ``path``, and open it.
 
-        The file replaces an older one in one step. Before it gets its name, each stored code was found through every
-        band. ``bands`` (0, or 10 to 32) overrides the layout that is chosen by size. Raises InputError for other
-        shapes and types, RefusedError if the check fails.
+        The file replaces an older one in one step; without a path the index is kept in memory. Before it gets its
+        name, each stored code was found through every band. ``bands`` (0, or 10 to 32) overrides the layout that is
+        chosen by size. Raises InputError for other shapes and types, RefusedError if the check fails.
         """
         codes, ids = checked_rows(codes, CODE_BYTES, "Codes"), checked_ids(ids, len(codes))
-        path = Path(path)
         running = _start(codes, ids, threads, bands)
-        head = _kernel.HEAD_BYTES
-        with new_file(path, head + running.bound) as made:
-            length = head + _run(running, made.bytes[head:], progress)
-            status, content = _kernel.hamming_first_commit(made.bytes[:length])
-            demand(status, path.name)
-            made.bytes[:head] = np.frombuffer(content, np.uint8)
-            made.finish(length)
+        size = _kernel.HEAD_BYTES + running.bound
+        if path is None:
+            room = aligned_zeros(size)
+            return cls(None, _view(room[: _fill(running, room, progress)], "memory"))
+        with new_file(Path(path), size) as made:
+            made.finish(_fill(running, made.bytes, progress))
         return cls.open(path)
 
     @classmethod
@@ -121,7 +119,7 @@ class HammingIndex:
         hands = threads_here() if threads is None else threads
         hands = max(1, min(hands, len(queries) // QUERIES_PER_THREAD))
         status, offsets, ids, distances = self._view.search(queries, int(max_distance), hands, isa)
-        demand(status, self._path.name)
+        demand(status, self._name)
         return offsets, ids, distances
 
     def append(self, codes: NDArray[np.uint8], ids: NDArray[np.uint64], *, bands: int | None = None) -> None:
@@ -145,15 +143,16 @@ class HammingIndex:
         self._commit(segment)
 
     def _commit(self, segment: NDArray[np.uint8]) -> None:
+        path = self._file()
         try:
-            stream = self._path.open("r+b", buffering=0)
+            stream = path.open("r+b", buffering=0)
         except OSError as error:
-            raise unreadable(self._path, error) from error
+            raise unreadable(path, error) from error
         with stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
-            current = _open(self._path, locked=True)
+            current = _open(path, writing=True)
             status, commit, at = current.next_commit(segment)
-            demand(status, self._path.name)
+            demand(status, path.name)
             _write_all(stream.fileno(), segment.tobytes(), current.length)
             os.fsync(stream.fileno())
             _write_all(stream.fileno(), commit, at)
@@ -163,7 +162,7 @@ class HammingIndex:
     def refresh(self) -> bool:
         """Take up what was appended, removed or replaced since; True if there was anything."""
         before = (self._view.sequence, self._view.length, self._view.rows)
-        self._view = _open(self._path)
+        self._view = _open(self._file())
         return before != (self._view.sequence, self._view.length, self._view.rows)
 
     def compact(self, path: Path | str, *, progress: Progress = _quiet) -> HammingIndex:
@@ -174,7 +173,7 @@ class HammingIndex:
     def rows(self) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
         """Codes (n, 32) and ids (n,) that are stored and not removed, in the order of the file."""
         status, codes, ids = self._view.export_rows()
-        demand(status, self._path.name)
+        demand(status, self._name)
         return codes.reshape(-1, CODE_BYTES), ids
 
     def verify(self, *, threads: int | None = None) -> None:
@@ -182,7 +181,7 @@ class HammingIndex:
 
         Raises InputError or RefusedError at the first fault. Takes about a second for each million codes.
         """
-        demand(self._view.verify(threads_here() if threads is None else threads, ISA), self._path.name)
+        demand(self._view.verify(threads_here() if threads is None else threads, ISA), self._name)
 
     def segments(self) -> tuple[SegmentInfo, ...]:
         """The segments of the file, oldest first."""
@@ -191,6 +190,15 @@ class HammingIndex:
             SegmentInfo(names[kind], rows, codes, length, widths, loads)
             for kind, rows, codes, length, widths, loads in self._view.layout()
         )
+
+    def _file(self) -> Path:
+        if self._path is None:
+            raise InputError("index_in_memory", "An index in memory cannot be changed.", mend="Build it to a file.")
+        return self._path
+
+    @property
+    def _name(self) -> str:
+        return "memory" if self._path is None else self._path.name
 
     def __len__(self) -> int:
         """Rows stored, those removed later included."""
@@ -223,11 +231,26 @@ def _run(running: _kernel.HammingBuild, room: NDArray[np.uint8], progress: Progr
     return running.length
 
 
-def _open(path: Path, *, locked: bool = False) -> _kernel.HammingView:
-    status, view = _kernel.hamming_open(map_file(path, locked=locked))
-    demand(status, path.name)
+def _fill(running: _kernel.HammingBuild, room: NDArray[np.uint8], progress: Progress) -> int:
+    """A whole file in ``room``: its head and one segment. Returns its length."""
+    head = _kernel.HEAD_BYTES
+    length = head + _run(running, room[head:], progress)
+    status, content = _kernel.hamming_first_commit(room[:length])
+    demand(status)
+    room[:head] = np.frombuffer(content, np.uint8)
+    return length
+
+
+def _open(path: Path, *, writing: bool = False) -> _kernel.HammingView:
+    with mapped(path, writing=writing) as content:
+        return _view(content, path.name)
+
+
+def _view(content: NDArray[np.uint8], name: str) -> _kernel.HammingView:
+    status, view = _kernel.hamming_open(content)
+    demand(status, name)
     if view is None:
-        raise InputError("index_corrupt", "The index file cannot be read.", where=path.name)
+        raise InputError("index_corrupt", "The index file cannot be read.", where=name)
     return view
 
 

@@ -24,6 +24,7 @@ _REBUILD: Final = "Fetch or build it again."
 _SAYS: Final[dict[int, tuple[type[VigilError], str, str, str]]] = {
     Status.BAD_ARGUMENT: (InputError, "index_input", "The index was handed something of the wrong shape.", ""),
     Status.OUT_OF_MEMORY: (UnavailableError, "out_of_memory", "There is not enough memory.", "Free some."),
+    Status.NOT_A_NUMBER: (InputError, "index_input", "The index was handed something that is no number.", ""),
     Status.TRUNCATED: (InputError, "index_truncated", "The index file is shorter than it says.", _REBUILD),
     Status.WRONG_MAGIC: (InputError, "index_not_an_index", "This is not an index file of that kind.", _REBUILD),
     Status.WRONG_VERSION: (InputError, "index_version", "The index file is of another version.", _REBUILD),
@@ -51,21 +52,34 @@ def threads_here() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def map_file(path: Path, *, locked: bool = False) -> NDArray[np.uint8]:
+@contextlib.contextmanager
+def mapped(path: Path, *, writing: bool = False) -> Iterator[NDArray[np.uint8]]:
     """The bytes of ``path``, mapped read-only and shared between processes; raises InputError where it cannot be.
 
-    A file that is being appended to is waited for, so that its head is read whole; ``locked`` is for the writer.
+    Inside the block no append is under way, so that head and length fit together; the writer itself is ``writing``.
+    The bytes stay mapped as long as something refers to them.
     """
     try:
-        with path.open("rb") as stream:
-            if not locked:
-                fcntl.flock(stream, fcntl.LOCK_SH)
-            if os.fstat(stream.fileno()).st_size == 0:
-                demand(Status.TRUNCATED, path.name)
-            mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        stream = path.open("rb")
+    except OSError as error:
+        raise unreadable(path, error) from error
+    with stream:
+        if not writing:
+            fcntl.flock(stream, fcntl.LOCK_SH)
+        try:
+            yield np.frombuffer(_mapping(stream.fileno(), path), np.uint8)
+        finally:
+            if not writing:  # the mapping keeps the file open, and would keep the lock
+                fcntl.flock(stream, fcntl.LOCK_UN)
+
+
+def _mapping(descriptor: int, path: Path) -> mmap.mmap:
+    if os.fstat(descriptor).st_size == 0:
+        demand(Status.TRUNCATED, path.name)
+    try:
+        return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
-    return np.frombuffer(mapped, np.uint8)
 
 
 def unreadable(path: Path, error: Exception) -> InputError:
