@@ -45,7 +45,7 @@ def test_a_picture_without_a_border_is_left_alone(seed: int) -> None:
 def test_a_flat_picture_is_left_alone() -> None:
     flat = np.full((200, 300), 90, dtype=np.uint8)
     assert borders.trimmed(flat) is None
-    assert borders.panel(flat) is None
+    assert borders.panels(flat) == ()
 
 
 def test_a_speck_in_a_wide_frame_is_left_alone() -> None:
@@ -58,7 +58,7 @@ def test_a_speck_in_a_wide_frame_is_left_alone() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (2, 2), (15, 15)])
 def test_the_smallest_pictures_are_left_alone(shape: tuple[int, int]) -> None:
     assert borders.trimmed(np.zeros(shape, dtype=np.uint8)) is None
-    assert borders.panel(np.zeros(shape, dtype=np.uint8)) is None
+    assert borders.panels(np.zeros(shape, dtype=np.uint8)) == ()
 
 
 def screenshot() -> Image.Image:
@@ -73,11 +73,13 @@ def screenshot() -> Image.Image:
 
 
 def test_the_picture_in_a_screenshot_is_found() -> None:
-    box = borders.panel(luma(screenshot()))
-    assert box is not None
-    assert abs(box.top - 180) <= 2
-    assert abs(box.bottom - 420) <= 2
-    assert (box.left, box.right) == (0, 320)
+    assert borders.panels(luma(screenshot())) == (Box(180, 420, 0, 320),)
+
+
+def test_the_picture_over_a_caption_is_found() -> None:
+    captioned = framed(0, 0, 0, 60, (255, 255, 255))
+    ImageDraw.Draw(captioned).rectangle((20, 260, 120, 280), fill=(0, 0, 0))
+    assert Box(0, 240, 0, 320) in borders.panels(luma(captioned))
 
 
 def test_trimming_through_the_decoder_finds_the_picture_again(decoder: Decoder) -> None:

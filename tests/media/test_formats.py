@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pillow_heif
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from tests.media.drawings import distance, encoded, in_lab, jpeg, landscape, sixteen_bits
 
 from vigil.match.hashing import pdq
@@ -156,9 +156,12 @@ def test_a_palette_may_be_see_through(decoder: Decoder) -> None:
 
 @pytest.mark.parametrize("name", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
 def test_an_animation_is_sampled(decoder: Decoder, name: str) -> None:
-    stills = [landscape(seed=seed) for seed in range(20)]
+    stills = [landscape(160, 120, seed=seed) for seed in range(20)]
+    if name == "GIF":
+        stills = [still.convert("P").convert("RGB").convert("P") for still in stills]
     options: dict[str, Any] = {"save_all": True, "append_images": stills[1:], "duration": 100}
-    found = decoder.hash_image(encoded(stills[0], name, **options))
+    found = decoder.hash_image(encoded(stills[0], name, **options | ({"speed": 10} if name == "AVIF" else {})))
+    stills = [still.convert("RGB") for still in stills]
     assert isinstance(found, ImageHashes)
     assert distance(found.pdq, pdq.hash_rgb(np.asarray(stills[0]))[0]) <= 24
     frames = [one for one in found.extras if one.view is View.FRAME]
@@ -172,16 +175,24 @@ def test_an_animation_is_sampled(decoder: Decoder, name: str) -> None:
 def test_variants_are_the_hashes_of_the_turned_pixels(decoder: Decoder) -> None:
     found = decoder.hash_image(encoded(SAMPLE, "PNG"), variants=True)
     assert isinstance(found, ImageHashes)
-    assert [one.view.value for one in found.extras] == list(pdq.VARIANTS[1:])
+    assert [one.view.value for one in found.extras] == [*pdq.VARIANTS[1:], "negative"]
     turned = {
         View.ROTATE_90: Image.Transpose.ROTATE_90, View.ROTATE_180: Image.Transpose.ROTATE_180,
         View.ROTATE_270: Image.Transpose.ROTATE_270, View.MIRROR: Image.Transpose.FLIP_LEFT_RIGHT,
         View.FLIP: Image.Transpose.FLIP_TOP_BOTTOM, View.TRANSPOSE: Image.Transpose.TRANSPOSE,
         View.TRANSVERSE: Image.Transpose.TRANSVERSE,
     }  # fmt: skip
-    for one in found.extras:
+    for one in found.extras[:-1]:
         expected = pdq.hash_rgb(np.asarray(SAMPLE.transpose(turned[one.view])))[0]
         assert distance(one.pdq, expected) <= 2, one.view
+
+
+def test_the_negative_is_among_the_variants(decoder: Decoder) -> None:
+    found = decoder.hash_image(encoded(ImageOps.invert(SAMPLE), "PNG"), variants=True)
+    assert isinstance(found, ImageHashes)
+    assert distance(found.pdq, TRUE_HASH) > 200
+    assert distance(found.extras[-1].pdq, TRUE_HASH) <= 2
+    assert found.extras[-1].view is View.NEGATIVE
 
 
 def test_a_flat_picture_is_a_result_with_a_warning_not_an_error(decoder: Decoder) -> None:

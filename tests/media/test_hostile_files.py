@@ -147,7 +147,7 @@ def test_other_headers_that_claim_too_much(decoder: Decoder, name: str) -> None:
 
 
 def test_a_bomb_within_the_limit_is_only_a_large_picture(decoder: Decoder) -> None:
-    side = 9_900
+    side = 7_000
     bomb = png(side, side, bytes((side + 1) * side), colour=0)
     assert len(bomb) < 200_000
     assert side * side < MEDIA_PIXELS.value
@@ -157,7 +157,7 @@ def test_a_bomb_within_the_limit_is_only_a_large_picture(decoder: Decoder) -> No
 
 
 def test_a_png_that_unpacks_to_more_than_it_claims_is_bounded(decoder: Decoder) -> None:
-    found = decoder.hash_image(png(100, 100, bytes(300 * 1024 * 1024)))
+    found = decoder.hash_image(png(100, 100, bytes(100 * 1024 * 1024)))
     assert isinstance(found, ImageHashes | Unhashable)
 
 
@@ -197,7 +197,7 @@ def test_a_wrong_name_changes_nothing(decoder: Decoder, tmp_path: Any) -> None:
 
 
 def test_an_animation_that_breaks_off_keeps_its_first_frame(decoder: Decoder) -> None:
-    stills = [landscape(seed=seed) for seed in range(6)]
+    stills = [landscape(160, 120, seed=seed).convert("P") for seed in range(6)]
     data = encoded(stills[0], "GIF", save_all=True, append_images=stills[1:], duration=50)
     found = decoder.hash_image(data[: len(data) * 2 // 3])
     whole = decoder.hash_image(data)
@@ -209,7 +209,7 @@ def test_an_animation_that_breaks_off_keeps_its_first_frame(decoder: Decoder) ->
 
 def test_a_million_frames_are_sampled_within_the_budget(decoder: Decoder) -> None:
     """One frame repeated: small, and of a length that nobody should decode."""
-    still = encoded(Image.new("P", (2000, 2000)), "GIF")
+    still = encoded(Image.new("P", (4000, 4000)), "GIF")
     frame = still[still.index(b",") : -1]
     data = still[: still.index(b",")] + frame * 3000 + b";"
     found = decoder.hash_image(data, timeout=60)

@@ -25,7 +25,7 @@ def hashed(decoder: Decoder, data: bytes, mode: Mode) -> ImageHashes:
     return found
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("size", SIZES)
 def test_luminance_alone_is_within_six_bits_of_rgb(decoder: Decoder, size: tuple[int, int], seed: int) -> None:
     data = jpeg(landscape(*size, seed=seed), quality=85)
@@ -50,8 +50,7 @@ def test_luminance_alone_on_photographs() -> None:
     assert sum(bits <= 2 for bits in apart) >= 0.99 * len(apart)
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("size", [(1024, 768), (2000, 1501), (1999, 3001)])
+@pytest.mark.parametrize(("size", "seed"), [((1024, 768), 0), ((1024, 768), 1), ((2000, 1501), 2), ((1499, 2101), 3)])
 def test_fast_mode_is_within_eight_bits(decoder: Decoder, size: tuple[int, int], seed: int) -> None:
     data = jpeg(landscape(*size, seed=seed), quality=85)
     fast = hashed(decoder, data, Mode.FAST)
@@ -60,12 +59,15 @@ def test_fast_mode_is_within_eight_bits(decoder: Decoder, size: tuple[int, int],
     assert fast.mode is Mode.FAST
 
 
-@pytest.mark.parametrize(("size", "scale"), [((320, 240), 1), ((1024, 768), 2), ((2000, 1501), 4), ((4000, 3000), 8), ((100, 4000), 1)])
+REDUCED = [((320, 240), 1), ((1024, 768), 2), ((2000, 1501), 4), ((4000, 3000), 8), ((100, 4000), 1)]
+
+
+@pytest.mark.parametrize(("size", "scale"), REDUCED)
 def test_how_much_fast_mode_reduces(size: tuple[int, int], scale: int) -> None:
     assert scale_of(*size) == scale
 
 
-@pytest.mark.parametrize("side", [64, 65, 127, 128, 129, 777, 1024])
+@pytest.mark.parametrize("side", [64, 65, 128, 129, 777])
 def test_the_weights_are_those_of_the_twin(side: int) -> None:
     full = sample_rows(side)
     assert np.allclose(reduced.weights(side, 1, False), full, atol=1e-7)

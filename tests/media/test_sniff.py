@@ -42,7 +42,10 @@ def test_iso_media_files_are_told_by_their_brands(brands: bytes, expected: str |
     assert sniff.is_video(data) == (expected is None)
 
 
-@pytest.mark.parametrize("head", [b"\x1a\x45\xdf\xa3", b"RIFF\x00\x00\x00\x00AVI ", b"FLV\x01", b"OggS", b"G" + bytes(187) + b"G"])
+VIDEO_HEADS = [b"\x1a\x45\xdf\xa3", b"RIFF\x00\x00\x00\x00AVI ", b"FLV\x01", b"OggS", b"G" + bytes(187) + b"G"]
+
+
+@pytest.mark.parametrize("head", VIDEO_HEADS)
 def test_videos_are_told_by_their_bytes(head: bytes) -> None:
     assert sniff.is_video(head)
     assert sniff.picture_format(memoryview(head)) is None

@@ -45,24 +45,36 @@ def trimmed(pixels: Pixels) -> Box | None:
     return _worthwhile(box, luma.shape)
 
 
-def panel(pixels: Pixels) -> Box | None:
-    """The tallest band that is not the ground of a screen: the picture in a screenshot. None where that is the whole."""
+def panels(pixels: Pixels) -> tuple[Box, ...]:
+    """What may be the picture in a screenshot or over a caption; up to three boxes, none where that is the whole.
+
+    The ground of the screen is what its first and last row show. A caption is at one end only, and the other end
+    is the picture's own, perhaps a plain sky: so each end is taken alone as well.
+    """
     luma = _luma(pixels)
-    top, bottom = _longest_run(~_ground(luma))
-    if bottom - top < LEAST_PIXELS:
-        return None
-    left, right = _longest_run(~_ground(luma[top:bottom].T))
-    if right - left < LEAST_PIXELS:
-        return None
-    return _worthwhile(_inner(luma, Box(top, bottom, left, right), PLAIN_SHARE), luma.shape)
+    first, last = int(np.median(luma[0])), int(np.median(luma[-1]))
+    found = [_panel(luma, levels) for levels in ((first, last), (first,), (last,))]
+    return tuple(dict.fromkeys(box for box in found if box))
 
 
-def _ground(lines: Pixels) -> NDArray[np.bool_]:
-    """For each row: does most of it have the level of the first or the last row? Text and icons lie on such rows."""
+def _panel(luma: Pixels, levels: tuple[int, ...]) -> Box | None:
+    """The tallest band that has not the ground's level.
+
+    Text and icons lie on rows that mostly have the ground's level. The picture's own plain parts are left to it:
+    columns go only where they have the level of the screen from end to end.
+    """
+    top, bottom = _longest_run(~_ground(luma, levels, GROUND_SHARE))
+    left, right = _longest_run(~_ground(luma[top:bottom].T, levels, PLAIN_SHARE))
+    return _worthwhile(Box(top, bottom, left, right), luma.shape)
+
+
+def _ground(lines: Pixels, levels: tuple[int, ...], share: float) -> NDArray[np.bool_]:
+    """For each row: does ``share`` of it lie close to one of the levels?"""
+    if not lines.size:
+        return np.ones(lines.shape[0], dtype=np.bool_)
     thin = _thin(lines)
-    levels = (int(np.median(thin[0])), int(np.median(thin[-1])))
-    close = [(np.abs(thin - level) <= TOLERANCE).mean(axis=1) >= GROUND_SHARE for level in levels]
-    result: NDArray[np.bool_] = close[0] | close[1]
+    close = [(np.abs(thin - level) <= TOLERANCE).mean(axis=1) >= share for level in levels]
+    result: NDArray[np.bool_] = np.logical_or.reduce(close)
     return result
 
 

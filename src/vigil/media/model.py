@@ -62,6 +62,7 @@ class View(StrEnum):
     FLIP = "flip"
     TRANSPOSE = "transpose"
     TRANSVERSE = "transverse"
+    NEGATIVE = "negative"  # the complement of the plain hash: what the negative of the picture has
     OPAQUE = "opaque"  # alpha channel dropped instead of composited
     FRAME = "frame"  # a sampled frame of an animation or video
     TRIMMED = "trimmed"  # uniform borders removed

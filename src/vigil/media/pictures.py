@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vigil.match.hashing import pdq
 from vigil.media import borders, reduced
+from vigil.media.borders import Box
 from vigil.media.limits import LOW_QUALITY, SMALL_SIDE
 from vigil.media.model import Decoded, Flag, Mode, PdqHash, Reason, UndecodableError, View
 from vigil.media.pixels import UPRIGHT, Picture, Pixels, read, upright
@@ -45,7 +46,7 @@ def hash_picture(data: memoryview, mode: Mode, wishes: Wish, limit: int) -> Deco
     return Decoded(first.width, first.height, 0, name, flags, tuple(hashes + frames))
 
 
-def fingerprint(pixels: Pixels, view: View, frame: int = 0, milliseconds: int = 0) -> PdqHash:
+def fingerprint(pixels: NDArray[Any], view: View, frame: int = 0, milliseconds: int = 0) -> PdqHash:
     """PDQ of ``(h, w)`` luminance or ``(h, w, 3)`` RGB."""
     value, quality = pdq.hash_luma(pixels) if pixels.ndim == 2 else pdq.hash_rgb(pixels)
     return PdqHash(view, value, quality, frame, milliseconds)
@@ -59,10 +60,10 @@ def _hashes(picture: Picture, wishes: Wish, mode: Mode) -> list[PdqHash]:
         if not wishes and mode is not Mode.RGB:
             return [_turned(picture)]
         picture = replace(picture, pixels=upright(picture.pixels, picture.orientation), orientation=UPRIGHT)
-    hashes = variants(picture.pixels) if Wish.VARIANTS in wishes else [fingerprint(picture.pixels, View.PLAIN)]
+    hashes = _forms(picture.pixels, wishes)
     if picture.opaque is not None:
         hashes.append(fingerprint(picture.opaque, View.OPAQUE))
-    return hashes + (_trimmed(picture.pixels) if Wish.TRIM in wishes else [])
+    return hashes + _trimmed(picture.pixels, wishes)
 
 
 def _turned(picture: Picture) -> PdqHash:
@@ -73,9 +74,16 @@ def _turned(picture: Picture) -> PdqHash:
 
 def _of_reduced(picture: Picture, wishes: Wish) -> list[PdqHash]:
     """Fast mode: the 64 x 64 samples are a picture of their own, whose PDQ is that of the whole."""
-    samples = reduced.samples(picture)
-    hashes = variants(samples) if Wish.VARIANTS in wishes else [PdqHash(View.PLAIN, *pdq.hash_luma(samples))]
-    return hashes + (_trimmed(upright(picture.pixels, picture.orientation)) if Wish.TRIM in wishes else [])
+    hashes = _forms(reduced.samples(picture), wishes)
+    return hashes + (_trimmed(upright(picture.pixels, picture.orientation), wishes) if wishes else [])
+
+
+def _forms(pixels: NDArray[Any], wishes: Wish) -> list[PdqHash]:
+    """The plain hash; with VARIANTS also the other seven forms and the negative."""
+    if Wish.VARIANTS not in wishes:
+        return [fingerprint(pixels, View.PLAIN)]
+    forms = variants(pixels)
+    return [*forms, replace(forms[0], view=View.NEGATIVE, pdq=bytes(255 - byte for byte in forms[0].pdq))]
 
 
 def variants(pixels: NDArray[Any]) -> list[PdqHash]:
@@ -84,13 +92,24 @@ def variants(pixels: NDArray[Any]) -> list[PdqHash]:
     return [PdqHash(view, value, quality) for view, (value, quality) in zip(FORMS, found, strict=True)]
 
 
-def _trimmed(pixels: Pixels) -> list[PdqHash]:
-    """The picture without its borders, and the panel of a screenshot where that is something else."""
-    trimmed, panel = borders.trimmed(pixels), borders.panel(pixels)
-    found = [fingerprint(trimmed.of(pixels), View.TRIMMED)] if trimmed else []
-    if panel and panel != trimmed:
-        found.append(fingerprint(panel.of(pixels), View.PANEL))
+def _trimmed(pixels: Pixels, wishes: Wish) -> list[PdqHash]:
+    """The picture without its borders, and what may be the panel of a screenshot where that is something else.
+
+    With VARIANTS also their turned and mirrored forms, under the same view.
+    """
+    if Wish.TRIM not in wishes:
+        return []
+    whole = borders.trimmed(pixels)
+    found = _boxed(pixels, whole, View.TRIMMED, wishes) if whole else []
+    for box in borders.panels(pixels):
+        found += _boxed(pixels, box, View.PANEL, wishes) if box != whole else []
     return found
+
+
+def _boxed(pixels: Pixels, box: Box, view: View, wishes: Wish) -> list[PdqHash]:
+    inside = box.of(pixels)
+    forms = variants(inside) if Wish.VARIANTS in wishes else [fingerprint(inside, view)]
+    return [replace(one, view=view) for one in forms]
 
 
 def _frames(pictures: Iterator[Picture]) -> tuple[list[PdqHash], Flag]:
