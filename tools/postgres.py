@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -109,6 +110,7 @@ def main(arguments: list[str]) -> int:
     if arguments[:2] != ["run", "--"] or len(arguments) < 3:
         print(__doc__)
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server goes too when we are told to go
     try:
         with running() as address:
             environment = {**os.environ, "VIGIL_TEST_DATABASE": address}
