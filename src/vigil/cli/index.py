@@ -208,7 +208,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Numbered lines that say something; undecodable bytes become marks that no hash holds."""
     try:
         named = Path("/dev/stdin") if str(path) == "-" else path
-        stream = named.open(encoding="utf-8", errors="replace")  # noqa: SIM115 - closed below
+        stream = named.open(encoding="utf-8", errors="replace")
     except OSError as error:
         raise InputError("source_unreadable", "The file cannot be read.", where=path.name) from error
     with stream:
