@@ -133,6 +133,46 @@ def test_exif_in_heif_is_a_note_and_turns_nothing(decoder: Decoder) -> None:
     assert distance(found.pdq, TRUE_HASH) <= 8
 
 
+def boxes(data: bytes, start: int, end: int) -> dict[bytes, tuple[int, int]]:
+    """Name -> (start, end) of the boxes of an ISO media file between two places."""
+    found = {}
+    while start + 8 <= end:
+        size = int.from_bytes(data[start : start + 4], "big")
+        found[data[start + 4 : start + 8]] = (start, start + size)
+        start += size
+    return found
+
+
+def turned_by_container(data: bytes, quarter_turns: int) -> bytes:
+    """The HEIF file with an ``irot`` property for its picture: what a telephone held upright writes."""
+    changed = bytearray(data)
+    meta = boxes(data, 0, len(data))[b"meta"]
+    inner = boxes(data, meta[0] + 12, meta[1])
+    properties = boxes(data, inner[b"iprp"][0] + 8, inner[b"iprp"][1])
+    ipco, ipma = properties[b"ipco"], properties[b"ipma"]
+    number = len(boxes(data, ipco[0] + 8, ipco[1])) + 1
+    count = ipma[0] + 18  # version and flags, number of items, item, number of properties of it
+    assert data[ipma[0] + 8 : ipma[0] + 12] == bytes(4)
+    changed[count] += 1
+    end = count + 1 + data[count]
+    changed[end:end] = bytes([0x80 | number])
+    changed[ipco[1] : ipco[1]] = (9).to_bytes(4, "big") + b"irot" + bytes([quarter_turns])
+    for start, grown in ((meta[0], 10), (inner[b"iprp"][0], 10), (ipco[0], 9), (ipma[0] + 9, 1)):
+        size = int.from_bytes(changed[start : start + 4], "big") + grown
+        changed[start : start + 4] = size.to_bytes(4, "big")
+    old = inner[b"mdat"][0] if b"mdat" in inner else boxes(data, 0, len(data))[b"mdat"][0] + 8
+    place = changed.index(old.to_bytes(4, "big"), inner[b"iloc"][0])
+    changed[place : place + 4] = (old + 10).to_bytes(4, "big")
+    return bytes(changed)
+
+
+def test_the_turn_of_a_heif_container_is_applied(decoder: Decoder) -> None:
+    found = decoder.hash_image(turned_by_container(encoded(SAMPLE, "HEIF", quality=95), 1))
+    assert isinstance(found, ImageHashes), found
+    assert (found.width, found.height) == (240, 320)
+    assert distance(found.pdq, pdq.hash_rgb(np.asarray(SAMPLE.transpose(Image.Transpose.ROTATE_90)))[0]) <= 8
+
+
 def test_what_is_see_through_lies_on_white_and_is_hashed_once_more_without_alpha(decoder: Decoder) -> None:
     hidden = SAMPLE.copy()
     veil = Image.new("L", SAMPLE.size, 255)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import atexit
 import os
+import threading
 from pathlib import Path
-from typing import Any
 
 from vigil.media.decoder import Decoder
-from vigil.media.limits import PICTURE_SECONDS, VIDEO_SECONDS
+from vigil.media.limits import PICTURE_SECONDS, VIDEO_FRAMES, VIDEO_SECONDS
 from vigil.media.model import Flag, ImageHashes, Mode, PdqHash, Reason, Unhashable, VideoHashes, View
 from vigil.media.protocol import Layer
 
@@ -33,25 +33,39 @@ __all__ = [
 ]
 
 _shared: dict[int, Decoder] = {}
+_starting = threading.Lock()
 
 
 def default_decoder() -> Decoder:
     """The pool of this process; a forked process gets one of its own."""
     number = os.getpid()
-    if number not in _shared:
-        _shared.clear()
-        _shared[number] = Decoder()
-        atexit.register(_shared[number].close)
-    return _shared[number]
+    with _starting:
+        if number not in _shared:
+            _shared.clear()
+            _shared[number] = Decoder()
+            atexit.register(_shared[number].close)
+        return _shared[number]
 
 
-def hash_image(data: bytes, *, timeout: float = PICTURE_SECONDS.value, **options: Any) -> ImageHashes | Unhashable:
-    """All hashes of a picture, or why there is no perceptual one; options as for :meth:`Decoder.hash_image`."""
-    return default_decoder().hash_image(data, timeout=timeout, **options)
+def hash_image(
+    data: bytes,
+    *,
+    mode: Mode = Mode.EXACT,
+    variants: bool = False,
+    trim: bool = False,
+    timeout: float = PICTURE_SECONDS.value,
+) -> ImageHashes | Unhashable:
+    """All hashes of a picture, or why there is no perceptual one: :meth:`Decoder.hash_image` of the shared pool."""
+    return default_decoder().hash_image(data, mode=mode, variants=variants, trim=trim, timeout=timeout)
 
 
 def hash_video(
-    source: bytes | Path | int, *, timeout: float = VIDEO_SECONDS.value, **options: Any
+    source: bytes | Path | int,
+    *,
+    mode: Mode = Mode.EXACT,
+    interval: float = 1.0,
+    frames: int = VIDEO_FRAMES.value,
+    timeout: float = VIDEO_SECONDS.value,
 ) -> VideoHashes | Unhashable:
-    """Digests and vPDQ features of a video; options as for :meth:`Decoder.hash_video`."""
-    return default_decoder().hash_video(source, timeout=timeout, **options)
+    """Digests and vPDQ features of a video: :meth:`Decoder.hash_video` of the shared pool."""
+    return default_decoder().hash_video(source, mode=mode, interval=interval, frames=frames, timeout=timeout)

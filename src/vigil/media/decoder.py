@@ -52,6 +52,7 @@ class Decoder:
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
         self._closed = False
+        self._owner = os.getpid()
         # Children die with the *thread* that started them (PR_SET_PDEATHSIG), so one thread that lives as long as
         # this pool starts them all.
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vigil-media-starter")
@@ -135,7 +136,12 @@ class Decoder:
             return tuple(worker.pid for worker in self._all)
 
     def close(self) -> None:
-        """End all children. What is asked from now on raises UnavailableError."""
+        """End all children. What is asked from now on raises UnavailableError.
+
+        In a process forked from the owner nothing is ended: the children are the owner's, and still at work.
+        """
+        if os.getpid() != self._owner:
+            return
         with self._lock:
             self._closed = True
             workers, self._idle = list(self._all), []
