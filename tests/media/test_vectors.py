@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.media.drawings import distance
+
 from vigil.media import Decoder, ImageHashes, Mode, Unhashable, VideoHashes
 
 FOLDER = Path(__file__).resolve().parents[1] / "vectors" / "media"
