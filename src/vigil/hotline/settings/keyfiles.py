@@ -67,7 +67,10 @@ def _read(path: Path) -> str:
         content = path.read_text("ascii").strip()
     except (OSError, UnicodeError) as error:
         raise UnavailableError(
-            "secret_missing", "A secret cannot be read.", where=str(path), mend="Run `vigil hotline secrets`, or mend its owner and mode."
+            "secret_missing",
+            "A secret cannot be read.",
+            where=str(path),
+            mend="Run `vigil hotline secrets`, or mend its owner and mode.",
         ) from error
     if mode & FOR_OTHERS and os.name == "posix":
         raise RefusedError("secret_exposed", "A secret can be read by others.", where=str(path), mend=f"Run: chmod 600 {path}")
