@@ -22,7 +22,7 @@ from tests.editions.world import (
     status,
 )
 from tuf.api.exceptions import SlowRetrievalError
-from tuf.api.metadata import Metadata, Timestamp
+from tuf.api.metadata import Metadata, TargetFile, Timestamp
 
 from vigil.base.errors import InputError, VigilError
 from vigil.editions import fetch
@@ -367,6 +367,14 @@ class TestBadLines:
         pulling.pull(hotline.now)
         assert load_edition(state).number == 1
 
+    def test_a_shortened_file_is_fetched_again_at_once(self, hotline: Hotline, host: Host, state: Path) -> None:
+        hotline.publish()
+        pulling = client(host, hotline, state)
+        path = pulling.pull(hotline.now).folder / "urls.parquet"
+        path.write_bytes(path.read_bytes()[:-1])
+        pulling.pull(hotline.now)
+        assert load_edition(state).number == 1
+
     def test_a_host_that_is_not_there(self, hotline: Hotline, state: Path) -> None:
         hotline.publish()
         with hosted(hotline) as host:
@@ -438,6 +446,15 @@ class TestSignedButUnusable:
         assert load_edition(state).number == 1
         hotline.publish()
         assert pulling.pull(hotline.now).number == 3
+
+    def test_another_digest_than_ours(
+        self, hotline: Hotline, host: Host, state: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        described = TargetFile.from_data
+        with monkeypatch.context() as patch:
+            patch.setattr(TargetFile, "from_data", lambda name, data, kinds: described(name, data, ["sha256", "sha512"]))
+            hotline.publish()
+        assert refused(client(host, hotline, state), hotline) == "metadata"
 
     def test_an_edition_without_one_of_its_files(self, hotline: Hotline, host: Host, state: Path) -> None:
         built = hotline.build()
