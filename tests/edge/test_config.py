@@ -54,6 +54,12 @@ def test_malformed_files_are_refused_with_the_place(tmp_path: Path, text: str, w
     [
         ("[listen]\nhost = '0.0.0.0'\n", "listen.host"),
         ("[listen]\nport = 70000\n", "listen.port"),
+        ("[icap]\nport = 70000\n", "icap.port"),
+        ("[icap]\nhost = '0.0.0.0'\n", "icap.host"),
+        ("[icap]\nconnections = 0\n", "icap.connections"),
+        ("[icap]\nbodies_bytes = 1\n", "icap.bodies_bytes"),
+        ("[forward_auth]\npeers = ['everyone']\n", "forward_auth.peers"),
+        ("[forward_auth]\nproxies = ['nginx', 'nginx']\n", "forward_auth.proxies"),
         ("[counts]\nurl = 'ftp://hub.example/'\n", "counts.url"),
         ("[counts]\nk = -1\n", "counts.k"),
         ("[counts]\ntoken = 'abcdefghijklmnop'\ntoken_file = 'x'\n", "counts.token"),
@@ -129,6 +135,8 @@ def test_the_guide_explains_every_field() -> None:
         "pages.": config.Pages,
         "api.": config.Api,
         "gate.": config.Gate,
+        "icap.": config.Icap,
+        "forward_auth.": config.ForwardAuth,
         "limits.": config.Limits,
     }
     names = {prefix + name for prefix, table in tables.items() for name in table.__struct_fields__}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import msgspec
 import typer
 
 from vigil.base.clock import SystemClock
+from vigil.base.errors import InputError
 from vigil.edge import config as edge_config
 from vigil.edge.journal import journal
 from vigil.edge.node import Node
@@ -47,6 +49,29 @@ def check_config(
     typer.echo(f"The configuration of node {loaded.file.node} is valid; digest {loaded.digest[:12]}.")
     for note in notes:
         typer.echo(f"Note: {note}")
+
+
+@app.command("squid-helper")
+def squid_helper(
+    node: Annotated[str, typer.Option("--node", help="Address of a node that has forward_auth.proxies = ['squid'].")] = "",
+    config: Annotated[Path | None, typer.Option("--config", help="Instead: a configuration with its own state folder.")] = None,
+) -> None:
+    """Answer Squid's external ACL on standard input and output, by a node or by an edition of its own."""
+    from vigil.edge import squid_helper as helper
+
+    if bool(node) == (config is not None):
+        raise InputError("helper_source", "Either a node or a configuration must be given.", mend="Give --node or --config.")
+    if config is None:
+        helper.serve(sys.stdin.fileno(), sys.stdout.fileno(), helper.NodeAsker(node))
+        return
+    loaded = edge_config.load(config)
+    own = Node(loaded, SystemClock(), journal(loaded.file.node))
+    with helper.alone_in(loaded.state):
+        own.start()
+        try:
+            helper.serve(sys.stdin.fileno(), sys.stdout.fileno(), partial(helper.squid_words, own))
+        finally:
+            own.stop()
 
 
 @app.command("openapi")

@@ -119,6 +119,30 @@ class Gate(Table, frozen=True, kw_only=True):
     hosts: tuple[str, ...] = ()
 
 
+class Icap(Table, frozen=True, kw_only=True):
+    """The ICAP door. ``bodies_bytes``: memory for all files that are being read, together."""
+
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    port: int = 1344
+    open_to_network: bool = False
+    on_unknown: Literal["refuse", "pass"] = "refuse"
+    on_unknown_media: Literal["refuse", "pass"] = "pass"
+    preview_bytes: int = 1024
+    options_seconds: int = 60
+    idle_seconds: float = 60.0
+    connections: int = 1000
+    bodies_bytes: int = 256 * 1024 * 1024
+
+
+class ForwardAuth(Table, frozen=True, kw_only=True):
+    """Which proxies may ask before they pass a request on, and from which addresses; none unless named."""
+
+    proxies: tuple[Literal["nginx", "traefik", "caddy", "envoy", "squid"], ...] = ()
+    peers: tuple[str, ...] = ("127.0.0.0/8", "::1")
+    on_unknown: Literal["refuse", "pass"] = "refuse"
+
+
 class Limits(Table, frozen=True, kw_only=True):
     """Bounds on what clients may cost; units in the names."""
 
@@ -148,6 +172,8 @@ class NodeFile(Table, frozen=True, kw_only=True):
     pages: Pages = Pages()
     api: Api = Api()
     gate: Gate = Gate()
+    icap: Icap = Icap()
+    forward_auth: ForwardAuth = ForwardAuth()
     limits: Limits = Limits()
 
 
@@ -297,6 +323,9 @@ def _rules(file: NodeFile) -> list[tuple[str, bool, str]]:
             _are_suffixes(file.gate),
             'Name at least one host suffix such as ".example" where the gate is on.',
         ),
+        *_icap_rules(file.icap),
+        ("forward_auth.peers", _are_networks(file.forward_auth.peers), "Name addresses or networks such as 10.0.0.0/24."),
+        ("forward_auth.proxies", _are_names(file.forward_auth.proxies), "Name each proxy once."),
         ("limits.media_bytes", 1 <= bounds.media_bytes <= limits.MEDIA_BYTES.value, "Use 1 to 67108864."),
         ("limits.json_bytes", 1 <= bounds.json_bytes <= limits.JSON_BODY_BYTES.value, "Use 1 to 4194304."),
         ("limits.batch_items", 1 <= bounds.batch_items <= limits.BATCH_ITEMS.value, "Use 1 to 1000."),
@@ -306,6 +335,29 @@ def _rules(file: NodeFile) -> list[tuple[str, bool, str]]:
         ("limits.connections", 1 <= bounds.connections <= 100_000, "Use 1 to 100000."),
         *((f"limits.{name}", 0.1 <= value <= 600, "Use 0.1 to 600 seconds.") for name, value in _seconds(bounds)),
     ]
+
+
+def _icap_rules(icap: Icap) -> list[tuple[str, bool, str]]:
+    return [
+        ("icap.port", 0 <= icap.port <= 65535, "Use 0 to 65535; 0 takes any free port."),
+        (
+            "icap.host",
+            is_loopback(icap.host) or icap.open_to_network,
+            "Set icap.open_to_network = true if anyone who reaches the port may ask: ICAP knows no tokens.",
+        ),
+        ("icap.preview_bytes", 0 <= icap.preview_bytes <= 65536, "Use 0 to 65536."),
+        ("icap.options_seconds", 1 <= icap.options_seconds <= 86400, "Use 1 to 86400 seconds."),
+        ("icap.idle_seconds", 0.1 <= icap.idle_seconds <= 3600, "Use 0.1 to 3600 seconds."),
+        ("icap.connections", 1 <= icap.connections <= 100_000, "Use 1 to 100000."),
+        ("icap.bodies_bytes", 65536 <= icap.bodies_bytes <= 2**36, "Use 65536 to 68719476736."),
+    ]
+
+
+def _are_networks(peers: tuple[str, ...]) -> bool:
+    try:
+        return all(ipaddress.ip_network(peer) for peer in peers)
+    except ValueError:
+        return False
 
 
 def _seconds(bounds: Limits) -> list[tuple[str, float]]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from vigil.base.errors import VigilError
 from vigil.edge.config import Token
+from vigil.edge.forward_auth.routes import ForwardAuthDoor
 from vigil.edge.http.bodies import ClientGoneError, Receive
 from vigil.edge.http.replies import CLOSE, Reply, RequestRefused, fault_reply, problem_reply
 from vigil.edge.http.routes import PAGE_PREFIX, ROUTES, Door, Request, Route
@@ -29,6 +30,7 @@ class EdgeApp:
         self._node = node
         self._door = door
         self._tokens = tuple(_bytes_of(token) for token in node.config.api_tokens)
+        self._auth = ForwardAuthDoor(node) if node.config.file.forward_auth.proxies else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -36,7 +38,10 @@ class EdgeApp:
         headers = dict(scope["headers"])
         request = Request(scope["method"], scope["path"], scope["query_string"], headers, receive)
         try:
-            reply = await self._reply(request)
+            if self._auth is not None and self._auth.owns(scope):
+                reply = await self._auth.reply(scope, request)
+            else:
+                reply = await self._reply(request)
         except ClientGoneError:
             return
         except VigilError as error:

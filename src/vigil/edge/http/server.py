@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import threading
@@ -16,6 +17,7 @@ from vigil.base.errors import UnavailableError
 from vigil.edge.http.app import EdgeApp
 from vigil.edge.http.protocol import protocol_with
 from vigil.edge.http.routes import Door
+from vigil.edge.icap.server import IcapDoor
 from vigil.edge.journal import quiet_server_logs
 from vigil.edge.node import Node
 
@@ -23,11 +25,28 @@ BACKLOG: Final = 1024
 
 
 class NodeServer(uvicorn.Server):
-    """uvicorn's server; a signal begins the drain and does not kill the process before the counts are written."""
+    """uvicorn's server; a signal begins the drain and does not kill the process before the counts are written.
 
-    def __init__(self, config: uvicorn.Config, node: Node) -> None:
+    Other doors of the node live in the same loop: they start before it and stop with it.
+    """
+
+    def __init__(self, config: uvicorn.Config, node: Node, icap: IcapDoor | None = None) -> None:
         super().__init__(config)
         self._node = node
+        self._icap = icap
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open all doors."""
+        if self._icap is not None:
+            await self._icap.start()
+        await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close them, the requests that run being finished."""
+        stopping = [super().shutdown(sockets)]
+        if self._icap is not None:
+            stopping.append(self._icap.stop())
+        await asyncio.gather(*stopping)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.drain()
@@ -59,7 +78,8 @@ class Service:
         self.door = Door(node)
         self._socket = _listen(node.config.file.listen.host, node.config.file.listen.port)
         self.port: int = self._socket.getsockname()[1]
-        self._server = NodeServer(_uvicorn_config(node, EdgeApp(node, self.door)), node)
+        self.icap = IcapDoor(self.door) if node.config.file.icap.enabled else None
+        self._server = NodeServer(_uvicorn_config(node, EdgeApp(node, self.door)), node, self.icap)
 
     def run(self, started: Callable[[int], None] | None = None) -> None:
         """Serve until :meth:`stop` or a signal; then drain, stop the threads, write the counts."""
