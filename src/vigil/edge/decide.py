@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from vigil.edge.enforced import Enforced, Hit, Unsure
-from vigil.edge.questions import URL, HashQuestion, HostQuestion, MediaQuestion, Question, UrlQuestion
+from vigil.edge.questions import URL, HashQuestion, HostQuestion, MediaQuestion, NameQuestion, Question, UrlQuestion
 from vigil.match.verdict import Outcome, Verdict
 
 NO_EDITION: Final = "no_edition"
@@ -28,7 +28,7 @@ def decide(question: Question, edition: Enforced | None, now: datetime) -> Verdi
         return Verdict(Outcome.UNKNOWN, None, signal, reason=NO_EDITION)
     if edition.stopped(now):
         return Verdict(Outcome.UNKNOWN, edition.number, signal, reason=EDITION_EXPIRED)
-    if isinstance(question, UrlQuestion | HostQuestion):
+    if isinstance(question, UrlQuestion | HostQuestion | NameQuestion):
         return _on_url(question, edition, now)
     if isinstance(question, HashQuestion):
         return _verdict(question.algorithm, edition, edition.hash_hit(question, now))
@@ -37,7 +37,7 @@ def decide(question: Question, edition: Enforced | None, now: datetime) -> Verdi
 
 def signal_of(question: Question) -> str:
     """The ``signal`` of a verdict on ``question``."""
-    if isinstance(question, UrlQuestion | HostQuestion):
+    if isinstance(question, UrlQuestion | HostQuestion | NameQuestion):
         return URL
     return question.algorithm if isinstance(question, HashQuestion) else MEDIA
 
@@ -51,8 +51,11 @@ def _weight(verdict: Verdict) -> int:
     return WEIGHTS[verdict.verdict]
 
 
-def _on_url(question: UrlQuestion | HostQuestion, edition: Enforced, now: datetime) -> Verdict:
-    if isinstance(question, HostQuestion):
+def _on_url(question: UrlQuestion | HostQuestion | NameQuestion, edition: Enforced, now: datetime) -> Verdict:
+    found: Hit | Unsure | None
+    if isinstance(question, NameQuestion):
+        found = edition.name_hit(question.name, now)
+    elif isinstance(question, HostQuestion):
         found = edition.host_hit(question.authority, now)
     else:
         found = edition.url_hit(question.address, now)

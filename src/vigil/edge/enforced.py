@@ -133,6 +133,11 @@ class Enforced:
                 return self._url_hit(replace(found, second_pass=reason is not None))
         return Unsure(reason) if reason is not None else None
 
+    def name_hit(self, name: str, now: datetime) -> Hit | None:
+        """The living entry for the whole host of a DNS name: ASCII, in small letters, without the final dot."""
+        found = self._urls.index.lookup_host(name, int(now.timestamp()))
+        return self._url_hit(found) if found is not None else None
+
     def hash_hit(self, question: HashQuestion, now: datetime) -> Hit | Unsure | None:
         """The best living entry for a hash."""
         table = self._tables.get(question.algorithm)

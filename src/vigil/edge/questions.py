@@ -28,6 +28,16 @@ class HostQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class NameQuestion:
+    """Is a DNS name listed? Labels in small letters joined by dots, without the final one; only entries for whole hosts answer.
+
+    A query name is not an address and takes no canonical form: every name has an answer.
+    """
+
+    name: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class HashQuestion:
     """Is this hash listed? ``value`` in the bytes of ``algorithm``; ``by_distance`` False asks for equality only."""
 
@@ -44,7 +54,7 @@ class MediaQuestion:
     reasons: tuple[str, ...] = ()
 
 
-Question = UrlQuestion | HostQuestion | HashQuestion | MediaQuestion
+Question = UrlQuestion | HostQuestion | NameQuestion | HashQuestion | MediaQuestion
 
 
 def question_of(kind: str, value: str | bytes) -> UrlQuestion | HashQuestion:
