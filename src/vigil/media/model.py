@@ -17,7 +17,7 @@ class Mode(StrEnum):
 
     EXACT = "exact"  # full size; JPEG straight to luminance
     RGB = "rgb"  # full size through RGB, for bit-equality with other PDQ programs
-    FAST = "fast"  # JPEG scaled inside the decoder: within some bits of EXACT; for screening only
+    FAST = "fast"  # large JPEG reduced inside the decoder: some bits from EXACT; for screening only
 
 
 class Reason(StrEnum):
