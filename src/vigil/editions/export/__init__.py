@@ -1,0 +1,6 @@
+"""Lists in the forms that other software reads. One file for each format; :mod:`registry` knows them all."""
+
+from vigil.editions.export.model import Exported, Format, Leftover, Occasion, Reason
+from vigil.editions.export.registry import FORMATS, export_as, format_named
+
+__all__ = ["FORMATS", "Exported", "Format", "Leftover", "Occasion", "Reason", "export_as", "format_named"]
