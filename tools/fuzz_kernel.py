@@ -33,7 +33,7 @@ def compiler() -> str:
 
 def build() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
-    sources = sorted((NATIVE / "kernel").glob("*.cpp")) + [NATIVE / "fuzz" / "kernel.cpp"]
+    sources = [*sorted((NATIVE / "kernel").glob("*.cpp")), NATIVE / "fuzz" / "kernel.cpp"]
     flags = ["-std=c++17", "-O1", "-g", "-ffp-contract=off", "-fno-sanitize-recover=all", SANITIZE]
     command = [compiler(), *flags, f"-I{NATIVE / 'kernel'}", *sources, "-o", PROGRAM, "-lstdc++", "-lm", "-lpthread"]
     subprocess.run([str(part) for part in command], check=True)

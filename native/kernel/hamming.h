@@ -83,8 +83,12 @@ static_assert(sizeof(FileHead) == head_bytes, "layout");
 
 // ---- reading ----
 
+// Radius of each band for each distance; -1 where a band is not asked.
+using Radii = std::int8_t[largest_distance + 1][largest_bands];
+
 struct Segment {
     const std::uint8_t* base = nullptr;
+    Radii radii;
     SegmentHead head;                  // a checked copy: the file may change under us, this does not
     std::vector<std::uint64_t> spread; // 64 nibbles x 16 values x 4 words; empty where bits stay in their places
 };
@@ -178,5 +182,6 @@ struct CostModel {
     CostModel(std::size_t codes, double table_bytes);
 };
 double choose(unsigned n, unsigned k);
+void plan_radii(const SegmentHead& head, Radii& radii);
 
 }  // namespace vigil

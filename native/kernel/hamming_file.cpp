@@ -74,6 +74,7 @@ Status open_segment(const std::uint8_t* base, std::uint64_t room, Segment* segme
     if (head.head_checksum != head_checksum(head)) return Status::wrong_checksum;
     if (head.length < head_bytes || head.length % 64 != 0 || head.length > room) return Status::corrupt;
     if (!segment_is_sound(head)) return Status::corrupt;
+    plan_radii(head, segment->radii);
     if (!is_identity(head.permutation) && head.kind == static_cast<std::uint32_t>(SegmentKind::codes)) {
         segment->spread = spread_of(head.permutation);
     }

@@ -159,41 +159,25 @@ const Masks& masks_of(unsigned width, unsigned radius) {
 // ---- the plan for one distance -------------------------------------------------------------------------------
 
 struct Plan {
-    int radius[largest_bands];  // -1: the band is not asked
+    int radius[largest_bands];
     unsigned order[largest_bands], asked = 0;
     const Masks* masks[largest_bands];
+
+    Plan(const Segment& segment, unsigned distance) {
+        for (unsigned b = 0; b < segment.head.bands; b++) {
+            radius[b] = segment.radii[distance][b];
+            if (radius[b] < 0) continue;
+            masks[b] = &masks_of(segment.head.band[b].width, static_cast<unsigned>(radius[b]));
+            order[asked++] = b;
+        }
+    }
 };
 
-// Hands out distance + 1 steps of radius, each where it costs least. Costs rise with the radius, so greedy is best.
-Plan plan_for(const SegmentHead& head, unsigned distance) {
-    Plan plan;
-    double table = 0;
-    for (unsigned b = 0; b < head.bands; b++) {
-        plan.radius[b] = -1;
-        table += std::ldexp(0.25, static_cast<int>(head.band[b].width));
-    }
-    const CostModel cost(head.codes, table);
-    for (unsigned step = 0; step <= distance; step++) {
-        int best = -1;
-        double least = 0;
-        for (unsigned b = 0; b < head.bands; b++) {
-            const unsigned next = static_cast<unsigned>(plan.radius[b] + 1);
-            if (next > largest_radius) continue;
-            const double load = static_cast<double>(head.band[b].load) / 1024;
-            const double price = choose(head.band[b].width, next) * (cost.probe + load * cost.candidate);
-            if (best < 0 || price < least) {
-                best = static_cast<int>(b);
-                least = price;
-            }
-        }
-        if (best >= 0) plan.radius[best]++;
-    }
-    for (unsigned b = 0; b < head.bands; b++) {
-        if (plan.radius[b] < 0) continue;
-        plan.masks[b] = &masks_of(head.band[b].width, static_cast<unsigned>(plan.radius[b]));
-        plan.order[plan.asked++] = b;
-    }
-    return plan;
+// What one more step of radius costs in a band.
+double step_price(const SegmentHead& head, const CostModel& cost, unsigned b, unsigned radius) {
+    if (radius > largest_radius) return HUGE_VAL;
+    const double load = static_cast<double>(head.band[b].load) / 1024;
+    return choose(head.band[b].width, radius) * (cost.probe + load * cost.candidate);
 }
 
 // ---- one query in one segment --------------------------------------------------------------------------------
@@ -211,7 +195,7 @@ struct Scratch {
 };
 
 VIGIL_INLINE void fetch(const void* base, std::uint64_t offset) {
-    __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(base) + offset));
+    __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(base) + offset), 0, 3);
 }
 
 template <typename Way>
@@ -533,6 +517,25 @@ VIGIL_TARGET_AVX2 Status reach_avx2(const BandView& band, const BandHead& head, 
 
 }  // namespace
 
+// Hands out one step of radius for each bit of distance and one more, each where it costs least. Costs rise with the
+// radius, so greedy is best, and the plan for a distance is the plan for the one before and one step.
+void plan_radii(const SegmentHead& head, Radii& radii) {
+    double table = 0, prices[largest_bands];
+    for (unsigned b = 0; b < head.bands; b++) table += std::ldexp(0.25, static_cast<int>(head.band[b].width));
+    const CostModel cost(head.codes, table);
+    std::int8_t now[largest_bands] = {};
+    for (unsigned b = 0; b < head.bands; b++) {
+        now[b] = -1;
+        prices[b] = step_price(head, cost, b, 0);
+    }
+    for (unsigned distance = 0; distance <= largest_distance && head.bands > 0; distance++) {
+        const auto best = static_cast<unsigned>(std::min_element(prices, prices + head.bands) - prices);
+        now[best]++;
+        prices[best] = step_price(head, cost, best, static_cast<unsigned>(now[best] + 1));
+        std::memcpy(radii[distance], now, sizeof(now));
+    }
+}
+
 Status segment_reach(const std::uint8_t* base, const SegmentHead& head, unsigned b, Isa isa) {
     const BandView band(base, head, b);
     const auto* codes = reinterpret_cast<const std::uint64_t*>(base + head.codes_at);
@@ -562,7 +565,8 @@ Status hamming_search(const HammingView& view, const std::uint8_t* queries, std:
     if (!has_isa(isa)) isa = Isa::portable;
     try {
         std::vector<Plan> plans;
-        for (const Segment& segment : view.segments) plans.push_back(plan_for(segment.head, max_distance));
+        plans.reserve(view.segments.size());
+        for (const Segment& segment : view.segments) plans.emplace_back(segment, max_distance);
         const Job job{view, plans, queries, max_distance, isa};
         std::vector<Piece> pieces((count + piece_queries - 1) / piece_queries);
         const Status status = share_out(pieces.size(), threads, [&](unsigned, std::size_t piece) {
