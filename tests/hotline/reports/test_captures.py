@@ -223,6 +223,7 @@ class TestClaims:
             do_request_capture(analyst, report, url)
         assert caught.value.code == "capture_under_way"
 
+    @pytest.mark.django_db(transaction=True)  # the worker closes connections between captures
     def test_a_worker_works_until_told_to_stop(self, analyst: User, world: World) -> None:
         world.pages[PAGE] = answer(b"")
         do_request_capture(analyst, *reported())

@@ -53,13 +53,12 @@ def _specification(values: Values, x: dict[str, Any], y: dict[str, Any], height:
         "height": height,
         "background": None,
         "config": {
-            "aria": False,  # the drawing is one image with a title and words; its parts have no roles of their own
             "font": FONT,
             "axis": {**axis, "labelFontSize": 12, "titleFontSize": 12},
             "view": {"stroke": None},
         },
         "data": {"values": [{"label": label, "number": number} for label, number in values]},
-        "mark": {"type": "bar", "color": BLUE},
+        "mark": {"type": "bar", "color": BLUE, "aria": False},  # the drawing is one image; its parts have no roles
         "encoding": {"x": x, "y": y},
     }
 

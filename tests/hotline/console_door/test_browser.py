@@ -1,0 +1,161 @@
+"""The console in a real browser: keyboard alone, no script, axe on each page, four ways to look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page
+from tests.hotline.console_door.conftest import SECRET_ADDRESS, Desk
+from tests.hotline.lists.cases import page as listed_page
+from tests.support.browsing import SCREENS, chromium
+
+from vigil.hotline.access.models import User
+from vigil.hotline.access.roles import Role
+from vigil.hotline.assessments.models import Assessment
+from vigil.hotline.lists.actions import do_list
+from vigil.hotline.lists.appeals import do_file_appeal
+from vigil.hotline.lists.publications import do_request_publication
+from vigil.hotline.reports.models import Report
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"viewport": {"width": 1280, "height": 900}},
+    "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
+    "right-to-left": {"viewport": {"width": 1280, "height": 900}},
+    "narrow": {"viewport": {"width": 768, "height": 900}},
+}
+Enter = Callable[..., BrowserContext]
+
+
+@pytest.fixture
+def enter(request: pytest.FixtureRequest, settings: Any, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Enter]:
+    """Opens a browser of somebody who is signed in."""
+    settings.STATIC_URL = settings.MEDIA_URL = "/nothing-is-served-here/"  # the live server wants to know; the door has none
+    live_server = request.getfixturevalue("live_server")
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright keeps an event loop in this thread
+    with chromium() as browser:
+
+        def open_for(user: User, **look: Any) -> BrowserContext:
+            cookie = desk.at(user).cookies["vigil_console"].value
+            context = browser.new_context(base_url=live_server.url, **look)
+            context.add_cookies([{"name": "vigil_console", "value": cookie, "url": live_server.url}])
+            return context
+
+        yield open_for
+
+
+def judge(page: Page, look: str, name: str) -> None:
+    """Keep a picture; nothing sticks out; axe finds nothing at all."""
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENS / f"console-{look}-{name}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{look} {name} is too wide"
+    found = Axe().run(page).response
+    assert found["passes"]
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]] == []
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_every_page_looks_right_and_is_accessible(enter: Enter, desk: Desk, make_user: Callable[..., User], look: str) -> None:
+    everybody = make_user(Role.SUPERVISOR, Role.LIST_PUBLISHER, Role.AUDITOR, username="sam")
+    do_list(desk.ben, desk.waiting_for_ben(), [listed_page(SECRET_ADDRESS)])
+    appeal, publication = do_file_appeal(address=SECRET_ADDRESS, reasons="quimber"), do_request_publication(everybody)
+    taken, waiting = desk.taken("http://one.example/a"), desk.assessed("http://two.example/b/c")
+    pages = {
+        "overview": "/", "queue": "/queue/?view=open", "empty": "/queue/?view=mine", "case": f"/cases/{waiting.pk}/",
+        "entries": "/entries/", "entry": "/entries/1/", "withdraw": "/entries/1/withdraw/", "publish": "/publish/",
+        "publication": f"/publish/{publication.pk}/", "appeals": "/appeals/", "appeal": f"/appeals/{appeal.pk}/",
+        "statistics": "/statistics/", "audit": "/audit/", "own": "/account/second-step/", "out": "/account/sign-out/",
+    }  # fmt: skip
+    page = enter(everybody, **LOOKS[look]).new_page()
+    if look == "right-to-left":
+        page.add_init_script("document.addEventListener('DOMContentLoaded', () => { document.documentElement.dir = 'rtl' })")
+    for name, path in pages.items():
+        page.goto(path.replace("/1/", f"/{appeal.entries.get().pk}/"))
+        judge(page, look, name)
+    page.goto(f"/cases/{waiting.pk}/")
+    page.keyboard.press("t")
+    page.get_by_role("heading", name="Listing decision").wait_for()
+    page.locator("[name=decision][value=list]").check()
+    judge(page, look, "decision")
+    page = enter(desk.anna, **LOOKS[look]).new_page()
+    page.goto(f"/cases/{taken.pk}/")
+    page.locator("[name=outcome][value=actioned_contains]").check()
+    judge(page, look, "assessment")
+
+
+def test_a_case_with_the_keyboard_alone(enter: Enter, desk: Desk) -> None:
+    report = desk.reported()
+    page = enter(desk.anna, **LOOKS["light"]).new_page()
+    page.goto("/")
+    press = page.keyboard.press
+    press("n")
+    page.get_by_text("You hold it").wait_for()
+    press("v")
+    address = page.get_by_text(SECRET_ADDRESS, exact=True).first
+    address.wait_for()
+    press("Escape")
+    assert not address.is_visible()
+    page.get_by_role("button", name="Show it again").focus()
+    press("Enter")
+    assert address.is_visible()
+    press("?")
+    assert page.locator("dialog").is_visible()
+    press("Escape")
+    press("a")
+    assert page.evaluate("document.activeElement.dataset.key") == "a"
+    for _ in range(2):
+        press("Tab")
+    choose(page, "outcome", "not_criminal")
+    for name, value in {"confidence": "high", "rationale_code": "nothing_found", "view_mode_max": "facts"}.items():
+        press("Tab")
+        assert page.evaluate("document.activeElement.name") == name
+        page.locator(f"[name={name}]").select_option(value)
+    press("Tab")
+    page.evaluate("document.activeElement.blur()")
+    press("Shift+S")
+    page.get_by_text("Saved, and the case is closed.").wait_for()
+    assert Report.objects.get(pk=report.pk).outcome == "not_criminal"
+
+
+def choose(page: Page, name: str, value: str) -> None:
+    """Move through radio buttons with the arrow keys until the one wanted is chosen."""
+    page.locator(f"[name={name}]").first.focus()
+    page.keyboard.press("Space")
+    for _ in range(20):
+        if page.locator(f"[name={name}]:checked").get_attribute("value") == value:
+            return
+        page.keyboard.press("ArrowDown")
+    raise AssertionError(f"{value} was never reached")
+
+
+def test_a_case_without_script(enter: Enter, desk: Desk) -> None:
+    report = desk.reported()
+    page = enter(desk.anna, java_script_enabled=False, **LOOKS["light"]).new_page()
+    page.goto(f"/cases/{report.pk}/")
+    page.get_by_role("button", name="Take this case").click()
+    page.get_by_role("button", name="Show address").click()
+    assert page.get_by_text(SECRET_ADDRESS, exact=True).count()
+    page.locator("[name=outcome][value=spam]").check()
+    page.get_by_role("button", name="Save the assessment").click()
+    assert page.get_by_text("choose an answer").count() >= 3
+    page.locator("[name=confidence]").select_option("high")
+    page.locator("[name=rationale_code]").select_option("remit_or_law")
+    page.locator("[name=view_mode_max]").select_option("hidden")
+    page.get_by_role("button", name="Save the assessment").click()
+    assert page.get_by_text("Saved, and the case is closed.").count()
+    assert Assessment.objects.get().outcome == "spam"
+
+
+def test_a_page_that_waits_follows_by_itself(enter: Enter, desk: Desk, make_user: Callable[..., User]) -> None:
+    from vigil.hotline.lists.models import Publication
+
+    paula = make_user(Role.LIST_PUBLISHER, username="paula")
+    page = enter(paula, **LOOKS["light"]).new_page()
+    page.goto("/publish/")
+    page.keyboard.press("Shift+P")
+    page.get_by_text("Waits for the list office").wait_for()
+    Publication.objects.update(state="published", number=7)
+    page.get_by_role("heading", name="Edition 7").wait_for()
