@@ -1,6 +1,6 @@
-"""Installs the `edge` extra alone into a fresh environment and runs the given tests there, Django absent.
+"""Installs the `edge` extra alone, from a wheel, into a fresh environment and runs the given tests there, Django absent.
 
-Usage: python tools/edge_alone.py TEST…
+Usage: python tools/edge_alone.py [OPTION of pytest | TEST]…
 """
 
 from __future__ import annotations
@@ -43,9 +43,7 @@ def main(arguments: list[str]) -> int:
     if run(PYTHON, "-c", absent):
         print("the edge environment holds parts of the hotline")
         return 1
-    tests = arguments or ["tests/edge"]
-    options = ["-q", "-o", "addopts=--import-mode=importlib -p no:cacheprovider", "-m", "not peer"]
-    return run(PYTHON, "-m", "pytest", *options, *tests)
+    return run(PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(arguments or ["tests/edge"]))
 
 
 if __name__ == "__main__":
