@@ -24,9 +24,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 900}},
     "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
-    "right-to-left": {"viewport": {"width": 1280, "height": 900}},
+    "right-to-left": {"viewport": {"width": 1280, "height": 900}, "rtl": True},
     "narrow": {"viewport": {"width": 768, "height": 900}},
 }
+# The words stay English; the layout must not care.
+TURN = "document.addEventListener('DOMContentLoaded', () => { document.documentElement.dir = 'rtl' })"
 Enter = Callable[..., BrowserContext]
 
 
@@ -38,9 +40,11 @@ def enter(request: pytest.FixtureRequest, settings: Any, desk: Desk, monkeypatch
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright keeps an event loop in this thread
     with chromium() as browser:
 
-        def open_for(user: User, **look: Any) -> BrowserContext:
+        def open_for(user: User, rtl: bool = False, **look: Any) -> BrowserContext:
             cookie = desk.at(user).cookies["vigil_console"].value
             context = browser.new_context(base_url=live_server.url, **look)
+            if rtl:
+                context.add_init_script(TURN)
             context.add_cookies([{"name": "vigil_console", "value": cookie, "url": live_server.url}])
             return context
 
@@ -70,8 +74,6 @@ def test_every_page_looks_right_and_is_accessible(enter: Enter, desk: Desk, make
         "statistics": "/statistics/", "audit": "/audit/", "own": "/account/second-step/", "out": "/account/sign-out/",
     }  # fmt: skip
     page = enter(everybody, **LOOKS[look]).new_page()
-    if look == "right-to-left":
-        page.add_init_script("document.addEventListener('DOMContentLoaded', () => { document.documentElement.dir = 'rtl' })")
     for name, path in pages.items():
         page.goto(path.replace("/1/", f"/{appeal.entries.get().pk}/"))
         judge(page, look, name)

@@ -17,8 +17,9 @@ from vigil.hotline.access.models import User
 from vigil.hotline.access.roles import Role
 from vigil.hotline.assessments.models import Assessment
 from vigil.hotline.audit.models import AuditEvent
-from vigil.hotline.doors.console.forms import FILE_BYTES
+from vigil.hotline.doors.console.limits import FILE_BYTES, FRAME_BYTES
 from vigil.hotline.lists.models import Decision, ListEntry
+from vigil.hotline.management.serving import arguments_of
 from vigil.hotline.reports.captures import do_hash_file
 from vigil.hotline.reports.models import Capture, Media, Report
 from vigil.hotline.settings.config import Capture as CaptureTable
@@ -266,6 +267,11 @@ class TestPictures:
         answer = desk.at(desk.anna).post(f"/cases/{report.pk}/file/", {"picture": picture}, follow=True)
         assert answer.status_code == 200
         assert "No picture came" in text_of(answer) or Media.objects.get().unhashable == "not_an_image"
+
+    def test_what_is_handed_in_never_touches_the_disk(self) -> None:
+        told = arguments_of("console")
+        assert told["inbuf_overflow"] > told["max_request_body_size"] > FILE_BYTES.value
+        assert told["max_request_body_size"] > FILE_BYTES.value + FRAME_BYTES.value
 
     def test_files_are_read_nowhere_else_and_forged_ones_not_at_all(self, desk: Desk, console_client: Callable[..., Any]) -> None:
         report = desk.taken()

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from vigil.base.limits import JSON_BODY_BYTES
+from vigil.hotline.doors.console.limits import BODY_BYTES
 from vigil.hotline.management import boot
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,9 @@ def serve(door: str) -> None:
 def arguments_of(door: str) -> dict[str, Any]:
     """What waitress is told. The scheme of a request is believed from the configured proxy alone."""
     where = getattr(settings.CONFIG.doors, door)
+    body = {"public": PASTE_BYTES, "console": BODY_BYTES.value}.get(door, JSON_BODY_BYTES.value)
+    # What staff hand in stays in memory: no picture may touch the disk. Strangers may not fill the memory instead.
+    held = {"inbuf_overflow": body + 1} if door == "console" else {}
     trust: dict[str, Any] = {"clear_untrusted_proxy_headers": True}
     if not settings.CONFIG.demo:
         trust |= {"trusted_proxy": where.proxy, "trusted_proxy_headers": {"x-forwarded-proto"}}
@@ -43,7 +47,8 @@ def arguments_of(door: str) -> dict[str, Any]:
         "threads": where.threads,
         "connection_limit": CONNECTIONS,
         "channel_timeout": IDLE_SECONDS,
-        "max_request_body_size": PASTE_BYTES if door == "public" else JSON_BODY_BYTES.value,
+        "max_request_body_size": body,
+        **held,
         "ident": None,
         **trust,
     }

@@ -8,13 +8,13 @@ from typing import Any, Final
 from django import forms
 from django.http import QueryDict
 
-from vigil.base.limits import Limit
 from vigil.hotline.access.clock import now
 from vigil.hotline.assessments import scheme
 from vigil.hotline.assessments.actions import NOTES_CHARACTERS
 from vigil.hotline.assessments.models import Assessment
 from vigil.hotline.assessments.rules import Problem, problems_of
 from vigil.hotline.doors.console import words
+from vigil.hotline.doors.console.limits import FILE_BYTES
 from vigil.hotline.doors.console.scopes import Coverage
 from vigil.hotline.lists.enumerations import AppealOutcome, ListingDecision, RemovedReason
 from vigil.hotline.lists.models import ListEntry
@@ -22,7 +22,6 @@ from vigil.hotline.reports.enumerations import Outcome, Priority, Status
 from vigil.hotline.reports.lifecycle import DESK_OUTCOMES
 from vigil.hotline.reports.models import Media
 
-FILE_BYTES: Final = Limit(16 * 1024 * 1024, "bytes", "an upload stays in memory; larger files are hashed on the desk")
 UNREADABLE: Final = "\ufffd"
 NEVER_A_FIELD: Final = frozenset({"csrfmiddlewaretoken"})
 

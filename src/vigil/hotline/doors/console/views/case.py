@@ -25,7 +25,6 @@ from vigil.hotline.audit.actions import subject_of
 from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.doors.console import words
 from vigil.hotline.doors.console.forms import (
-    FILE_BYTES,
     AssessmentForm,
     DeskForm,
     FileForm,
@@ -33,6 +32,7 @@ from vigil.hotline.doors.console.forms import (
     PriorityForm,
 )
 from vigil.hotline.doors.console.known import known_address, known_files
+from vigil.hotline.doors.console.limits import FILE_BYTES, FRAME_BYTES
 from vigil.hotline.doors.console.requests import Staff, action, allowed, done, waits
 from vigil.hotline.doors.console.scopes import Coverage, coverage_named, coverages
 from vigil.hotline.doors.console.sessions import take_kept_form
@@ -344,7 +344,7 @@ class InMemory(MemoryFileUploadHandler):
     def handle_raw_input(
         self, input_data: Any, META: Any, content_length: int, boundary: Any, encoding: Any = None  # noqa: N803 - Django's
     ) -> None:
-        self.activated = content_length <= FILE_BYTES.value + 64 * 1024
+        self.activated = content_length <= FILE_BYTES.value + FRAME_BYTES.value
 
 
 # Exempt outside and protected inside: the check against forged forms reads the body, and the body must not be read
