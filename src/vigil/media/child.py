@@ -61,10 +61,9 @@ def serve(channel: socket.socket) -> bool:
         return False
     request = decode_request(head)
     allow_cpu(request.seconds)
-    try:
-        _send(channel, answer(request, descriptors[0]))
-    finally:
-        os.close(descriptors[0])
+    body = answer(request, descriptors[0])
+    os.close(descriptors[0])
+    _send(channel, body)
     return True
 
 
