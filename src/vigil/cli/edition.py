@@ -1,9 +1,10 @@
-"""``vigil edition``: build, show, compare, verify and pull editions; make and describe signing keys."""
+"""``vigil edition``: build, export, show, compare, verify and pull editions; make and describe signing keys."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -12,18 +13,21 @@ import typer
 
 from vigil.base.clock import SystemClock, text_of
 from vigil.base.errors import InputError
+from vigil.base.files import write_atomically
 from vigil.editions.build import build_edition
 from vigil.editions.client import EditionClient
 from vigil.editions.difference import Change, difference
+from vigil.editions.export import FORMATS, Exported, Occasion, export_as, format_named, leftovers_csv
 from vigil.editions.keys import KeyRing, create_keys, describe_keys
 from vigil.editions.limits import MANIFEST_BYTES
 from vigil.editions.load import counts_of, load_edition
+from vigil.editions.model import EditionContents
 from vigil.editions.publish import current_number, publish
 from vigil.editions.source import read_source
 from vigil.editions.verify import VerifyReport
 from vigil.editions.verify import verify as verify_folder
 
-app = typer.Typer(help="Build, show, compare, verify and pull editions; manage keys.", no_args_is_help=True)
+app = typer.Typer(help="Build, export, show, compare, verify and pull editions; manage keys.", no_args_is_help=True)
 keys = typer.Typer(help="Signing keys: for the list office only.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 
@@ -155,6 +159,39 @@ def verify(
     raise typer.Exit(0 if report.ok else 1)
 
 
+@app.command("export")
+def export(
+    source: Annotated[Path, typer.Argument(help="Entries: a .csv or .jsonl file.", metavar="SOURCE")],
+    form: Annotated[str, typer.Option("--format", help=f"One of: {', '.join(FORMATS)}.", metavar="FORMAT")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the files of the format.", metavar="DIR")],
+    number: Annotated[int, typer.Option("--number", help="Number of the edition with the same entries.", min=1)],
+    lists: Annotated[list[str] | None, typer.Option("--list", help="Only this list; may be repeated.")] = None,
+    before: Annotated[Path | None, typer.Option(help="Entries of the export before: what is gone is withdrawn.")] = None,
+    report: Annotated[Path | None, typer.Option(help="CSV file for what the format cannot express.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the entries in the form that other software reads, and say what that form cannot express.
+
+    Exports hold plain entries and are made from the same file that an edition is built from: an edition holds digests.
+    """
+    chosen, now = format_named(form), SystemClock().now()
+    earlier = None if before is None else _chosen_lists(read_source(before), lists, known_only=False)
+    contents = _chosen_lists(read_source(source), lists, known_only=True)
+    made = export_as(form, contents, Occasion(number, now, earlier))
+    _write_export(out, made, report)
+    facts: dict[str, Any] = {"format": form, "edition": number, "files": sorted(made.files)}
+    facts["left"] = [asdict(each) for each in made.left]
+    facts["export_again_before"] = text_of(made.first_expiry) if made.first_expiry else None
+    if as_json:
+        return _print_json(facts)
+    typer.echo(f"{chosen.title}: {' '.join(facts['files'])} in {out}.")
+    for (reason, partly), count in sorted(Counter((x.reason.value, x.partly) for x in made.left).items()):
+        typer.echo(f"{'in part' if partly else 'left out':8} {count:8} {reason}")
+    if made.first_expiry:
+        typer.echo(f"An entry expires at {facts['export_again_before']}: export again by then.")
+    return None
+
+
 @app.command("pull")
 def pull(
     source: Annotated[str, typer.Argument(help="https://… of an edition folder, or a local one.", metavar="SOURCE")],
@@ -169,6 +206,31 @@ def pull(
         return _print_json({"edition": pulled.number, "folder": str(pulled.folder), "fresh": pulled.fresh})
     typer.echo(f"Edition {pulled.number} {'is now' if pulled.fresh else 'stays'} in force: {pulled.folder}")
     return None
+
+
+def _chosen_lists(contents: EditionContents, names: list[str] | None, *, known_only: bool) -> EditionContents:
+    """The entries of the named lists, or of all. With ``known_only`` a name that is not there is refused."""
+    if not names:
+        return contents
+    if known_only and not set(names) <= {info.name for info in contents.lists}:
+        raise InputError("list_unknown", "The file of entries has no list of that name.", where="--list")
+    return EditionContents(
+        tuple(info for info in contents.lists if info.name in names),
+        tuple(entry for entry in contents.urls if entry.list in names),
+        tuple(entry for entry in contents.hashes if entry.list in names),
+    )
+
+
+def _write_export(out: Path, made: Exported, report: Path | None) -> None:
+    """The files, readable by their owner only, and the report."""
+    try:
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name, data in made.files.items():
+            write_atomically(out / name, data, mode=0o600)
+        if report is not None:
+            write_atomically(report, leftovers_csv(made.left), mode=0o600)
+    except OSError as error:
+        raise InputError("export_unwritable", "The export cannot be written.", where=str(out)) from error
 
 
 def _key_facts(folder: Path) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class Occasion:
 class Exported:
     """``files`` by relative name; ``left`` sorted.
 
-    ``first_expiry``  earliest expiry among exported entries where the format cannot carry it: export again by then.
+    ``first_expiry``  earliest expiry of an entry, where the format cannot carry it: export again by then.
     """
 
     files: dict[str, bytes]
@@ -115,10 +115,16 @@ def hashes_left(contents: EditionContents) -> list[Leftover]:
     return [left(entry, Reason.HASH) for entry in contents.hashes]
 
 
-def first_expiry(entries: Iterable[Entry], missing: Iterable[Leftover]) -> datetime | None:
-    """The earliest expiry among entries that are in the export, wholly or in part."""
-    gone = {(each.list, each.entry) for each in missing if not each.partly}
-    return min((x.expires for x in entries if x.expires is not None and (x.list, x.entry) not in gone), default=None)
+def leftovers_csv(missing: Iterable[Leftover]) -> bytes:
+    """The report as CSV: list, entry, reason, and whether the entry is there in part."""
+    rows = "".join(f"{x.list},{x.entry},{x.reason.value},{'partly' if x.partly else 'whole'}\r\n" for x in missing)
+    return b"list,entry,reason,missing\r\n" + rows.encode("ascii")
+
+
+def first_expiry(contents: EditionContents) -> datetime | None:
+    """The earliest expiry among the entries; None where none expires."""
+    entries: tuple[Entry, ...] = (*contents.urls, *contents.hashes)
+    return min((entry.expires for entry in entries if entry.expires is not None), default=None)
 
 
 def header(occasion: Occasion, mark: str, *lines: str) -> str:

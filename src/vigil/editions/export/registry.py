@@ -52,5 +52,5 @@ def export_as(name: str, contents: EditionContents, occasion: Occasion) -> Expor
     """
     chosen, living = format_named(name), alive(contents, occasion.at)
     files, missing = chosen.write(living, occasion)
-    expiry = None if chosen.carries_expiry else first_expiry((*living.urls, *living.hashes), missing)
+    expiry = None if chosen.carries_expiry else first_expiry(living)
     return Exported(dict(sorted(files.items())), tuple(sorted(set(missing))), expiry)

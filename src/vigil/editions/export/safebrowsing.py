@@ -21,6 +21,8 @@ FILE: Final = "safebrowsing.bin"
 LIST: Final = "vigil-32b"
 # A client forms "/" and at most three folders below it.
 DEEPEST_PREFIX: Final = 3
+# Of a name below, a client forms parent domains of at most five labels.
+REACHED_LABELS: Final = 5
 WAIT_SECONDS: Final = 60
 
 _VARINT, _FIXED64, _BYTES = 0, 1, 2
@@ -35,6 +37,8 @@ def write(contents: EditionContents, occasion: Occasion) -> tuple[dict[str, byte
         if isinstance(found, Reason):
             missing.append(left(entry, found))
         else:
+            if covers_below(entry) and entry.url.host.count(".") >= REACHED_LABELS:
+                missing.append(left(entry, Reason.NAMES_BELOW, partly=True))
             hashes.add(hashlib.sha256(found.encode("ascii")).digest())
     return {FILE: hash_list(sorted(hashes), occasion.number.to_bytes(8, "big"))}, missing
 
