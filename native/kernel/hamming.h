@@ -3,7 +3,12 @@
 // The 256 bits are cut into bands. Each band b gets a radius r(b) such that the sum of (r(b) + 1) exceeds the wanted
 // distance D. A code at distance D or less differs in at most r(b) bits from the query in at least one band b;
 // otherwise the differences would add up to more than D. So looking, in every band, at all keys within r(b) of the
-// query's key meets every such code. docs/spec/index-format.md describes the file.
+// query's key meets every such code.
+//
+// More is true: walking round the bands from one of them, the differences met so far stay below the sum of
+// (r(b) + 1) met so far, at every step (the cycle lemma). So a posting carries up to 16 bits of the following band, and
+// a code is fetched only if the differences in the band and in those bits are few enough together. That excludes 99
+// of 100 codes unseen, and never a wanted one. docs/spec/index-format.md describes the file.
 #pragma once
 
 #include <cstddef>
@@ -35,7 +40,7 @@ enum class SegmentKind : std::uint32_t { codes = 1, removals = 2 };
 struct BandHead {
     std::uint32_t start, width;     // bits start .. start + width - 1 of a stored code
     std::uint64_t blocks_at;        // 2^width / 32 blocks
-    std::uint64_t postings_at;      // one for each code
+    std::uint64_t postings_at;      // one for each code, posting_bytes each
     std::uint64_t starts_at;        // `crowded` times 33 starts, for blocks of more than 64 postings
     std::uint64_t crowded;
     std::uint64_t load;             // mean number of codes in the bucket of a stored code, in 1/1024
@@ -58,6 +63,11 @@ struct SegmentHead {
     std::uint8_t rest[head_bytes - 512 - largest_bands * sizeof(BandHead)];
 };
 static_assert(sizeof(SegmentHead) == head_bytes, "layout");
+
+// A posting: the number of a code (31 bits, the top bit marks the last of a bucket) and the first bits of its key in
+// the following band, round the corner from the last band to the first.
+constexpr std::size_t posting_bytes = 6;
+constexpr unsigned hint_bits = 16;
 
 struct Block {
     std::uint32_t occupied;  // which of 32 buckets hold a posting
@@ -176,10 +186,22 @@ VIGIL_INLINE std::uint32_t band_key(const std::uint64_t words[4], unsigned start
     return static_cast<std::uint32_t>(bits & ((std::uint64_t{1} << width) - 1));
 }
 
+// The bits of the following band that postings of band b carry: where they start, and how many.
+struct HintPlace {
+    unsigned start, width;
+    HintPlace(const SegmentHead& head, unsigned b) {
+        const BandHead& next = head.band[b + 1 < head.bands ? b + 1 : 0];
+        start = next.start;
+        width = next.width < hint_bits ? next.width : hint_bits;
+    }
+};
+
 // What work costs, in nanoseconds, roughly: good enough to choose between layouts and between radii.
 struct CostModel {
-    double probe, candidate;
-    CostModel(std::size_t codes, double table_bytes);
+    double line, far_line;  // a cache line of the blocks, of the postings
+    CostModel(std::size_t codes, unsigned bands, double table_bytes);
+    // Looking at all keys that differ from one of `width` bits in exactly `bits`, with `load` codes a bucket.
+    double probes(unsigned width, unsigned bits, double load) const;
 };
 double choose(unsigned n, unsigned k);
 void plan_radii(const SegmentHead& head, Radii& radii);

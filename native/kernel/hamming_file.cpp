@@ -24,7 +24,7 @@ bool band_is_sound(const SegmentHead& head, const BandHead& band, unsigned start
     if (band.start != start || band.width < smallest_width || band.width > largest_width) return false;
     if (band.width > code_bits - start) return false;
     const std::uint64_t blocks = (std::uint64_t{1} << band.width) / 32;
-    return inside(head, band.blocks_at, blocks, sizeof(Block)) && inside(head, band.postings_at, head.codes, 4) &&
+    return inside(head, band.blocks_at, blocks, sizeof(Block)) && inside(head, band.postings_at, head.codes, posting_bytes) &&
            band.crowded <= head.codes && inside(head, band.starts_at, band.crowded, 33 * 4);
 }
 

@@ -23,8 +23,25 @@ double choose(unsigned n, unsigned k) {
     return result;
 }
 
-CostModel::CostModel(std::size_t codes, double table_bytes)
-    : probe(table_bytes < 1e6 ? 3.0 : table_bytes < 16e6 ? 6.0 : table_bytes < 64e6 ? 9.0 : 13.0), candidate(static_cast<double>(codes) * 36 < 4e6 ? 10.0 : 32.0) {}
+namespace {
+
+// A far read among `bytes`, with several under way at once: what a look at random places of such a table costs.
+double far_read(double bytes) { return bytes < 0.7e6 ? 2.0 : bytes < 5e6 ? 5.0 : bytes < 10e6 ? 9.0 : bytes < 64e6 ? 12.5 : 15.0; }
+
+constexpr unsigned line_bits = 8;  // buckets whose blocks share a cache line: 2^8
+static_assert((32u << 6) / sizeof(Block) == 1u << line_bits, "a line of 64 bytes");
+
+}  // namespace
+
+CostModel::CostModel(std::size_t codes, unsigned bands, double table_bytes)
+    : line(far_read(table_bytes)), far_line(far_read(static_cast<double>(codes * bands * posting_bytes))) {}
+
+double CostModel::probes(unsigned width, unsigned bits, double load) const {
+    const double probes = choose(width, bits), lines = choose(width > line_bits ? width - line_bits : 0, bits);
+    const double filled = 1 - std::exp(-load), more_lines = load * static_cast<double>(posting_bytes) / 64;
+    const double starts = load > 1.8 ? far_line : 0;  // crowded blocks are one look further away
+    return probes * (8 + filled * (far_line + 6) + starts + more_lines * far_line / 3 + load * 0.8) + lines * line * 2.5;
+}
 
 namespace {
 
@@ -38,19 +55,22 @@ struct Portable {
         const unsigned half = count(a[0] ^ b[0]) + count(a[1] ^ b[1]);
         return half > limit ? half : half + count(a[2] ^ b[2]) + count(a[3] ^ b[3]);
     }
-    // A bit for each of eight postings that is the last of its bucket.
-    static VIGIL_INLINE std::uint64_t last_of_eight(const std::uint32_t* postings) {
+    // A bit for each of five postings that is the last of its bucket. May read 32 bytes.
+    static VIGIL_INLINE std::uint64_t last_of_five(const std::uint8_t* postings) {
         std::uint64_t ends = 0;
-        for (unsigned k = 0; k < 8; k++) ends |= static_cast<std::uint64_t>(postings[k] >> 31) << k;
+        for (unsigned k = 0; k < 5; k++) ends |= static_cast<std::uint64_t>(postings[posting_bytes * k + 3] >> 7) << k;
         return ends;
     }
 };
 
 #if defined(VIGIL_X86)
 struct Avx2 : Portable {
-    VIGIL_TARGET_AVX2 static inline std::uint64_t last_of_eight(const std::uint32_t* postings) {
-        const __m256i eight = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(postings));
-        return static_cast<std::uint64_t>(static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(eight))));
+    VIGIL_TARGET_AVX2 static inline std::uint64_t last_of_five(const std::uint8_t* postings) {
+        const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(postings));
+        const auto tops = static_cast<std::uint32_t>(_mm256_movemask_epi8(bytes));
+        // Bits 3, 9, 15, 21, 27 of the mask, moved side by side by one multiplication in which nothing collides.
+        const std::uint64_t apart = tops >> 3 & 0x01041041u;
+        return apart * ((1u << 24) | (1u << 19) | (1u << 14) | (1u << 9) | (1u << 4)) >> 24 & 31;
     }
 };
 #endif
@@ -69,22 +89,40 @@ struct Neon : Portable {
 
 struct BandView {
     const Block* blocks;
-    const std::uint32_t* postings;
+    const std::uint8_t* postings;
     const std::uint32_t* starts;
     std::uint64_t crowded, codes;
     BandView(const std::uint8_t* base, const SegmentHead& head, unsigned b)
         : blocks(reinterpret_cast<const Block*>(base + head.band[b].blocks_at)),
-          postings(reinterpret_cast<const std::uint32_t*>(base + head.band[b].postings_at)),
+          postings(base + head.band[b].postings_at),
           starts(reinterpret_cast<const std::uint32_t*>(base + head.band[b].starts_at)), crowded(head.band[b].crowded),
           codes(head.codes) {}
+
+    VIGIL_INLINE std::uint32_t posting(std::uint64_t place) const {
+        std::uint32_t value;
+        std::memcpy(&value, postings + posting_bytes * place, 4);
+        return value;
+    }
+    VIGIL_INLINE std::uint32_t code(std::uint64_t place) const { return posting(place) & ~mark; }
+    VIGIL_INLINE std::uint16_t hint(std::uint64_t place) const {
+        std::uint16_t value;
+        std::memcpy(&value, postings + posting_bytes * place + 4, 2);
+        return value;
+    }
 };
 
 struct Bucket {
     std::uint32_t base, bit, rank;  // as found in its block; rank: buckets of the block before it
+    std::uint32_t apart;            // bits in which its key differs from the query's
 };
 
 struct Range {
     std::uint32_t begin, end;
+};
+
+struct Found {
+    Range range;
+    std::uint32_t apart;
 };
 
 VIGIL_INLINE unsigned place_of_bit(std::uint64_t ends, unsigned rank) {
@@ -103,16 +141,16 @@ VIGIL_INLINE bool range_of(const BandView& band, const Bucket& bucket, Range* ra
         return range->begin < range->end && range->end <= band.codes;
     }
     if (bucket.base >= band.codes) return false;
-    const std::uint32_t* postings = band.postings + bucket.base;
+    const std::uint8_t* postings = band.postings + posting_bytes * bucket.base;
     const std::uint64_t left = std::min<std::uint64_t>(64, band.codes - bucket.base);
     std::uint64_t ends = 0;
     unsigned seen = 0;
-    while (seen + 8 <= left && Way::count(ends) <= bucket.rank) {
-        ends |= Way::last_of_eight(postings + seen) << seen;
-        seen += 8;
+    while (seen + 6 <= left && Way::count(ends) <= bucket.rank) {
+        ends |= Way::last_of_five(postings + posting_bytes * seen) << seen;
+        seen += 5;
     }
     for (; seen < left && Way::count(ends) <= bucket.rank; seen++) {
-        ends |= static_cast<std::uint64_t>(postings[seen] >> 31) << seen;
+        ends |= static_cast<std::uint64_t>(postings[posting_bytes * seen + 3] >> 7) << seen;
     }
     if (Way::count(ends) <= bucket.rank) return false;
     const unsigned last = place_of_bit(ends, bucket.rank);
@@ -176,8 +214,9 @@ struct Plan {
 // What one more step of radius costs in a band.
 double step_price(const SegmentHead& head, const CostModel& cost, unsigned b, unsigned radius) {
     if (radius > largest_radius) return HUGE_VAL;
-    const double load = static_cast<double>(head.band[b].load) / 1024;
-    return choose(head.band[b].width, radius) * (cost.probe + load * cost.candidate);
+    // The bucket of a stored code holds that code itself; what a stranger's bucket holds is that much less.
+    const double load = std::max(0.0, static_cast<double>(head.band[b].load) / 1024 - 1);
+    return cost.probes(head.band[b].width, radius, load);
 }
 
 // ---- one query in one segment --------------------------------------------------------------------------------
@@ -190,7 +229,8 @@ struct Near {
 struct Scratch {
     std::vector<std::uint32_t> candidates[2];
     std::vector<Bucket> buckets[2];
-    std::size_t used[2];
+    std::vector<Found> ranges[2];
+    std::size_t used[2], ready[2], listed[2];
     std::vector<Near> near;
 };
 
@@ -207,11 +247,11 @@ struct Search {
     const unsigned limit;
     Scratch& scratch;
     const std::uint64_t* codes;
-    std::uint64_t budget;  // candidates after which comparing with every code is cheaper
+    std::uint64_t budget;  // postings after which comparing with every code is cheaper
 
     VIGIL_INLINE Search(const Segment& s, const Plan& p, const std::uint64_t* q, unsigned distance, Scratch& work)
         : segment(s), head(s.head), plan(p), query(q), limit(distance), scratch(work),
-          codes(reinterpret_cast<const std::uint64_t*>(s.base + s.head.codes_at)), budget(s.head.codes / 4 + 64) {}
+          codes(reinterpret_cast<const std::uint64_t*>(s.base + s.head.codes_at)), budget(s.head.codes + 64) {}
 
     VIGIL_INLINE void fetch_blocks(unsigned turn) {
         const unsigned b = plan.order[turn];
@@ -232,7 +272,7 @@ struct Search {
             const std::uint32_t key = own ^ flips;
             const Block block = band.blocks[key >> 5];
             const std::uint32_t bit = key & 31;
-            buckets[count] = Bucket{block.base, bit, Way::count(block.occupied & ((1u << bit) - 1))};
+            buckets[count] = Bucket{block.base, bit, Way::count(block.occupied & ((1u << bit) - 1)), Way::count(flips)};
             count += block.occupied >> bit & 1;
         }
         scratch.used[turn % 2] = count;
@@ -241,51 +281,94 @@ struct Search {
             if (bucket.base & mark) {
                 fetch(band.starts, std::uint64_t{bucket.base & ~mark} * 132 + bucket.bit * 4);
             } else {
-                fetch(band.postings, std::uint64_t{bucket.base} * 4);
-                fetch(band.postings, (std::uint64_t{bucket.base} + bucket.rank) * 4 + 8);
+                fetch(band.postings, std::uint64_t{bucket.base} * posting_bytes);
+                fetch(band.postings, (std::uint64_t{bucket.base} + bucket.rank) * posting_bytes + 16);
             }
         }
     }
 
-    // False where the file contradicts itself or the budget is used up (then budget is 0).
-    VIGIL_INLINE bool list_candidates(unsigned turn) {
+    // The postings of each bucket; false where the file contradicts itself or the budget is used up (then budget is 0).
+    VIGIL_INLINE bool list_ranges(unsigned turn) {
         const BandView band(segment.base, head, plan.order[turn]);
-        std::vector<std::uint32_t>& candidates = scratch.candidates[turn % 2];
-        candidates.clear();
-        for (std::size_t k = 0; k < scratch.used[turn % 2]; k++) {
-            const Bucket& bucket = scratch.buckets[turn % 2][k];
+        const std::vector<Bucket>& buckets = scratch.buckets[turn % 2];
+        std::vector<Found>& ranges = scratch.ranges[turn % 2];
+        const std::size_t count = scratch.used[turn % 2];
+        if (ranges.size() < count) ranges.resize(buckets.size());
+        for (std::size_t k = 0; k < count; k++) {
             Range range;
-            if (!range_of<Way>(band, bucket, &range)) return false;
-            if (range.end - range.begin > budget) {
+            if (!range_of<Way>(band, buckets[k], &range)) return false;
+            const std::uint64_t size = range.end - range.begin;
+            if (size > budget) {
                 budget = 0;
                 return false;
             }
-            budget -= range.end - range.begin;
-            for (std::uint32_t place = range.begin; place < range.end; place++) {
-                const std::uint32_t code = band.postings[place] & ~mark;
-                if (code >= head.codes) return false;
-                fetch(codes, std::uint64_t{code} * code_bytes);
-                candidates.push_back(code);
-            }
+            budget -= size;
+            ranges[k] = Found{range, buckets[k].apart};
+            if (buckets[k].base & mark) fetch_postings(band, range);
         }
+        scratch.ready[turn % 2] = count;
         return true;
     }
 
-    // A code met in several bands is taken in the first of them only.
+    // The first lines of a range; the processor itself runs on along a long one.
+    VIGIL_INLINE void fetch_postings(const BandView& band, const Range& range) const {
+        const std::uint64_t from = posting_bytes * range.begin, to = posting_bytes * range.end;
+        for (std::uint64_t at = from; at < to && at < from + 512; at += 64) fetch(band.postings, at);
+        fetch(band.postings, to - 1);
+    }
+
+    // Differences allowed in band b and the hint of the band after it, together.
+    VIGIL_INLINE unsigned allowed(unsigned b) const {
+        const unsigned next = b + 1 < head.bands ? b + 1 : 0;
+        return static_cast<unsigned>(plan.radius[b] + plan.radius[next] + 1);
+    }
+
+    // False where the file contradicts itself.
+    VIGIL_INLINE bool list_candidates(unsigned turn) {
+        const unsigned b = plan.order[turn];
+        const BandView band(segment.base, head, b);
+        const HintPlace place_of_hint(head, b);
+        const std::uint32_t own = band_key(query, place_of_hint.start, place_of_hint.width);
+        const unsigned limit_of_both = allowed(b);
+        std::vector<std::uint32_t>& candidates = scratch.candidates[turn % 2];
+        std::size_t count = 0;
+        for (std::size_t k = 0; k < scratch.ready[turn % 2]; k++) {
+            const Found& found = scratch.ranges[turn % 2][k];
+            const Range range = found.range;
+            const std::size_t size = range.end - range.begin;
+            if (candidates.size() < count + size) candidates.resize(2 * (count + size));
+            std::uint32_t* out = candidates.data();
+            for (std::uint32_t place = range.begin; place < range.end; place++) {
+                out[count] = band.code(place);
+                count += found.apart + Way::count(static_cast<std::uint32_t>(band.hint(place)) ^ own) <= limit_of_both;
+            }
+        }
+        scratch.listed[turn % 2] = count;
+        std::uint32_t highest = 0;
+        for (std::size_t k = 0; k < count; k++) {
+            highest = std::max(highest, candidates[k]);
+            fetch(codes, std::uint64_t{candidates[k]} * code_bytes);
+        }
+        return count == 0 || highest < head.codes;
+    }
+
+    // A code listed in several bands is taken in the first of them only: the same tests as above, band by band.
     VIGIL_INLINE bool first_met_in(unsigned turn, const std::uint64_t* code) const {
-        std::uint64_t apart[5];
+        std::uint64_t apart[4];
         for (int k = 0; k < 4; k++) apart[k] = code[k] ^ query[k];
-        apart[4] = 0;
         for (unsigned earlier = 0; earlier < turn; earlier++) {
             const unsigned b = plan.order[earlier];
-            const std::uint32_t bits = band_key(apart, head.band[b].start, head.band[b].width);
-            if (static_cast<int>(Way::count(bits)) <= plan.radius[b]) return false;
+            const unsigned bits = Way::count(band_key(apart, head.band[b].start, head.band[b].width));
+            if (static_cast<int>(bits) > plan.radius[b]) continue;
+            const HintPlace hint(head, b);
+            if (bits + Way::count(band_key(apart, hint.start, hint.width)) <= allowed(b)) return false;
         }
         return true;
     }
 
     VIGIL_INLINE void compare(unsigned turn) {
-        for (const std::uint32_t number : scratch.candidates[turn % 2]) {
+        for (std::size_t k = 0; k < scratch.listed[turn % 2]; k++) {
+            const std::uint32_t number = scratch.candidates[turn % 2][k];
             const std::uint64_t* code = codes + std::size_t{4} * number;
             const unsigned distance = Way::distance(code, query, limit);
             if (distance <= limit && first_met_in(turn, code)) {
@@ -304,17 +387,18 @@ struct Search {
         }
     }
 
-    // Four steps, a band or two apart, so that memory asked for in one has come when the next needs it.
+    // Five steps, a band or two apart, so that memory asked for in one has come when the next needs it.
     VIGIL_INLINE Status run() {
         scratch.near.clear();
         if (head.bands == 0) {
             compare_all();
             return Status::ok;
         }
-        for (unsigned turn = 0; turn < plan.asked + 4; turn++) {
+        for (unsigned turn = 0; turn < plan.asked + 5; turn++) {
             if (turn < plan.asked) fetch_blocks(turn);
-            if (turn >= 4) compare(turn - 4);
-            if (turn >= 3 && turn - 3 < plan.asked && !list_candidates(turn - 3)) {
+            if (turn >= 5) compare(turn - 5);
+            if (turn >= 4 && turn - 4 < plan.asked && !list_candidates(turn - 4)) return Status::corrupt;
+            if (turn >= 3 && turn - 3 < plan.asked && !list_ranges(turn - 3)) {
                 if (budget != 0) return Status::corrupt;
                 compare_all();
                 return Status::ok;
@@ -481,7 +565,7 @@ Status export_segment(const HammingView& view, std::size_t number, std::vector<s
 // ---- is each code found through this band? -------------------------------------------------------------------
 
 template <typename Way>
-VIGIL_INLINE Status reach(const BandView& band, const BandHead& head, const std::uint64_t* codes) {
+VIGIL_INLINE Status reach(const BandView& band, const BandHead& head, const HintPlace& hint, const std::uint64_t* codes) {
     std::vector<bool> seen(band.codes, false);
     std::uint64_t met = 0;
     for (std::uint64_t b = 0; b < (std::uint64_t{1} << head.width) / 32; b++) {
@@ -490,14 +574,15 @@ VIGIL_INLINE Status reach(const BandView& band, const BandHead& head, const std:
         for (std::uint32_t bit = 0; bit < 32; bit++) {
             if (!(block.occupied >> bit & 1)) continue;
             Range range;
-            if (!range_of<Way>(band, Bucket{block.base, bit, rank++}, &range)) return Status::unreachable;
+            if (!range_of<Way>(band, Bucket{block.base, bit, rank++, 0}, &range)) return Status::unreachable;
             for (std::uint32_t k = range.begin; k < range.end; k++) {
-                const std::uint32_t ahead = band.postings[std::min<std::uint64_t>(k + 24, band.codes - 1)] & ~mark;
-                fetch(codes, std::uint64_t{ahead} * code_bytes);
-                const std::uint32_t code = band.postings[k] & ~mark;
-                if (code >= band.codes || seen[code]) return Status::unreachable;
-                if (band_key(codes + std::size_t{4} * code, head.start, head.width) != b * 32 + bit) return Status::unreachable;
-                seen[code] = true;
+                fetch(codes, std::uint64_t{band.code(std::min<std::uint64_t>(k + 24, band.codes - 1))} * code_bytes);
+                const std::uint32_t number = band.code(k);
+                if (number >= band.codes || seen[number]) return Status::unreachable;
+                const std::uint64_t* code = codes + std::size_t{4} * number;
+                if (band_key(code, head.start, head.width) != b * 32 + bit) return Status::unreachable;
+                if (band_key(code, hint.start, hint.width) != band.hint(k)) return Status::unreachable;
+                seen[number] = true;
                 met++;
             }
         }
@@ -505,13 +590,13 @@ VIGIL_INLINE Status reach(const BandView& band, const BandHead& head, const std:
     return met == band.codes ? Status::ok : Status::unreachable;
 }
 
-Status reach_portable(const BandView& band, const BandHead& head, const std::uint64_t* codes) {
-    return reach<Portable>(band, head, codes);
+Status reach_portable(const BandView& band, const BandHead& head, const HintPlace& hint, const std::uint64_t* codes) {
+    return reach<Portable>(band, head, hint, codes);
 }
 
 #if defined(VIGIL_X86)
-VIGIL_TARGET_AVX2 Status reach_avx2(const BandView& band, const BandHead& head, const std::uint64_t* codes) {
-    return reach<Avx2>(band, head, codes);
+VIGIL_TARGET_AVX2 Status reach_avx2(const BandView& band, const BandHead& head, const HintPlace& hint, const std::uint64_t* codes) {
+    return reach<Avx2>(band, head, hint, codes);
 }
 #endif
 
@@ -522,7 +607,7 @@ VIGIL_TARGET_AVX2 Status reach_avx2(const BandView& band, const BandHead& head, 
 void plan_radii(const SegmentHead& head, Radii& radii) {
     double table = 0, prices[largest_bands];
     for (unsigned b = 0; b < head.bands; b++) table += std::ldexp(0.25, static_cast<int>(head.band[b].width));
-    const CostModel cost(head.codes, table);
+    const CostModel cost(head.codes, head.bands, table);
     std::int8_t now[largest_bands] = {};
     for (unsigned b = 0; b < head.bands; b++) {
         now[b] = -1;
@@ -538,12 +623,13 @@ void plan_radii(const SegmentHead& head, Radii& radii) {
 
 Status segment_reach(const std::uint8_t* base, const SegmentHead& head, unsigned b, Isa isa) {
     const BandView band(base, head, b);
+    const HintPlace hint(head, b);
     const auto* codes = reinterpret_cast<const std::uint64_t*>(base + head.codes_at);
 #if defined(VIGIL_X86)
-    if (isa == Isa::avx2) return reach_avx2(band, head.band[b], codes);
+    if (isa == Isa::avx2) return reach_avx2(band, head.band[b], hint, codes);
 #endif
     (void)isa;
-    return reach_portable(band, head.band[b], codes);
+    return reach_portable(band, head.band[b], hint, codes);
 }
 
 Status hamming_export(const HammingView& view, std::vector<std::uint8_t>* codes, std::vector<std::uint64_t>* ids) {
