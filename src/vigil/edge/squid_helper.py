@@ -47,6 +47,10 @@ class NodeAsker:
                     raise UnavailableError("node_unreachable", "The node does not answer.") from error
         raise UnavailableError("node_unreachable", "The node does not answer.")
 
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
     def _ask(self, lines: list[bytes]) -> list[bytes]:
         self._connection.request("POST", PATH, b"".join(line + b"\n" for line in lines))
         answer = self._connection.getresponse()
