@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import re
 import subprocess
 from functools import cache
@@ -90,6 +91,28 @@ def test_no_error_is_swallowed_whole() -> None:
         and all(isinstance(statement, ast.Pass) for statement in node.body)
     ]
     assert found == []
+
+
+def imports_of(name: str, tree: ast.Module, known: set[str]) -> set[str]:
+    """The modules of ours that a module names, in annotations too."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            whole = {f"{node.module}.{each.name}" for each in node.names}
+            found |= (whole & known) or {node.module}
+    return (found & known) - {name}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    trees = {".".join(path.relative_to(ROOT / "src").with_suffix("").parts): tree for path, tree in sources()}
+    named = {name.removesuffix(".__init__"): tree for name, tree in trees.items()}
+    graph = {name: imports_of(name, tree, set(named)) for name, tree in named.items()}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
 
 
 def test_every_module_says_what_it_is() -> None:

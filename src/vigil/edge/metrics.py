@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from vigil.edge.counts import in_steps
+from vigil.edge.node import Node
 from vigil.edge.state import readiness
 
-if TYPE_CHECKING:
-    from vigil.edge.node import Node
-
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-
-
-@dataclass(slots=True)
-class Traffic:
-    """Numbers of the process that say nothing about any list."""
-
-    requests: int = 0
-    problems: int = 0
-    faults: int = 0
-    media_busy: int = 0
 
 
 class NodeCollector(Collector):

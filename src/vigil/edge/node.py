@@ -17,12 +17,12 @@ from vigil.edge.delivery import Courier
 from vigil.edge.delivery import Outcome as Delivered
 from vigil.edge.enforced import Enforced, enforce
 from vigil.edge.ledger import Ledger
-from vigil.edge.metrics import Traffic
 from vigil.edge.pages import Pages
 from vigil.edge.puller import Client, Puller
 from vigil.edge.questions import URL, Question
 from vigil.edge.rounds import Rounds
 from vigil.edge.state import Readiness, State, readiness
+from vigil.edge.traffic import Traffic
 from vigil.editions.client import EditionClient
 from vigil.editions.load import load_edition
 from vigil.match.verdict import Outcome, Verdict
