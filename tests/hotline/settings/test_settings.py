@@ -211,6 +211,22 @@ def test_our_own_fields_are_shown_others_are_not() -> None:
     assert "fields" not in record("x", logger="elsewhere", fields={"number": 7})
 
 
+def test_refused_requests_leave_no_line_and_broken_ones_do() -> None:
+    """A node asks for the next root of trust at every poll; each 404 would be a line that says nothing."""
+    program = (
+        "import logging.config; from vigil.hotline.settings.logs import logging_settings;"
+        "logging.config.dictConfig(logging_settings());"
+        "log = logging.getLogger('django.request');"
+        "log.warning('%s: %s', 'Not Found', '/zorblat', extra={'status_code': 404});"
+        "log.error('%s: %s', 'Internal Server Error', '/quimber', extra={'status_code': 500});"
+        "logging.getLogger('vigil.hotline').info('door open')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [(line["logger"], line.get("status")) for line in lines] == [("django.request", 500), ("vigil.hotline", None)]
+    assert "zorblat" not in done.stderr and "quimber" not in done.stderr
+
+
 @given(st.text())
 def test_every_line_is_one_line_of_json(text: str) -> None:
     made = logging.LogRecord("vigil.x", logging.INFO, __file__, 1, text, (), None)

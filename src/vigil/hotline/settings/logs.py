@@ -58,6 +58,9 @@ def logging_settings(level: str = "INFO") -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django": {"handlers": [], "level": level, "propagate": True},
+            # A refused request is the asker's affair, and its line would say nothing: the address is left out. A node that
+            # asks for the next root of trust meets a 404 at every poll.
+            "django.request": {"handlers": [], "level": "ERROR", "propagate": True},
             "django.server": {"handlers": [], "level": "ERROR", "propagate": False},
         },
     }
