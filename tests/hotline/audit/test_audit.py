@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -183,6 +185,16 @@ def test_details_are_declared_and_short(db: None) -> None:
     with pytest.raises(ValueError, match="longer"):
         record(OPERATOR, codes.ROLE_GRANTED, "user:1", role="x" * 201)
     assert not AuditEvent.objects.exists()
+
+
+def test_every_process_knows_the_codes_of_every_room() -> None:
+    """The auditor's page says what happened in words, also of codes that the console itself never writes."""
+    program = (
+        "import django; django.setup(); from vigil.hotline.audit.codes import REGISTRY;"
+        "print(*sorted({code.split('.')[0] for code in REGISTRY}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert {"appeal", "counts", "edition", "entry", "person", "publication", "report"} <= set(done.stdout.split())
 
 
 def test_a_code_has_one_meaning() -> None:

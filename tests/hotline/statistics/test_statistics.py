@@ -120,6 +120,24 @@ def test_the_caveat_tells_what_the_data_tell(node: Node, clock: FixedClock) -> N
     assert "not proof of intent" in text
 
 
+def test_hours_to_come_are_not_expected(node: Node, clock: FixedClock) -> None:
+    clock.advance(hours=3)
+    found = overview(clock.now())
+    assert "0 of 3 expected node-hours" in found.caveat
+
+
+def test_each_figure_says_what_one_of_it_is(node: Node, clock: FixedClock) -> None:
+    units = {code: figure.heads[1] for code, figure in by_code(overview(clock.now())).items()}
+    assert units == {
+        "reports_by_day": "reports",
+        "reports_by_channel": "reports",
+        "cases_by_outcome": "reports",
+        "entries_by_list": "entries",
+        "not_served_by_day": "blocked requests",
+        "not_served_by_class": "events",
+    }
+
+
 def test_every_figure_of_blocked_requests_carries_the_caveat(node: Node, clock: FixedClock) -> None:
     found = overview(clock.now())
     for figure in found.figures:

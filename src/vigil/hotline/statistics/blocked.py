@@ -37,8 +37,8 @@ class Blocked:
         return sum(self.by_day.values())
 
 
-def blocked_between(since: datetime, until: datetime) -> Blocked:
-    """Sums of the vectors in force whose hour lies in the period."""
+def blocked_between(since: datetime, until: datetime, so_far: datetime | None = None) -> Blocked:
+    """Sums of the vectors in force whose hour lies in the period; hours after ``so_far`` are not expected yet."""
     found = Blocked(since, until)
     covered: dict[tuple[str, datetime, str], int] = {}
     nodes, rules, editions = set(), set(), set()
@@ -53,7 +53,7 @@ def blocked_between(since: datetime, until: datetime) -> Blocked:
         _add(found, vector)
     found.nodes, found.rules = len(nodes), tuple(sorted(rules))
     found.editions = tuple(sorted(editions - {0}))
-    _note_coverage(found, covered)
+    _note_coverage(found, covered, min(until, so_far or until))
     return found
 
 
@@ -72,15 +72,15 @@ def _add(found: Blocked, vector: CountVector) -> None:
             found.by_day[day] += number
 
 
-def _note_coverage(found: Blocked, covered: dict[tuple[str, datetime, str], int]) -> None:
-    """Node-hours with at least one list enforced for the whole hour, against those that all nodes in force could have."""
+def _note_coverage(found: Blocked, covered: dict[tuple[str, datetime, str], int], until: datetime) -> None:
+    """Node-hours with at least one list enforced, added up from seconds, against those that nodes could have ``until`` then."""
     best: dict[tuple[str, datetime], int] = {}
     for (node, hour, _), seconds in covered.items():
         best[node, hour] = max(best.get((node, hour), 0), seconds)
     found.covered_hours = round(sum(min(seconds, SECONDS_PER_HOUR) for seconds in best.values()) / SECONDS_PER_HOUR)
-    for each in Node.objects.filter(created_at__lt=found.until, expires_at__gt=found.since):
+    for each in Node.objects.filter(created_at__lt=until, expires_at__gt=found.since):
         start = max(each.created_at, found.since)
-        end = min(each.revoked_at or each.expires_at, each.expires_at, found.until)
+        end = min(each.revoked_at or each.expires_at, each.expires_at, until)
         if end > start:
             found.enrolled += 1
             found.expected_hours += max(1, int((end - start).total_seconds() // SECONDS_PER_HOUR))

@@ -11,7 +11,15 @@ class Unit(StrEnum):
     REPORT = "report"
     URL = "url"
     HASH = "hash"
+    ENTRY = "entry"
     BLOCKED_REQUEST = "blocked_request"
+    EVENT = "event"
+
+    @property
+    def plural(self) -> str:
+        """As the head of a column and along an axis."""
+        word = self.value.replace("_", " ")
+        return f"{word[:-1]}ies" if word.endswith("y") else f"{word}es" if word.endswith("sh") else f"{word}s"
 
 
 class Basis(StrEnum):
@@ -53,7 +61,7 @@ OUTCOMES: Final = Definition(
     "One case is one report and everything decided about it, dated by the day it was last concluded.",
 )  # fmt: skip
 ENTRIES: Final = Definition(
-    "entries_by_list", 1, "Entries in force by list", Unit.URL, Basis.LISTED, Clock.NONE,
+    "entries_by_list", 2, "Entries in force by list", Unit.ENTRY, Basis.LISTED, Clock.NONE,
     "Entries neither withdrawn nor expired at this moment. One picture may have several hashes and stand on several lists.",
 )  # fmt: skip
 NOT_SERVED: Final = Definition(
@@ -63,8 +71,9 @@ NOT_SERVED: Final = Definition(
     "Not people, not distinct requests, not proof of intent.",
 )  # fmt: skip
 NOT_SERVED_BY_CLASS: Final = Definition(
-    "not_served_by_class", 1, "Events at enforcement nodes by class", Unit.BLOCKED_REQUEST, Basis.LISTED, Clock.RECEIVED_AT,
-    "What the nodes counted, by class. Tests and canaries are in no total.",
+    "not_served_by_class", 2, "Events at enforcement nodes by class", Unit.EVENT, Basis.LISTED, Clock.RECEIVED_AT,
+    "What the nodes counted, by class. Only pages asked for and requests of unstated kind are in the total above; what could "
+    "not be checked met no entry. Tests and canaries are in no total.",
 )  # fmt: skip
 
 REGISTRY: Final = {

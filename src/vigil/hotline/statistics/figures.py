@@ -36,7 +36,7 @@ def figure(
     cells = shown_all([number for _, number in values], public=public)
     rows = tuple((name, cell) for (name, _), cell in zip(values, cells, strict=True))
     drawn = [(name, cell if isinstance(cell, int) else 0) for name, cell in rows]
-    unit = definition.unit.value.replace("_", " ") + "s"
+    unit = definition.unit.plural
     chart = charts.columns_by_day if by_day else charts.bars
     return Figure(
         code=definition.code,

@@ -50,7 +50,7 @@ def overview(now: datetime, *, public: bool = False, days: int = DAYS) -> Overvi
     """Figures of the last ``days`` days, today included. ``public`` hides small cells and rounds large numbers."""
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     since, until = today - timedelta(days=days - 1), today + timedelta(days=1)
-    blocked = blocked_between(since, until)
+    blocked = blocked_between(since, until, now)
     caveat = caveat_of(blocked)
     figures = (
         _reports_by_day(since, until, public),
