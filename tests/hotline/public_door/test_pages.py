@@ -86,6 +86,13 @@ def test_other_methods_are_refused(public_client: Any, method: str) -> None:
         assert getattr(public_client, method)(path).status_code == 405
 
 
+def test_another_method_gets_a_page_too(public_client: Any) -> None:
+    page = public_client.put("/nl/report/address/")
+    assert (page.status_code, page["Allow"]) == (405, "GET, HEAD, POST")
+    assert 'lang="nl"' in page.content.decode()
+    assert "/nl/report/" in page.content.decode()
+
+
 def test_a_made_up_host_is_refused(public_client: Any) -> None:
     page = public_client.get("/en/", headers={"Host": "quimber.example"})
     assert page.status_code == 400

@@ -42,6 +42,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "vigil.hotline.doors.headers.SecurityHeaders",
     "django.middleware.common.CommonMiddleware",
+    "vigil.hotline.doors.refusals.DesignedRefusals",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "vigil.hotline.access.middleware.ClosedDoor",
