@@ -91,6 +91,14 @@ def test_the_highest_revision_wins_in_any_order(machine: Machine) -> None:
     assert sorted(CountVector.objects.values_list("revision", "in_force")) == [(0, False), (1, False), (2, False), (3, True)]
 
 
+@pytest.mark.parametrize("state", ["building", "published", "requested", "failed"])
+def test_numbers_of_an_edition_are_taken_before_its_row_says_published(machine: Machine, state: str) -> None:
+    """A node may enforce an edition before the office has noted that it is in force; nothing it counts then is lost."""
+    Publication.objects.create(created_by=OFFICE.label, number=8, state=state)
+    assert machine.post(vector(edition=8)).status_code == 201
+    assert code_of(machine.post(vector(edition=9))) == "edition_unknown"
+
+
 def test_nodes_lists_editions_and_hours_are_apart(machine: Machine) -> None:
     Publication.objects.create(created_by=OFFICE.label, number=8)
     do_create_list(OPERATOR, "hashes", ListKind.HASH_CSAM)
