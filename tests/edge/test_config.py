@@ -137,6 +137,7 @@ def test_the_guide_explains_every_field() -> None:
         "gate.": config.Gate,
         "icap.": config.Icap,
         "forward_auth.": config.ForwardAuth,
+        "dns.": config.Dns,
         "limits.": config.Limits,
     }
     names = {prefix + name for prefix, table in tables.items() for name in table.__struct_fields__}

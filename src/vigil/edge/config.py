@@ -143,6 +143,31 @@ class ForwardAuth(Table, frozen=True, kw_only=True):
     on_unknown: Literal["refuse", "pass"] = "refuse"
 
 
+class Dns(Table, frozen=True, kw_only=True):
+    """The DNS door: who may ask, who answers for names that are not listed, and what a listed name gets instead.
+
+    ``clients`` are networks; others are refused, so that the node is no open resolver. ``upstream``: ``address`` or
+    ``address:port`` (``[address]:port``), tried in order. ``waiting``: questions that wait for it at one time.
+    """
+
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    port: int = 5300
+    clients: tuple[str, ...] = ("127.0.0.0/8", "::1")
+    upstream: tuple[str, ...] = ()
+    upstream_seconds: float = 2.0
+    waiting: int = 400
+    answer: Literal["nxdomain", "nodata", "page", "refused"] = "nxdomain"
+    page_addresses: tuple[str, ...] = ()
+    explanation: Literal["blocked", "censored", "filtered", "none"] = "blocked"
+    explanation_text: str = ""
+    ttl_seconds: int = 10
+    on_unknown: Literal["refuse", "pass"] = "refuse"
+    udp_bytes: int = 1232
+    idle_seconds: float = 10.0
+    connections: int = 200
+
+
 class Limits(Table, frozen=True, kw_only=True):
     """Bounds on what clients may cost; units in the names."""
 
@@ -174,6 +199,7 @@ class NodeFile(Table, frozen=True, kw_only=True):
     gate: Gate = Gate()
     icap: Icap = Icap()
     forward_auth: ForwardAuth = ForwardAuth()
+    dns: Dns = Dns()
     limits: Limits = Limits()
 
 
@@ -247,6 +273,8 @@ def warnings(config: NodeConfig) -> list[str]:
         found.append(f"counts.k is {file.counts.k}: small numbers leave the node.")
     if file.pages.complaint_url is None:
         found.append("pages.complaint_url is not set: the block page names no way to complain.")
+    if file.dns.enabled and not file.dns.upstream:
+        found.append("dns.upstream is not set: names that are not listed are answered with REFUSED.")
     if not is_loopback(file.listen.host) and not config.api_tokens:
         found.append("The node answers anyone on the network: it lets them test guesses against the list.")
     return found
@@ -324,6 +352,7 @@ def _rules(file: NodeFile) -> list[tuple[str, bool, str]]:
             'Name at least one host suffix such as ".example" where the gate is on.',
         ),
         *_icap_rules(file.icap),
+        *_dns_rules(file.dns),
         ("forward_auth.peers", _are_networks(file.forward_auth.peers), "Name addresses or networks such as 10.0.0.0/24."),
         ("forward_auth.proxies", _are_names(file.forward_auth.proxies), "Name each proxy once."),
         ("limits.media_bytes", 1 <= bounds.media_bytes <= limits.MEDIA_BYTES.value, "Use 1 to 67108864."),
@@ -351,6 +380,53 @@ def _icap_rules(icap: Icap) -> list[tuple[str, bool, str]]:
         ("icap.connections", 1 <= icap.connections <= 100_000, "Use 1 to 100000."),
         ("icap.bodies_bytes", 65536 <= icap.bodies_bytes <= 2**36, "Use 65536 to 68719476736."),
     ]
+
+
+def _dns_rules(dns: Dns) -> list[tuple[str, bool, str]]:
+    addresses = [endpoint_of(server) for server in dns.upstream]
+    return [
+        ("dns.host", _is_address(dns.host), "Give an IP address; on a host with several, the one that is asked."),
+        ("dns.port", 0 <= dns.port <= 65535, "Use 0 to 65535; 0 takes any free port."),
+        ("dns.clients", _are_networks(dns.clients), "Name addresses or networks such as 10.0.0.0/24."),
+        ("dns.upstream", None not in addresses and len(addresses) <= 8, 'Name at most 8 resolvers such as "192.0.2.53:53".'),
+        ("dns.upstream_seconds", 0.05 <= dns.upstream_seconds <= 30, "Use 0.05 to 30 seconds."),
+        ("dns.waiting", 1 <= dns.waiting <= 10_000, "Use 1 to 10000; each takes an open file."),
+        ("dns.page_addresses", _are_page_addresses(dns), 'Name 1 to 8 IP addresses where dns.answer is "page", else none.'),
+        (
+            "dns.explanation_text",
+            len(dns.explanation_text.encode()) <= 100 and (not dns.explanation_text or dns.explanation_text.isprintable()),
+            "Use at most 100 printable bytes.",
+        ),
+        ("dns.ttl_seconds", 0 <= dns.ttl_seconds <= 3600, "Use 0 to 3600 seconds."),
+        ("dns.udp_bytes", 512 <= dns.udp_bytes <= 4096, "Use 512 to 4096."),
+        ("dns.idle_seconds", 0.1 <= dns.idle_seconds <= 600, "Use 0.1 to 600 seconds."),
+        ("dns.connections", 1 <= dns.connections <= 100_000, "Use 1 to 100000."),
+    ]
+
+
+def _are_page_addresses(dns: Dns) -> bool:
+    fits = 1 <= len(dns.page_addresses) <= 8 if dns.answer == "page" else not dns.page_addresses
+    return fits and all(map(_is_address, dns.page_addresses))
+
+
+def endpoint_of(server: str) -> tuple[str, int] | None:
+    """Address and port of ``address``, ``address:port`` or ``[address]:port``; port 53 where none is named; None for others."""
+    host, port = server, "53"
+    if server.startswith("["):
+        host, _, rest = server[1:].partition("]")
+        port = rest.removeprefix(":") if rest else port
+    elif server.count(":") == 1:
+        host, _, port = server.partition(":")
+    good = _is_address(host) and port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) <= 65535
+    return (host, int(port)) if good else None
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _are_networks(peers: tuple[str, ...]) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
@@ -14,6 +14,7 @@ from typing import Final
 import uvicorn
 
 from vigil.base.errors import UnavailableError
+from vigil.edge.dns.server import DnsDoor
 from vigil.edge.http.app import EdgeApp
 from vigil.edge.http.protocol import protocol_with
 from vigil.edge.http.routes import Door
@@ -30,23 +31,20 @@ class NodeServer(uvicorn.Server):
     Other doors of the node live in the same loop: they start before it and stop with it.
     """
 
-    def __init__(self, config: uvicorn.Config, node: Node, icap: IcapDoor | None = None) -> None:
+    def __init__(self, config: uvicorn.Config, node: Node, doors: Sequence[IcapDoor | DnsDoor] = ()) -> None:
         super().__init__(config)
         self._node = node
-        self._icap = icap
+        self._doors = doors
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open all doors."""
-        if self._icap is not None:
-            await self._icap.start()
+        for door in self._doors:
+            await door.start()
         await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close them, the requests that run being finished."""
-        stopping = [super().shutdown(sockets)]
-        if self._icap is not None:
-            stopping.append(self._icap.stop())
-        await asyncio.gather(*stopping)
+        await asyncio.gather(super().shutdown(sockets), *(door.stop() for door in self._doors))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.drain()
@@ -79,7 +77,9 @@ class Service:
         self._socket = _listen(node.config.file.listen.host, node.config.file.listen.port)
         self.port: int = self._socket.getsockname()[1]
         self.icap = IcapDoor(self.door) if node.config.file.icap.enabled else None
-        self._server = NodeServer(_uvicorn_config(node, EdgeApp(node, self.door)), node, self.icap)
+        self.dns = DnsDoor(node) if node.config.file.dns.enabled else None
+        doors = [door for door in (self.icap, self.dns) if door is not None]
+        self._server = NodeServer(_uvicorn_config(node, EdgeApp(node, self.door)), node, doors)
 
     def run(self, started: Callable[[int], None] | None = None) -> None:
         """Serve until :meth:`stop` or a signal; then drain, stop the threads, write the counts."""

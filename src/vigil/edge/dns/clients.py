@@ -1,0 +1,30 @@
+"""Who may ask: networks as numbers, so that no address of a client is kept anywhere, not even in a cache."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Final
+
+MAPPED: Final = b"\0" * 10 + b"\xff\xff"
+
+
+class Clients:
+    """The networks of ``dns.clients``."""
+
+    def __init__(self, networks: tuple[str, ...]) -> None:
+        parsed = [ipaddress.ip_network(each) for each in networks]
+        self._four = [(int(each.network_address), int(each.netmask)) for each in parsed if each.version == 4]
+        self._six = [(int(each.network_address), int(each.netmask)) for each in parsed if each.version == 6]
+
+    def may_ask(self, host: str) -> bool:
+        """True for an address in one of the networks; an IPv4 address inside an IPv6 one counts as what it is."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            packed = socket.inet_pton(family, host.partition("%")[0])
+        except OSError:
+            return False
+        if packed.startswith(MAPPED):
+            packed = packed[len(MAPPED) :]
+        number, networks = int.from_bytes(packed, "big"), self._four if len(packed) == 4 else self._six
+        return any(number & mask == network for network, mask in networks)

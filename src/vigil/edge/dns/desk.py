@@ -1,0 +1,132 @@
+"""What the DNS door does with one message: answer it, hand it to the upstream, or ignore it. No socket, no waiting.
+
+Only the name of the question is looked at, and only entries for whole hosts answer (facts/url-canonical-form.md 7).
+A listed name is counted once a second, however many records of it are asked for (facts/counting-and-pages.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Final
+
+from vigil.edge.config import Dns
+from vigil.edge.counts import CountClass, entry_class
+from vigil.edge.decide import decide
+from vigil.edge.dns import answers
+from vigil.edge.dns.answers import Style, Why
+from vigil.edge.dns.wire import HEADER_BYTES, Ede, Flag, Ignored, Query, Rcode, Refused, read_query
+from vigil.edge.node import Node
+from vigil.edge.questions import NameQuestion
+from vigil.match.verdict import Outcome, Verdict
+
+TCP_BYTES: Final = 65535
+MOST_NAMES: Final = 65_536
+CODES: Final = {"blocked": Ede.BLOCKED, "censored": Ede.CENSORED, "filtered": Ede.FILTERED}
+NOT_READY: Final = Why(Ede.NOT_READY)
+NOBODY_TO_ASK: Final = Why(Ede.NOT_AUTHORITATIVE)
+NO_ANSWER: Final = Why(Ede.NETWORK_ERROR)
+STRANGER: Final = Why(Ede.PROHIBITED)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Forward:
+    """A question for the upstream; its answer may take ``room`` bytes."""
+
+    query: Query
+    room: int
+
+
+class Repeats:
+    """Names that were counted in this second, as digests under a key that lives and dies with the process."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key, self._second, self._seen = key, 0, set[bytes]()
+
+    def is_new(self, name: str, second: int) -> bool:
+        """True the first time that ``name`` comes in ``second`` (unix). Beyond 65,536 names a second all are new."""
+        if second != self._second:
+            self._second, self._seen = second, set()
+        digest = blake2b(name.encode(), digest_size=8, key=self._key).digest()
+        if digest in self._seen:
+            return False
+        if len(self._seen) < MOST_NAMES:
+            self._seen.add(digest)
+        return True
+
+
+class Desk:
+    """The node as the DNS door sees it; shared by UDP and TCP. ``key``: 16 random bytes."""
+
+    def __init__(self, node: Node, key: bytes) -> None:
+        self.node = node
+        self.settings: Dns = node.config.file.dns
+        self.style = Style(recursion=bool(self.settings.upstream), ttl=self.settings.ttl_seconds, payload=self.settings.udp_bytes)
+        self._addresses = answers.packed_addresses(self.settings.page_addresses)
+        code = CODES.get(self.settings.explanation)
+        self._why = Why(code, self.settings.explanation_text.encode()) if code is not None else None
+        self._repeats = Repeats(key)
+
+    def on_message(self, message: bytes, *, tcp: bool, allowed: bool = True) -> bytes | Forward | None:
+        """An answer, a question for the upstream, or None for what must not be answered."""
+        traffic = self.node.traffic
+        traffic.requests += 1
+        try:
+            query = read_query(message)
+        except Ignored:
+            traffic.problems += 1
+            return None
+        except Refused as refused:
+            traffic.problems += 1
+            return answers.to_refusal(refused, self.style)
+        room = TCP_BYTES if tcp else answers.room_for(query, self.settings.udp_bytes)
+        if not allowed:
+            return answers.plain(query, Rcode.REFUSED, self.style, STRANGER, room)
+        return self._on_query(query, room)
+
+    def failed(self, asked: Forward) -> bytes:
+        """No upstream answered."""
+        return answers.plain(asked.query, Rcode.SERVFAIL, self.style, NO_ANSWER, asked.room)
+
+    def returned(self, asked: Forward, answer: bytes) -> bytes:
+        """The upstream's answer for the asker."""
+        if len(answer) > asked.room:
+            return answers.truncated(asked.query, self.style)
+        return answers.returned(answer, asked.query)
+
+    def fault(self, message: bytes) -> bytes | None:
+        """The answer where this door itself failed."""
+        if len(message) < HEADER_BYTES or message[2] & 0x80:
+            return None
+        flags = int.from_bytes(message[2:4], "big")
+        return answers.to_refusal(Refused(Rcode.SERVFAIL, int.from_bytes(message[:2], "big"), flags & Flag.RD), self.style)
+
+    def _on_query(self, query: Query, room: int) -> bytes | Forward:
+        now = self.node.clock.now()
+        verdict = decide(NameQuestion(query.name), self.node.state.enforced, now)
+        if verdict.verdict is Outcome.LISTED:
+            self._count(query.name, verdict, now)
+            return self._blocked(query, verdict.edition or 0, room)
+        if verdict.verdict is Outcome.UNKNOWN:
+            self.node.tally.add(verdict.edition, None, CountClass.UNKNOWN, now)
+            if self.settings.on_unknown == "refuse":
+                return answers.plain(query, Rcode.SERVFAIL, self.style, NOT_READY, room)
+            self.node.bypassed(verdict)
+        if not self.settings.upstream:
+            return answers.plain(query, Rcode.REFUSED, self.style, NOBODY_TO_ASK, room)
+        return Forward(query, room)
+
+    def _blocked(self, query: Query, number: int, room: int) -> bytes:
+        choice = self.settings.answer
+        if choice == "refused":
+            return answers.plain(query, Rcode.REFUSED, self.style, self._why, room)
+        if choice == "page" and (packed := self._addresses.get(query.type)):
+            return answers.addresses(query, packed, self.style, self._why, room)
+        rcode = Rcode.NXDOMAIN if choice == "nxdomain" else Rcode.NOERROR
+        return answers.negative(query, rcode, number, self.style, self._why, room)
+
+    def _count(self, name: str, verdict: Verdict, now: datetime) -> None:
+        if self._repeats.is_new(name, int(now.timestamp())):
+            kind = entry_class(verdict.labels, CountClass.DNS_ANSWER)
+            self.node.tally.add(verdict.edition, verdict.list, kind, now)
