@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import msgspec
 import pytest
+from cryptography.fernet import Fernet
 from django.core.files.uploadedfile import SimpleUploadedFile
 from tests.hotline.console_door.conftest import SECRET_ADDRESS, SECRET_WORDS, Desk, form_of
 from tests.hotline.reports.test_captures import drawn
@@ -311,3 +312,11 @@ def test_what_is_not_there(desk: Desk, make_user: Callable[..., User]) -> None:
     nothing = "00000000-0000-7000-8000-000000000000"
     for path in (f"cases/{nothing}", "entries/1", "entries/999999999999999999999", f"publish/{nothing}", f"appeals/{nothing}"):
         assert client.get(f"/{path}/").status_code == 404
+
+
+def test_a_seal_that_cannot_be_opened_is_no_broken_page(desk: Desk) -> None:
+    report = desk.taken()
+    client = desk.at(desk.anna)
+    client.overrides["SEAL_KEYS"] = (Fernet.generate_key().decode(),)
+    answer = client.get(f"/cases/{report.pk}/")
+    assert answer.status_code == 503 and says_nothing(answer)

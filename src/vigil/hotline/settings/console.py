@@ -26,6 +26,7 @@ MIDDLEWARE[MIDDLEWARE.index("django.middleware.csrf.CsrfViewMiddleware") : -1] =
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "vigil.hotline.doors.console.sessions.IdleSessions",
+    "vigil.hotline.doors.console.requests.PlainProblems",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = templates(

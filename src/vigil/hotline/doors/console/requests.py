@@ -13,12 +13,26 @@ from django.views.decorators.http import require_POST
 
 from vigil.base.errors import VigilError
 from vigil.hotline.access.models import User
+from vigil.hotline.doors import errors
 
 
 class Staff(HttpRequest):
     """A request that came through the closed door: ``person`` is who asks."""
 
     person: User
+
+
+class PlainProblems:
+    """An error of ours that no view took up becomes a plain page with its status, never a broken one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        return errors.page(request, exception.http_status) if isinstance(exception, VigilError) else None
 
 
 Act = Callable[..., HttpResponse]

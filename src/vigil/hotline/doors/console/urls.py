@@ -9,7 +9,7 @@ from django.urls import include, path
 
 from vigil.hotline.doors import errors
 from vigil.hotline.doors.console.accounts import SetUpSecondFactor
-from vigil.hotline.doors.console.views import appeals, case, entries, oversight, publishing, queue
+from vigil.hotline.doors.console.views import appeals, case, casework, entries, oversight, publishing, queue
 
 # Only these of allauth's views: nobody signs up, resets a password by mail or takes their second factor away here.
 # Their rules stand in the setting ACCESS_RULES.
@@ -29,17 +29,17 @@ ACCOUNT = [
 
 CASE = [
     path("", case.case, name="case"),
-    path("take/", case.take, name="take"),
-    path("release/", case.release, name="release"),
-    path("reopen/", case.reopen, name="reopen"),
-    path("priority/", case.prioritise, name="prioritise"),
-    path("close/", case.close, name="close"),
-    path("show/", case.reveal, name="reveal"),
-    path("capture/", case.capture, name="capture"),
-    path("capture/state/", case.capture_state, name="capture_state"),
-    path("file/", case.hash_file, name="hash_file"),
-    path("assessment/", case.assess, name="assess"),
-    path("listing/", case.decide, name="decide"),
+    path("take/", casework.take, name="take"),
+    path("release/", casework.release, name="release"),
+    path("reopen/", casework.reopen, name="reopen"),
+    path("priority/", casework.prioritise, name="prioritise"),
+    path("close/", casework.close, name="close"),
+    path("show/", casework.reveal, name="reveal"),
+    path("capture/", casework.capture, name="capture"),
+    path("capture/state/", casework.capture_state, name="capture_state"),
+    path("file/", casework.hash_file, name="hash_file"),
+    path("assessment/", casework.assess, name="assess"),
+    path("listing/", casework.decide, name="decide"),
 ]
 
 LISTS = [

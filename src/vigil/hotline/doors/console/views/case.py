@@ -1,4 +1,4 @@
-"""The case page: facts, decision, history; and what people do with a case."""
+"""The case page: facts, decision, history."""
 
 from __future__ import annotations
 
@@ -6,19 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from django.core.files.uploadhandler import MemoryFileUploadHandler
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.http import require_POST, require_safe
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
 
-from vigil.base.errors import InputError, RefusedError, VigilError
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import requires
 from vigil.hotline.assessments import scheme
-from vigil.hotline.assessments.actions import do_assess, do_reveal
-from vigil.hotline.assessments.models import Assessment
 from vigil.hotline.assessments.queries import assessors_of
 from vigil.hotline.assessments.queries import history as assessments_of
 from vigil.hotline.audit.actions import subject_of
@@ -32,40 +27,28 @@ from vigil.hotline.doors.console.forms import (
     PriorityForm,
 )
 from vigil.hotline.doors.console.known import known_address, known_files
-from vigil.hotline.doors.console.limits import FILE_BYTES, FRAME_BYTES
-from vigil.hotline.doors.console.requests import Staff, action, allowed, done, waits
-from vigil.hotline.doors.console.scopes import Coverage, coverage_named, coverages
+from vigil.hotline.doors.console.requests import Staff, allowed
+from vigil.hotline.doors.console.scopes import Coverage, coverages
 from vigil.hotline.doors.console.sessions import take_kept_form
-from vigil.hotline.lists.actions import check_decide, do_decline, do_list
+from vigil.hotline.lists.actions import check_decide
 from vigil.hotline.lists.enumerations import ListingDecision
 from vigil.hotline.lists.models import Decision
-from vigil.hotline.lists.proposals import Proposal, of_media
 from vigil.hotline.lists.queries import entries_of, media_of
 from vigil.hotline.reports.actions import (
     check_release,
     check_reopen,
     check_set_priority,
     check_take,
-    do_close,
-    do_release,
-    do_reopen,
-    do_set_priority,
-    do_take,
-    require_holder,
-    require_version,
 )
 from vigil.hotline.reports.captures import (
     captures_on,
     check_request_capture,
-    do_hash_file,
-    do_request_capture,
 )
 from vigil.hotline.reports.enumerations import Channel, Outcome, Priority, Status, Theme
 from vigil.hotline.reports.fetcher import WORDS as FAILURES
 from vigil.hotline.reports.fetcher import Failure
 from vigil.hotline.reports.models import Media, Report, Url
 from vigil.hotline.reports.models.capture import OPEN as OPEN_CAPTURES
-from vigil.media import hash_image
 
 HISTORY_ROWS: Final = 100
 
@@ -85,24 +68,24 @@ class Shown:
 @require_safe
 def case(request: Staff, pk: UUID) -> HttpResponse:
     """The case page."""
-    report = _report(pk)
+    report = report_by(pk)
     kept = take_kept_form(request)
-    if kept is not None and _holds(request, report):
-        return _page(request, report, Shown(assessment=AssessmentForm(kept)))
-    return _page(request, report, Shown())
+    if kept is not None and holds(request, report):
+        return case_page(request, report, Shown(assessment=AssessmentForm(kept)))
+    return case_page(request, report, Shown())
 
 
-def _report(pk: UUID) -> Report:
+def report_by(pk: UUID) -> Report:
     return get_object_or_404(Report.objects.select_related("taken_by", "dedupe_of"), pk=pk)
 
 
-def _url(report: Report) -> Url | None:
+def url_of(report: Report) -> Url | None:
     submission = report.submissions.select_related("url").filter(url__isnull=False).first()
     return submission.url if submission else None
 
 
-def _page(request: Staff, report: Report, shown: Shown) -> HttpResponse:
-    url = _url(report)
+def case_page(request: Staff, report: Report, shown: Shown) -> HttpResponse:
+    url = url_of(report)
     media = list(media_of(report))
     context = {
         "report": report,
@@ -117,13 +100,13 @@ def _page(request: Staff, report: Report, shown: Shown) -> HttpResponse:
         "known": known_address(url) if url else [],
         "files": _files(media),
         "captures": _captures(report),
-        "capture_under_way": _under_way(report) if request.person.may(Permission.CAPTURE_REQUEST) else "",
+        "capture_under_way": capture_under_way(report) if request.person.may(Permission.CAPTURE_REQUEST) else "",
         "entries": entries_of(report),
         "decisions": _decisions(report),
         "assessments": assessments_of(report),
         "history": _history(report),
         "revealed": shown.revealed,
-        "coverages": _choices(request, url) if "address" in shown.revealed else [],
+        "coverages": choices_for(request, url) if "address" in shown.revealed else [],
         "conflict": shown.conflict,
         "captures_on": captures_on(),
         **_may(request, report, url),
@@ -193,22 +176,22 @@ def _history(report: Report) -> list[dict[str, Any]]:
     ]
 
 
-def _holds(request: Staff, report: Report) -> bool:
+def holds(request: Staff, report: Report) -> bool:
     return report.taken_by_id == request.person.pk
 
 
 def _may(request: Staff, report: Report, url: Url | None) -> dict[str, bool]:
     person = request.person
     return {
-        "holds": _holds(request, report),
-        "can_take": not _holds(request, report) and allowed(check_take, person, report),
+        "holds": holds(request, report),
+        "can_take": not holds(request, report) and allowed(check_take, person, report),
         "can_release": allowed(check_release, person, report),
         "can_reopen": allowed(check_reopen, person, report),
         "can_capture": url is not None and allowed(check_request_capture, person, report, url),
         "can_hash": report.is_open and person.may(Permission.ASSESS),
         "can_reveal": person.may(Permission.CONTENT_REVEAL),
         "can_prioritise": allowed(check_set_priority, person, report),
-        "can_close": _holds(request, report) and not person.may(Permission.ASSESS) and person.may(Permission.REPORT_TRIAGE),
+        "can_close": holds(request, report) and not person.may(Permission.ASSESS) and person.may(Permission.REPORT_TRIAGE),
     }
 
 
@@ -220,10 +203,10 @@ def _decision_forms(
     forms["priority_form"] = PriorityForm(initial={"priority": report.priority})
     forms["desk_form"], forms["file_form"] = DeskForm(), FileForm()
     forms["assessed_it"] = person.label in assessors_of(report)
-    if not _holds(request, report):
+    if not holds(request, report):
         return forms | ({"assessment_form": shown.assessment} if shown.assessment else {})
     if shown.listing or allowed(check_decide, person, report):
-        choices = _choices(request, url)
+        choices = choices_for(request, url)
         forms["listing_form"] = shown.listing or ListingForm(
             None, choices, media, initial={"version": report.version, "scope": "url" if url else ""}
         )
@@ -233,223 +216,12 @@ def _decision_forms(
     return forms
 
 
-def _choices(request: Staff, url: Url | None) -> list[Coverage]:
+def choices_for(request: Staff, url: Url | None) -> list[Coverage]:
     """How much of the address this person may list."""
     wide = request.person.may(Permission.WIDE_SCOPE_APPROVE)
     return [choice for choice in coverages(url) if wide or not choice.wide] if url else []
 
 
-# ---- taking part
-
-
-@requires(Permission.CASE_READ)
-@action(back="case")
-def take(request: Staff, pk: UUID) -> HttpResponse:
-    """Take the case: nobody else can work on it then."""
-    do_take(request.person, _report(pk))
-    return redirect("case", pk=pk)
-
-
-@requires(Permission.CASE_READ)
-@action(back="case")
-def release(request: Staff, pk: UUID) -> HttpResponse:
-    """Give the case back."""
-    do_release(request.person, _report(pk))
-    done(request, "The case is free again.")
-    return redirect("case", pk=pk)
-
-
-@requires(Permission.CASE_READ)
-@action(back="case")
-def reopen(request: Staff, pk: UUID) -> HttpResponse:
-    """Put a concluded case back into the queue."""
-    do_reopen(request.person, _report(pk))
-    done(request, "The case is open again.")
-    return redirect("case", pk=pk)
-
-
-@requires(Permission.REPORT_TRIAGE)
-@action(back="case")
-def prioritise(request: Staff, pk: UUID) -> HttpResponse:
-    """Set the priority."""
-    form = PriorityForm(request.POST)
-    _require_valid(form)
-    do_set_priority(request.person, _report(pk), Priority(form.cleaned_data["priority"]))
-    done(request, "The priority is set.")
-    return redirect("case", pk=pk)
-
-
-@requires(Permission.REPORT_TRIAGE)
-@action(back="case")
-def close(request: Staff, pk: UUID) -> HttpResponse:
-    """Close a case at the front desk."""
-    form = DeskForm(request.POST)
-    _require_valid(form)
-    do_close(request.person, _report(pk), Outcome(form.cleaned_data["outcome"]))
-    done(request, "The case is closed.")
-    return redirect("case", pk=pk)
-
-
-def _require_valid(form: Any) -> None:
-    if not form.is_valid():
-        texts = [str(text) for texts in form.errors.values() for text in texts]
-        raise InputError("form_incomplete", " ".join(texts), mend="Nothing was changed.")
-
-
-@requires(Permission.CONTENT_REVEAL)
-@require_POST
-def reveal(request: Staff, pk: UUID) -> HttpResponse:
-    """Show the address, the reporter's words or assessors' notes: on this answer only, and logged before."""
-    report = _report(pk)
-    what = request.POST.get("what", "")
-    try:
-        do_reveal(request.person, report, what)
-    except VigilError as error:
-        waits(request, str(error))
-        return redirect("case", pk=pk)
-    return _page(request, report, Shown(revealed=frozenset({what})))
-
-
-# ---- captures and files
-
-
-@requires(Permission.CAPTURE_REQUEST)
-@action(back="case")
-def capture(request: Staff, pk: UUID) -> HttpResponse:
-    """Ask the worker to visit the page."""
-    report = _report(pk)
-    url = _url(report)
-    if url is None:
-        raise RefusedError("no_address", "This case has no address that could be captured.")
-    do_request_capture(request.person, report, url)
-    done(request, "The capture is asked for. Its result appears here.")
-    return redirect("case", pk=pk)
-
-
-@requires(Permission.CAPTURE_REQUEST)
-@require_safe
-def capture_state(request: Staff, pk: UUID) -> HttpResponse:
-    """The state of the capture under way, for the script of the case page."""
-    return JsonResponse({"state": _under_way(_report(pk))})
-
-
-def _under_way(report: Report) -> str:
+def capture_under_way(report: Report) -> str:
     row = report.captures.filter(status__in=OPEN_CAPTURES).first()
     return str(row.status) if row else ""
-
-
-class InMemory(MemoryFileUploadHandler):
-    """Keeps an upload in memory, up to the limit, whatever the settings say about other doors; never on disk."""
-
-    def handle_raw_input(
-        self, input_data: Any, META: Any, content_length: int, boundary: Any, encoding: Any = None  # noqa: N803 - Django's
-    ) -> None:
-        self.activated = content_length <= FILE_BYTES.value + FRAME_BYTES.value
-
-
-# Exempt outside and protected inside: the check against forged forms reads the body, and the body must not be read
-# before it is certain that somebody signed in is sending it and that it stays in memory.
-@requires(Permission.ASSESS)
-@csrf_exempt
-def hash_file(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Hash a picture that an analyst hands in, in memory, and drop it."""
-    request.upload_handlers = [InMemory(request)]
-    return _hash_file(request, pk=pk)
-
-
-@csrf_protect
-@action(back="case")
-def _hash_file(request: Staff, pk: UUID) -> HttpResponse:
-    form = FileForm(request.POST, request.FILES)
-    if not form.is_valid():
-        raise InputError(
-            "file_missing", "No picture came, or it was too large.",
-            mend=f"Choose a picture of up to {FILE_BYTES.value // 1024**2} MiB.",
-        )  # fmt: skip
-    report = _report(pk)
-    media = do_hash_file(request.person, report, form.cleaned_data["picture"].read(), hash_image)
-    done(request, f"File {media.label} is hashed and dropped.")
-    return redirect("case", pk=pk)
-
-
-# ---- assessing and deciding
-
-
-@requires(Permission.ASSESS)
-def assess(request: Staff, pk: UUID) -> HttpResponse:
-    """Save an assessment. What does not fit, or comes too late, comes back with every answer still in it."""
-    report = _report(pk)
-    if request.method != "POST":
-        kept = take_kept_form(request)
-        if kept is None or not _holds(request, report):
-            return redirect("case", pk=pk)
-        return _page(request, report, Shown(assessment=AssessmentForm(kept)))
-    form = AssessmentForm(request.POST)
-    if not form.is_valid():
-        return _page(request, report, Shown(assessment=form, status=422))
-    try:
-        assessment = do_assess(
-            request.person, report, form.answers(), form.cleaned_data["notes"],
-            version=form.cleaned_data["version"], started_at=form.cleaned_data["started_at"],
-        )  # fmt: skip
-    except RefusedError as error:
-        return _refused(request, pk, form, error)
-    return _assessed(request, pk, assessment)
-
-
-def _assessed(request: Staff, pk: UUID, assessment: Assessment) -> HttpResponse:
-    if assessment.found:
-        done(request, "Saved. The case now waits for a second person, who decides on listing.")
-    else:
-        done(request, "Saved, and the case is closed.")
-    return redirect("case", pk=pk)
-
-
-def _refused(request: Staff, pk: UUID, form: AssessmentForm, error: RefusedError) -> HttpResponse:
-    """The answers again, on the case as it is now; where it is somebody else's by now, they stand below it to copy."""
-    report = _report(pk)
-    waits(request, str(error))
-    renewed = form.renewed(report.version)
-    renewed.is_valid()
-    return _page(request, report, Shown(assessment=renewed, conflict=True, status=409))
-
-
-@requires(Permission.LISTING_DECIDE)
-def decide(request: Staff, pk: UUID) -> HttpResponse:
-    """Save a listing decision by a second person."""
-    report = _report(pk)
-    if request.method != "POST":
-        return redirect("case", pk=pk)
-    url, media = _url(report), list(media_of(report))
-    form = ListingForm(request.POST, _choices(request, url), media)
-    if not form.is_valid():
-        return _page(request, report, Shown(listing=form, status=422))
-    try:
-        require_holder(request.person, report)
-        require_version(report, form.cleaned_data["version"])
-        decision = _decide(request, report, url, media, form.cleaned_data)
-    except (InputError, RefusedError) as error:
-        form.add_error(None, str(error))
-        return _page(request, report, Shown(listing=form, status=409))
-    _say_decided(request, decision)
-    return redirect("case", pk=pk)
-
-
-def _decide(request: Staff, report: Report, url: Url | None, media: list[Media], chosen: dict[str, Any]) -> Decision:
-    decision = ListingDecision(chosen["decision"])
-    if decision is not ListingDecision.LIST:
-        return do_decline(request.person, report, decision, chosen["risk_reason"])
-    proposals: list[Proposal] = []
-    if url is not None and chosen["scope"]:
-        proposals.append(coverage_named(url, chosen["scope"]).proposal)
-    proposals += of_media(row for row in media if str(row.pk) in chosen["pictures"])
-    return do_list(request.person, report, proposals, wide_scope=chosen["wide_scope"])
-
-
-def _say_decided(request: Staff, decision: Decision) -> None:
-    entries = decision.entries.count()
-    if decision.decision == ListingDecision.LIST:
-        plural = "entry" if entries == 1 else "entries"
-        done(request, f"Decided. {entries} new {plural}; they take effect with the next edition.")
-    else:
-        done(request, "Decided: not listed. The case is concluded as actioned.")
