@@ -39,9 +39,11 @@ def squid_says(files: dict[str, bytes], folder: Path) -> str:
     configuration.write_text(
         f'acl vigil_hosts dstdomain "{folder}/squid-dstdomain.txt"\nacl vigil_pages url_regex "{folder}/squid-url-regex.txt"\n'
         "http_access deny vigil_hosts\nhttp_access deny vigil_pages\nhttp_access deny all\n"
-        f"http_port 127.0.0.1:3128\npid_filename none\ncache_log {folder}/cache.log\naccess_log none\nvisible_hostname squid.test\n"
+        f"http_port 127.0.0.1:3128\npid_filename none\ncache_log {folder}/cache.log\naccess_log none\n"
+        "visible_hostname squid.test\n"
     )
-    done = subprocess.run(["squid", "-k", "parse", "-f", str(configuration)], capture_output=True, text=True, timeout=60, check=False)
+    command = ["squid", "-k", "parse", "-f", str(configuration)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
 
@@ -81,7 +83,8 @@ class Nginx:
         self.socket = folder / "s"
 
     def serve(self, maps: bytes) -> subprocess.Popen[bytes]:
-        text = maps.decode().replace("$scheme://$host:$server_port$request_uri", "$http_x_address").replace('"$host"', "$http_x_host")
+        text = maps.decode().replace("$scheme://$host:$server_port$request_uri", "$http_x_address")
+        text = text.replace('"$host"', "$http_x_host")
         path = self.folder / "nginx.conf"
         path.write_text(
             f"daemon off; master_process off; pid {self.folder}/pid; error_log {self.folder}/error.log;\nevents {{}}\n"
@@ -89,7 +92,8 @@ class Nginx:
             + "".join(f"{kind}_temp_path {self.folder}/t;\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
             + f"{text}\nserver {{ listen unix:{self.socket}; location / {{ return 200 '$vigil_host,$vigil_page'; }} }} }}\n"
         )
-        checked = subprocess.run(["nginx", "-t", "-c", str(path), "-p", str(self.folder)], capture_output=True, text=True, check=False)
+        command = ["nginx", "-t", "-c", str(path), "-p", str(self.folder)]
+        checked = subprocess.run(command, capture_output=True, text=True, check=False)
         assert checked.returncode == 0, checked.stderr
         return subprocess.Popen(["nginx", "-c", str(path), "-p", str(self.folder)], stderr=subprocess.DEVNULL)
 

@@ -167,7 +167,8 @@ def test_stix_patterns_cover_what_the_entries_cover(source: EditionContents, ask
         value = algorithm_named(entry.algorithm).text(entry.value)
         name = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256", "pdq": "X-PDQ"}[entry.algorithm]
         found = any(stix_matches(each, f"file:hashes.'{name}'", value) for each in patterns)
-        assert found is any(x.value == entry.value and x.algorithm == entry.algorithm for x in alive_set(source) if isinstance(x, HashEntry))
+        pairs = {(x.algorithm, x.value) for x in alive_set(source) if isinstance(x, HashEntry)}
+        assert found is ((entry.algorithm, entry.value) in pairs)
 
 
 def test_stix_names_revoke_what_the_export_before_had() -> None:
@@ -228,7 +229,8 @@ def test_a_misp_feed_covers_no_more_than_the_entries(source: EditionContents, as
     exact = {x for x in alive_set(source) if isinstance(x, HashEntry)}
     for kind in ("md5", "sha1", "sha256"):
         assert feed.values(kind) == {entry.value.hex() for entry in exact if entry.algorithm == kind}
-    assert {each.entry for each in export.left if each.reason is Reason.HASH_TYPE} == {x.entry for x in exact if x.algorithm == "pdq"}
+    unnamed = {each.entry for each in export.left if each.reason is Reason.HASH_TYPE}
+    assert unnamed == {entry.entry for entry in exact if entry.algorithm == "pdq"}
 
 
 def test_a_misp_feed_takes_back_what_is_withdrawn_and_whole_lists() -> None:

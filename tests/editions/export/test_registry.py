@@ -75,7 +75,7 @@ def test_an_unknown_format_and_a_naive_time_are_refused() -> None:
     with pytest.raises(InputError, match="no such export format"):
         export_as("zorblat", some_contents(), Occasion(1, NOW))
     with pytest.raises(InputError):
-        Occasion(1, datetime(2026, 1, 1))
+        Occasion(1, datetime.fromisoformat("2026-01-01"))
 
 
 def run(*arguments: str, status: int = 0) -> str:

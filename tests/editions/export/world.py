@@ -27,8 +27,8 @@ NAMES = (
 )  # fmt: skip
 ADDRESSES = ("192.0.2.7", "[2001:db8::1]")
 PATHS = (
-    "/", "/a", "/A", "/a/", "/a/b", "/a/b/", "/a/b/c/d/", "/a.b", "/aXb", "/(a)$", "/%20x", "/a^b", "/[1]", "/{2}|c", '/"q"', "/'s'",
-    "/a+b", "/*", "/~user/", "/;x",
+    "/", "/a", "/A", "/a/", "/a/b", "/a/b/", "/a/b/c/d/", "/a.b", "/aXb", "/(a)$", "/%20x", "/a^b", "/[1]", "/{2}|c", '/"q"',
+    "/'s'", "/a+b", "/*", "/~user/", "/;x",
 )  # fmt: skip
 QUERIES = (None, "", "x=1", "x=1&y=2", "y=2&x=1", "q\\w", "p=(1)|[2]", "u'v\"", "X=1")
 SCHEMES = ("http", "https")
@@ -134,7 +134,9 @@ def whole_entries(source: EditionContents, export: Exported) -> list[UrlEntry]:
     return [entry for entry in living(source) if (entry.list, entry.entry) not in missing]
 
 
-def check_cover(source: EditionContents, export: Exported, asked: Iterable[CanonicalUrl], is_listed: Callable[[CanonicalUrl], bool]) -> None:
+def check_cover(
+    source: EditionContents, export: Exported, asked: Iterable[CanonicalUrl], is_listed: Callable[[CanonicalUrl], bool]
+) -> None:
     """Never wider than the entries; and whatever the report does not name is covered whole."""
     for url in asked:
         found = is_listed(url)
@@ -150,7 +152,9 @@ def host_rights(entry: UrlEntry) -> bool:
     return entry.scope in (Scope.HOST, Scope.DOMAIN) and not entry.flags & barred
 
 
-def check_hosts(source: EditionContents, export: Exported, asked: Iterable[CanonicalUrl], is_listed: Callable[[str], bool]) -> None:
+def check_hosts(
+    source: EditionContents, export: Exported, asked: Iterable[CanonicalUrl], is_listed: Callable[[str], bool]
+) -> None:
     """The same for readers that see only the host."""
     rights = [entry for entry in living(source) if host_rights(entry)]
     for url in asked:
