@@ -184,17 +184,19 @@ def test_more_than_may_wait_is_answered_at_once(hotline: Hotline, state: Path, r
         return resolver_answer(message)
 
     resolver.behaviour = behaviour
-    with resolving(resolver) as address:
-        with front(hotline, state, f'upstream = ["{address}"]\nupstream_seconds = 20\nwaiting = 1') as node:
-            first: list[Found] = []
-            thread = threading.Thread(target=lambda: first.append(ask(node, "zorblat.example")))
-            thread.start()
-            until(lambda: resolver.asked)
-            assert ask(node, "quimber.example").rcode() == dns.rcode.SERVFAIL
-            assert ask(node, "host.example").rcode() == dns.rcode.NXDOMAIN
-            gate.set()
-            thread.join()
-            assert first[0].rcode() == dns.rcode.NOERROR
+    with (
+        resolving(resolver) as address,
+        front(hotline, state, f'upstream = ["{address}"]\nupstream_seconds = 20\nwaiting = 1') as node,
+    ):
+        first: list[Found] = []
+        thread = threading.Thread(target=lambda: first.append(ask(node, "zorblat.example")))
+        thread.start()
+        until(lambda: resolver.asked)
+        assert ask(node, "quimber.example").rcode() == dns.rcode.SERVFAIL
+        assert ask(node, "host.example").rcode() == dns.rcode.NXDOMAIN
+        gate.set()
+        thread.join()
+        assert first[0].rcode() == dns.rcode.NOERROR
 
 
 def test_an_upstream_answer_too_long_for_the_asker_is_cut(hotline: Hotline, state: Path, resolver: Resolver) -> None:
@@ -264,10 +266,12 @@ def test_repeats_know_names_only_as_digests_and_only_for_a_second() -> None:
 
 def test_strangers_are_refused_and_learn_nothing(hotline: Hotline, state: Path, resolver: Resolver) -> None:
     listed(hotline)
-    with resolving(resolver) as address:
-        with front(hotline, state, f'upstream = ["{address}"]\nclients = ["192.0.2.0/24"]') as node:
-            assert (ask(node, "host.example").rcode(), code_of(ask(node, "zorblat.example"))) == (dns.rcode.REFUSED, 18)
-            assert counted(node) == {}
+    with (
+        resolving(resolver) as address,
+        front(hotline, state, f'upstream = ["{address}"]\nclients = ["192.0.2.0/24"]') as node,
+    ):
+        assert (ask(node, "host.example").rcode(), code_of(ask(node, "zorblat.example"))) == (dns.rcode.REFUSED, 18)
+        assert counted(node) == {}
     assert resolver.asked == []
 
 

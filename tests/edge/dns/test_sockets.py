@@ -63,14 +63,17 @@ def test_pipelined_questions_for_the_upstream_all_come_back(hotline: Hotline, st
         gate.wait(20)
         return resolver_answer(message)
 
-    with resolving(Resolver(behaviour)) as address:
-        with front(hotline, state, f'upstream = ["{address}"]\nupstream_seconds = 20') as node, connected(node) as stream:
-            stream.sendall(framed(question("zorblat.example", 1), question("host.example", 2)))
-            assert next_message(stream)[:2] == b"\0\2"
-            stream.sendall(framed(*(question("zorblat.example", number) for number in range(3, 80))))
-            gate.set()
-            numbers = {struct.unpack(">H", next_message(stream)[:2])[0] for _ in range(78)}
-            assert numbers == {1, *range(3, 80)}
+    with (
+        resolving(Resolver(behaviour)) as address,
+        front(hotline, state, f'upstream = ["{address}"]\nupstream_seconds = 20') as node,
+        connected(node) as stream,
+    ):
+        stream.sendall(framed(question("zorblat.example", 1), question("host.example", 2)))
+        assert next_message(stream)[:2] == b"\0\2"
+        stream.sendall(framed(*(question("zorblat.example", number) for number in range(3, 80))))
+        gate.set()
+        numbers = {struct.unpack(">H", next_message(stream)[:2])[0] for _ in range(78)}
+        assert numbers == {1, *range(3, 80)}
 
 
 def test_a_long_answer_comes_whole_over_tcp(hotline: Hotline, state: Path) -> None:
@@ -142,9 +145,10 @@ def test_no_more_connections_than_allowed(hotline: Hotline, state: Path) -> None
 
 def test_strangers_get_no_connection(hotline: Hotline, state: Path) -> None:
     listed(hotline)
-    with front(hotline, state, 'clients = ["::1"]') as node, connected(node) as stream:
-        with pytest.raises((EOFError, ConnectionResetError)):
+    with front(hotline, state, 'clients = ["::1"]') as node:
+        with connected(node) as stream, pytest.raises((EOFError, ConnectionResetError)):
             exactly(stream, 1)
+        assert not door_of(node).connections
 
 
 def test_a_storm_of_nonsense_does_no_harm(hotline: Hotline, state: Path) -> None:
