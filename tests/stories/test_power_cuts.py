@@ -85,9 +85,8 @@ def shake(house: Running, rounds: int) -> None:
     assert work.references, "nobody managed to report anything"
     lost = [reference for reference in work.references if not desk.knows(house, reference)]
     assert lost == []
-    print(
-        f"\n{rounds} rounds, {len(work.references)} reports acknowledged, editions {work.editions_seen[0]}–{work.editions_seen[-1]}"
-    )
+    first, last = work.editions_seen[0], work.editions_seen[-1]
+    print(f"\n{rounds} rounds, {len(work.references)} reports acknowledged, editions {first} to {last}")
 
 
 def test_a_few_killed_processes_lose_nothing(shaken: Running) -> None:
