@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.support.browsing import SCREENS, chromium
 from vigil.hotline.access.models import User
 from vigil.hotline.access.roles import Role
 from vigil.hotline.assessments.models import Assessment
+from vigil.hotline.doors.console.limits import FILE_BYTES
 from vigil.hotline.lists.actions import do_list
 from vigil.hotline.lists.appeals import do_file_appeal
 from vigil.hotline.lists.publications import do_request_publication
@@ -161,3 +163,15 @@ def test_a_page_that_waits_follows_by_itself(enter: Enter, desk: Desk, make_user
     page.get_by_text("Waits for the list office").wait_for()
     Publication.objects.update(state="published", number=7)
     page.get_by_role("heading", name="Edition 7").wait_for()
+
+
+def test_a_file_that_is_too_large_does_not_travel(enter: Enter, desk: Desk, tmp_path: Path) -> None:
+    report = desk.taken()
+    huge = tmp_path / "huge.png"
+    huge.write_bytes(b"x" * (FILE_BYTES.value + 1))
+    page = enter(desk.anna, **LOOKS["light"]).new_page()
+    page.goto(f"/cases/{report.pk}/")
+    page.set_input_files("[name=picture]", huge)
+    page.get_by_role("button", name="Hash it").click()
+    assert "16 MiB" in page.locator("[name=picture]").evaluate("input => input.validationMessage")
+    assert page.url.endswith(f"/cases/{report.pk}/")

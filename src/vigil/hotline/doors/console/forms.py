@@ -140,7 +140,10 @@ class PriorityForm(StrictForm):
 
 
 class FileForm(forms.Form):
-    """A picture to hash."""
+    """A picture to hash. ``largest`` and ``too_large`` let the page say so before anything travels."""
+
+    largest = FILE_BYTES.value
+    too_large = f"Choose a picture of up to {FILE_BYTES.value // 1024**2} MiB."
 
     picture = forms.FileField(
         label="Picture",

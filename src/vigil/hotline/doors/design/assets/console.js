@@ -17,4 +17,11 @@
     window.setTimeout(look, PAUSE, part);
   };
   document.querySelectorAll("[data-watch]").forEach(look);
+
+  // A file that the server would refuse need not travel: <input type="file" data-largest="1000" data-says="Too large.">
+  document.querySelectorAll("input[data-largest]").forEach((input) => input.addEventListener("change", () => {
+    const tooLarge = input.files[0] && input.files[0].size > Number(input.dataset.largest);
+    input.setCustomValidity(tooLarge ? input.dataset.says : "");
+    input.reportValidity();
+  }));
 })();
