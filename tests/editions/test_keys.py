@@ -31,6 +31,7 @@ def test_nobody_else_can_read_them(folder: Path) -> None:
         "offline/root-1.pem",
         "offline/root-2.pem",
         "offline/root-3.pem",
+        "release.pem",
         "snapshot.pem",
         "targets.pem",
         "timestamp.pem",
@@ -41,9 +42,9 @@ def test_nobody_else_can_read_them(folder: Path) -> None:
 
 def test_the_root_needs_two_of_three_and_lasts_a_year(folder: Path) -> None:
     facts = describe_keys(folder)
-    assert facts.threshold == {"root": 2, "targets": 1, "snapshot": 1, "timestamp": 1}
+    assert facts.threshold == {"root": 2, "targets": 2, "snapshot": 1, "timestamp": 1}
     assert len(facts.key_ids["root"]) == 3
-    assert len({key for ids in facts.key_ids.values() for key in ids}) == 6
+    assert len({key for ids in facts.key_ids.values() for key in ids}) == 7
     assert (facts.root_expires - START).days == 365
     assert facts.offline_here == 3
     signed = json.loads((folder / "1.root.json").read_bytes())["signed"]

@@ -3,10 +3,11 @@
 Order of a publication, each step on the disk before the next begins:
 
 1. targets under new names (their digests), then ``N.targets.json`` and ``N.snapshot.json``: nothing refers to them yet;
-2. ``timestamp.json`` is replaced in one step. **This is the commit point.**
-3. what neither this edition nor the one before it needs is removed.
+2. a new root, where keys changed. Until step 3 nodes may meet it beside an older timestamp; they then keep what they have;
+3. ``timestamp.json`` is replaced in one step. **This is the commit point.**
+4. what neither this edition nor the one before it needs is removed.
 
-:func:`recover` does step 3 alone; whatever a cut left behind is either referred to by ``timestamp.json`` or stray.
+:func:`recover` does step 4 alone; whatever a cut left behind is either referred to by ``timestamp.json`` or stray.
 One process publishes at a time: a lock beside the folder sees to it.
 """
 
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, MetaFile, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from vigil.base.clock import require_utc
 from vigil.base.errors import InputError, RefusedError, UnavailableError
@@ -55,17 +56,34 @@ REFRESH_BEFORE: Final = {TIMESTAMP: timedelta(hours=12), SNAPSHOT: timedelta(hou
 def publish(repository: Path, built: BuiltEdition, keys: KeyRing, now: datetime) -> None:
     """Sign ``built`` and put it into force in the edition folder ``repository``, which is made where there is none.
 
-    Raises RefusedError: ``number_not_rising``, ``previous_differs``, ``clock_backwards``, ``root_differs``.
+    Raises RefusedError: ``number_not_rising``, ``previous_differs``, ``clock_backwards``, ``root_differs``,
+    ``release_missing`` (the release person has not signed).
     """
+    publish_signed(repository, built.files, built.manifest.previous, sign_targets(built, keys, now), keys, now)
+
+
+def sign_targets(built: BuiltEdition, keys: KeyRing, now: datetime) -> Metadata[Targets]:
+    """The signed description of an edition's files, with as many signatures as ``keys`` can give."""
+    targets = Targets(version=built.number, expires=expiry(TARGETS, now))
+    for name, content in sorted(built.files.items()):
+        targets.targets[name] = TargetFile.from_data(name, content, ["sha256"])
+    return _signed(targets, keys)
+
+
+def publish_signed(
+    repository: Path, files: dict[str, bytes], previous: int | None, targets: Metadata[Targets], keys: KeyRing, now: datetime
+) -> None:
+    """Put files into force whose description is signed already. Raises as :func:`publish`."""
     now = require_utc(now)
+    _check_signatures(targets, keys)
     with _only_one(repository):
         _tidy(repository)
         before = _timestamp(repository)
         _check_time(before, now)
-        _check_succession(built, current_number(repository))
-        _write_roots(repository, keys)
-        targets = _write_targets(repository, built, keys, now)
-        snapshot = _write_snapshot(repository, targets, keys, now)
+        _check_succession(targets.signed.version, previous, current_number(repository))
+        _check_roots(repository, keys)
+        described = _write_targets(repository, files, targets)
+        snapshot = _write_snapshot(repository, described, keys, now)
         _commit(repository, before, snapshot, keys, now)
         _tidy(repository)
 
@@ -73,8 +91,8 @@ def publish(repository: Path, built: BuiltEdition, keys: KeyRing, now: datetime)
 def refresh(repository: Path, keys: KeyRing, now: datetime) -> bool:
     """Sign timestamp and, where needed, snapshot anew before they expire; True where something was signed.
 
-    To be called often: it does nothing while the timestamp has more than half its life before it.
-    Raises RefusedError ``edition_old`` where only a new edition can help, or ``clock_backwards``.
+    To be called often: it does nothing while the timestamp has more than half its life before it and no key has changed.
+    Raises RefusedError ``edition_old`` or ``edition_key_gone`` where only a new edition can help, ``clock_backwards``.
     """
     now = require_utc(now)
     with _only_one(repository):
@@ -82,17 +100,14 @@ def refresh(repository: Path, keys: KeyRing, now: datetime) -> bool:
         if before is None:
             return False
         _check_time(before, now)
-        if before.expires - now > REFRESH_BEFORE[TIMESTAMP]:
+        changed = _check_roots(repository, keys) or not _is_signed_by(repository, before, keys)
+        if not changed and before.expires - now > REFRESH_BEFORE[TIMESTAMP]:
             return False
         _tidy(repository)
-        snapshot = _read(repository, SNAPSHOT, before.snapshot_meta.version, Snapshot)
-        targets = _read(repository, TARGETS, snapshot.meta["targets.json"].version, Targets)
-        if targets.expires <= now:
-            raise RefusedError(
-                "edition_old", "The published edition is too old to be signed again.", mend="Publish a new edition."
-            )
+        snapshot = _read(repository, SNAPSHOT, before.snapshot_meta.version, Snapshot).signed
+        _check_targets(_read(repository, TARGETS, snapshot.meta["targets.json"].version, Targets), keys, now)
         meta = before.snapshot_meta
-        if snapshot.expires - now <= REFRESH_BEFORE[SNAPSHOT]:
+        if changed or snapshot.expires - now <= REFRESH_BEFORE[SNAPSHOT]:
             meta = _write_snapshot(repository, snapshot.meta["targets.json"], keys, now)
         _commit(repository, before, meta, keys, now)
         _tidy(repository)
@@ -111,18 +126,42 @@ def current_number(repository: Path) -> int | None:
     timestamp = _timestamp(repository)
     if timestamp is None:
         return None
-    snapshot: Snapshot = _read(repository, SNAPSHOT, timestamp.snapshot_meta.version, Snapshot)
+    snapshot: Snapshot = _read(repository, SNAPSHOT, timestamp.snapshot_meta.version, Snapshot).signed
     return snapshot.meta["targets.json"].version
 
 
-def _check_succession(built: BuiltEdition, current: int | None) -> None:
-    if current is not None and built.number <= current:
+def _check_signatures(targets: Metadata[Targets], keys: KeyRing) -> None:
+    """Nothing is published that clients would refuse, or that the release person has not signed."""
+    root = read_metadata(keys.root, Root).signed
+    if not root.get_verification_result(TARGETS, targets.signed_bytes, targets.signatures).verified:
+        raise RefusedError(
+            "release_missing",
+            f"The edition needs {root.roles[TARGETS].threshold} signatures, of the build and of the release person.",
+            mend="Write a draft, let it be signed with: vigil edition sign DRAFT --key release.pem, then publish it.",
+        )
+
+
+def _check_targets(targets: Metadata[Targets], keys: KeyRing, now: datetime) -> None:
+    """An edition that clients would refuse cannot be kept fresh."""
+    root = read_metadata(keys.root, Root).signed
+    if not root.get_verification_result(TARGETS, targets.signed_bytes, targets.signatures).verified:
+        raise RefusedError(
+            "edition_key_gone",
+            "The published edition was signed with a key that was replaced since.",
+            mend="Publish a new edition; until then nodes keep the one they have.",
+        )
+    if targets.signed.expires <= now:
+        raise RefusedError("edition_old", "The published edition is too old to be signed again.", mend="Publish a new edition.")
+
+
+def _check_succession(number: int, previous: int | None, current: int | None) -> None:
+    if current is not None and number <= current:
         raise RefusedError(
             "number_not_rising",
-            f"Edition {current} is in force already; {built.number} is not above it.",
+            f"Edition {current} is in force already; {number} is not above it.",
             mend="Build the edition anew with the next number.",
         )
-    if built.manifest.previous != current:
+    if previous != current:
         raise RefusedError(
             "previous_differs",
             "The edition does not name the one in force as its previous one.",
@@ -140,55 +179,69 @@ def _check_time(before: Timestamp | None, now: datetime) -> None:
         )
 
 
-def _write_roots(repository: Path, keys: KeyRing) -> None:
+def _check_roots(repository: Path, keys: KeyRing) -> bool:
+    """True where the keys have a root that the folder lacks; a folder of other keys, or of newer ones, is refused."""
     folder = repository / METADATA_FOLDER
-    for version, content in enumerate(keys.roots, start=1):
-        path = folder / versioned_name(ROOT, version)
-        if not path.exists():
-            write_atomically(path, content)
-        elif path.read_bytes() != content:
+    versions = versions_on_disk(folder, ROOT)
+    for version in versions:
+        if version > len(keys.roots) or (folder / versioned_name(ROOT, version)).read_bytes() != keys.roots[version - 1]:
             raise RefusedError(
                 "root_differs",
-                "The edition folder belongs to other keys.",
-                where=path.name,
-                mend="Use the keys it began with, or another folder.",
+                "The edition folder belongs to other keys, or to newer ones than were loaded.",
+                where=versioned_name(ROOT, version),
+                mend="Use the keys it began with, in their newest state, or another folder.",
             )
+    return len(versions) < len(keys.roots)
 
 
-def _write_targets(repository: Path, built: BuiltEdition, keys: KeyRing, now: datetime) -> MetaFile:
-    targets = Targets(version=built.number, expires=expiry(TARGETS, now))
-    for name, content in sorted(built.files.items()):
-        target = TargetFile.from_data(name, content, ["sha256"])
-        targets.targets[name] = target
-        _write_new(repository / TARGETS_FOLDER / target_name(name, target.hashes["sha256"]), content)
-    return _write_signed(repository, targets, keys)
+def _is_signed_by(repository: Path, timestamp: Timestamp, keys: KeyRing) -> bool:
+    """Whether the present keys signed what is in force; not so where the power went between a new root and the commit."""
+    root = read_metadata(keys.root, Root).signed
+    found = [
+        read_metadata((repository / METADATA_FOLDER / TIMESTAMP_NAME).read_bytes(), Timestamp),
+        _read(repository, SNAPSHOT, timestamp.snapshot_meta.version, Snapshot),
+    ]
+    return all(root.get_verification_result(x.signed.type, x.signed_bytes, x.signatures).verified for x in found)
+
+
+def _write_roots(repository: Path, keys: KeyRing) -> None:
+    for version, content in enumerate(keys.roots, start=1):
+        _write_new(repository / METADATA_FOLDER / versioned_name(ROOT, version), content)
+
+
+def _write_targets(repository: Path, files: dict[str, bytes], targets: Metadata[Targets]) -> MetaFile:
+    for name, target in targets.signed.targets.items():
+        _write_new(repository / TARGETS_FOLDER / target_name(name, target.hashes["sha256"]), files[name])
+    return _write_signed(repository, targets)
 
 
 def _write_snapshot(repository: Path, targets: MetaFile, keys: KeyRing, now: datetime) -> MetaFile:
     versions = versions_on_disk(repository / METADATA_FOLDER, SNAPSHOT)
     snapshot = Snapshot(version=max(versions, default=0) + 1, expires=expiry(SNAPSHOT, now), meta={"targets.json": targets})
-    return _write_signed(repository, snapshot, keys)
+    return _write_signed(repository, _signed(snapshot, keys))
 
 
-def _write_signed(repository: Path, signed: Targets | Snapshot, keys: KeyRing) -> MetaFile:
-    """Sign, write under the versioned name, and give back what the next role says about the file."""
-    data = _sign(signed, keys)
+def _write_signed(repository: Path, metadata: Metadata[Any]) -> MetaFile:
+    """Write under the versioned name, and give back what the next role says about the file."""
+    signed, data = metadata.signed, canonical_bytes(metadata)
     _write_new(repository / METADATA_FOLDER / versioned_name(signed.type, signed.version), data)
     return MetaFile.from_data(signed.version, data, ["sha256"])
 
 
-def _sign(signed: Any, keys: KeyRing) -> bytes:
+def _signed(signed: Any, keys: KeyRing) -> Metadata[Any]:
     metadata: Metadata[Any] = Metadata(signed)
     for signer in keys.signers[signed.type]:
         metadata.sign(signer, append=True)
-    return canonical_bytes(metadata)
+    return metadata
 
 
 def _commit(repository: Path, before: Timestamp | None, snapshot: MetaFile, keys: KeyRing, now: datetime) -> None:
     """Replace ``timestamp.json``: from this moment on the new state is in force."""
     version = before.version + 1 if before else 1
     timestamp = Timestamp(version=version, expires=expiry(TIMESTAMP, now), snapshot_meta=snapshot)
-    write_atomically(repository / METADATA_FOLDER / TIMESTAMP_NAME, _sign(timestamp, keys))
+    content = canonical_bytes(_signed(timestamp, keys))
+    _write_roots(repository, keys)
+    write_atomically(repository / METADATA_FOLDER / TIMESTAMP_NAME, content)
 
 
 def _write_new(path: Path, content: bytes) -> None:
@@ -210,7 +263,7 @@ def _timestamp(repository: Path) -> Timestamp | None:
 def _read(repository: Path, role: str, version: int, kind: Any) -> Any:
     name = versioned_name(role, version)
     try:
-        return read_metadata((repository / METADATA_FOLDER / name).read_bytes(), kind).signed
+        return read_metadata((repository / METADATA_FOLDER / name).read_bytes(), kind)
     except (OSError, RepositoryError) as error:
         raise _broken(name) from error
 
@@ -245,11 +298,11 @@ def kept_files(repository: Path) -> tuple[set[str], set[str]]:
     if timestamp is None:
         return set(), set()
     latest = timestamp.snapshot_meta.version
-    number = _read(repository, SNAPSHOT, latest, Snapshot).meta["targets.json"].version
+    number = _read(repository, SNAPSHOT, latest, Snapshot).signed.meta["targets.json"].version
     numbers = [n for n in versions_on_disk(repository / METADATA_FOLDER, TARGETS) if n <= number][-2:]
     metadata = {TIMESTAMP_NAME, *(versioned_name(TARGETS, n) for n in numbers)}
     metadata |= {versioned_name(SNAPSHOT, version) for version in (latest - 1, latest)}
-    contents = [_read(repository, TARGETS, n, Targets) for n in numbers]
+    contents = [_read(repository, TARGETS, n, Targets).signed for n in numbers]
     return metadata, {
         target_name(name, target.hashes["sha256"]) for each in contents for name, target in each.targets.items()
     }

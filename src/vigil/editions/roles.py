@@ -30,6 +30,7 @@ LIFETIME: Final[dict[str, timedelta]] = {
 }
 ROOT_KEYS: Final = 3
 ROOT_THRESHOLD: Final = 2
+TARGETS_THRESHOLD: Final = 2  # the build and the person who releases
 
 METADATA_FOLDER: Final = "metadata"
 TARGETS_FOLDER: Final = "targets"

@@ -89,6 +89,10 @@ def _note(root: bytes | None) -> str:
     return "Trusted the root that was named."
 
 
+def _is_signed(metadata: Metadata[Any], root: Root) -> bool:
+    return root.get_verification_result(metadata.signed.type, metadata.signed_bytes, metadata.signatures).verified
+
+
 @dataclass(slots=True)
 class _Check:
     """One run: what is expected grows while files are read; what is left over at the end is stray."""
@@ -100,30 +104,31 @@ class _Check:
     number: int | None = None
 
     def whole(self, trusted: bytes | None) -> None:
-        root = self._roots(trusted)
+        roots = self._roots(trusted)
+        root = roots[-1]
         timestamp = self._metadata(TIMESTAMP_NAME, Timestamp, root)
         self._not_expired(TIMESTAMP_NAME, timestamp)
         targets = self._in_force(root, timestamp)
-        self._before(root, timestamp, self._edition(targets))
+        self._before(roots, timestamp, self._edition(targets))
         self._strays()
 
-    def _roots(self, trusted: bytes | None) -> Root:
-        """The newest root; each is signed by itself and by the one before it, and the trusted one is among them."""
+    def _roots(self, trusted: bytes | None) -> list[Root]:
+        """All roots, oldest first; each is signed by itself and by the one before it, and the trusted one is among them."""
         versions = versions_on_disk(self.repository / METADATA_FOLDER, ROOT)
-        newest: Root | None = None
+        roots: list[Root] = []
         found = trusted is None
         for version in range(1, max(versions, default=1) + 1):
             name = versioned_name(ROOT, version)
             data = self._read(name)
             found = found or data == trusted
             root = self._parsed(name, data, Root)
-            self._signatures(name, root, newest or root.signed, root.signed)
+            self._signatures(name, root, *roots[-1:], root.signed)
             self._version(name, root.signed.version, version)
-            newest = root.signed
-        if newest is None or not found:
+            roots.append(root.signed)
+        if not found:
             raise EditionRefused(Refusal.SIGNATURE, "The trusted root is not among those of the folder.", where=METADATA_FOLDER)
-        self._not_expired(versioned_name(ROOT, newest.version), newest)
-        return newest
+        self._not_expired(versioned_name(ROOT, roots[-1].version), roots[-1])
+        return roots
 
     def _in_force(self, root: Root, timestamp: Timestamp) -> Targets:
         meta = timestamp.snapshot_meta
@@ -174,13 +179,16 @@ class _Check:
             with self.noting(f"{TARGETS_FOLDER}/{path}"):
                 read_target(self.repository, name, target, EDITION_FILE_BYTES.value)
 
-    def _before(self, root: Root, timestamp: Timestamp, previous: int | None) -> None:
-        """What stays for nodes that began before the last publication: signed and whole, though perhaps expired."""
+    def _before(self, roots: list[Root], timestamp: Timestamp, previous: int | None) -> None:
+        """What stays for nodes that began before the last publication: signed and whole, though perhaps expired.
+
+        Where keys were replaced since, it is signed by those of an earlier root.
+        """
         version = timestamp.snapshot_meta.version - 1
         if version > 0:
-            self._metadata(versioned_name(SNAPSHOT, version), Snapshot, root)
+            self._metadata(versioned_name(SNAPSHOT, version), Snapshot, *reversed(roots))
         if previous is not None:
-            targets = self._metadata(versioned_name(TARGETS, previous), Targets, root)
+            targets = self._metadata(versioned_name(TARGETS, previous), Targets, *reversed(roots))
             self._version(versioned_name(TARGETS, previous), targets.version, previous)
             self._target_files(targets)
 
@@ -192,10 +200,10 @@ class _Check:
             if path.is_symlink() or not (folder or (name in self.expected and path.is_file())):
                 self._note(name, STRAY, "It does not belong into an edition folder.")
 
-    def _metadata(self, name: str, kind: Any, root: Root) -> Any:
-        """A metadata file that is canonical and wholly signed by the keys of its role."""
+    def _metadata(self, name: str, kind: Any, *roots: Root) -> Any:
+        """A metadata file that is canonical and wholly signed by the keys of its role in one of the roots."""
         metadata = self._parsed(name, self._read(name), kind)
-        self._signatures(name, metadata, root)
+        self._signatures(name, metadata, next((root for root in roots if _is_signed(metadata, root)), roots[0]))
         return metadata.signed
 
     def _read(self, name: str) -> bytes:
