@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def lines_of(data: bytes, comment: str = "#") -> list[str]:
-    return [line for line in data.decode("ascii").splitlines() if line and not line.startswith(comment)]
+    return [line for line in data.decode("latin-1").split("\n") if line and not line.startswith(comment)]
 
 
 def zone_names(data: bytes, folder: Path, zone: str = "v") -> tuple[int, set[str]]:
@@ -80,12 +80,25 @@ def posix_matches(patterns: list[str], texts: list[str], folder: Path) -> set[st
     if not patterns:
         return set()
     path = folder / "patterns"
-    path.write_text("".join(f"{each}\n" for each in patterns))
-    command = ["grep", "-E", "-f", str(path)]
-    lines = "".join(f"{text}\n" for text in texts)
-    done = subprocess.run(command, input=lines, capture_output=True, text=True, check=False, env={"LC_ALL": "C"})
+    path.write_text("".join(f"{each}\n" for each in patterns), encoding="latin-1")
+    command = ["grep", "-a", "-n", "-E", "-f", str(path)]
+    lines = b"".join(squid_unescaped(text) + b"\n" for text in texts)
+    done = subprocess.run(command, input=lines, capture_output=True, check=False, env={"LC_ALL": "C"})
     assert done.returncode < 2, done.stderr
-    return set(done.stdout.splitlines())
+    return {texts[int(line.partition(b":")[0]) - 1] for line in done.stdout.splitlines()}
+
+
+def squid_unescaped(text: str) -> bytes:
+    """One pass from left to right; ``%00`` stays."""
+    data, out, at = text.encode("ascii"), bytearray(), 0
+    while at < len(data):
+        try:
+            value = int(data[at + 1 : at + 3], 16) if data[at : at + 1] == b"%" and len(data) >= at + 3 else 0
+        except ValueError:
+            value = 0
+        out.append(value or data[at])
+        at += 3 if value else 1
+    return bytes(out)
 
 
 def wire_fields(data: bytes) -> dict[int, list[int | bytes]]:

@@ -61,7 +61,7 @@ def test_rpz_has_no_trigger_but_names(tmp_path: Path) -> None:
 def test_rpz_takes_the_longest_name_it_claims_and_reports_longer_ones(tmp_path: Path) -> None:
     longest = ".".join(["q" * 63] * 3 + ["z" * 30, "example"])
     assert len(longest) == 230
-    export = made("rpz", of(site(1, longest), site(2, f"ab{longest}")))
+    export = made("rpz", of(site(1, longest), site(2, f"ab.{longest}")))
     (tmp_path / "rpz.zone").write_bytes(export.files["rpz.zone"])
     _, owners = zone_names(export.files["rpz.zone"], tmp_path, "sixteen-octets-z")
     assert owners == {longest, f"*.{longest}"}

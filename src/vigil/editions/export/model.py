@@ -23,6 +23,7 @@ class Reason(StrEnum):
 
     ANY_QUERY = "any_query"
     ANY_SPELLING = "any_spelling"
+    CONTROL_CHARACTER = "control_character"
     DISTANCE = "distance"
     HASH = "hash"
     HASH_TYPE = "hash_type"

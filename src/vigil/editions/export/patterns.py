@@ -7,6 +7,7 @@ addresses in canonical spelling, with or without their default port; never more.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from vigil.editions.export.model import Reason
@@ -18,13 +19,13 @@ _SPECIAL: Final = re.compile(r"[.^$*+?()\[{|\\]")
 _PORTS: Final = {"http": 80, "https": 443}
 
 
-def pattern_of(entry: UrlEntry) -> str | Reason:
-    """The expression, or why there is none."""
+def pattern_of(entry: UrlEntry, spelled: Callable[[str], str] = str) -> str | Reason:
+    """The expression, or why there is none. ``spelled`` is how the reader changes path and query before it compares."""
     if EntryFlag.QUERY_SET in entry.flags and entry.scope is Scope.URL:
         return Reason.QUERY_SET
     if EntryFlag.SCHEME_EXACT in entry.flags and entry.url.scheme not in _PORTS:
         return Reason.SCHEME
-    return f"^{_authority(entry)}{_place(entry)}"
+    return f"^{_authority(entry)}{_place(entry, spelled)}"
 
 
 def literal(text: str) -> str:
@@ -46,11 +47,11 @@ def _port(port: int, default: int) -> str:
     return f"(:{port})?" if port == default else f":{port}"
 
 
-def _place(entry: UrlEntry) -> str:
+def _place(entry: UrlEntry, spelled: Callable[[str], str]) -> str:
     """Path and query. An empty query counts as none."""
-    path = literal(entry.url.path)
+    path = literal(spelled(entry.url.path))
     if entry.scope is Scope.URL:
-        return f"{path}\\?{literal(entry.url.query)}$" if entry.url.query else f"{path}\\??$"
+        return f"{path}\\?{literal(spelled(entry.url.query))}$" if entry.url.query else f"{path}\\??$"
     if entry.scope is Scope.PAGE:
         return f"{path}(\\?.*)?$"
     return path if entry.scope is Scope.PREFIX else "/"
