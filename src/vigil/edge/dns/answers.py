@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import Struct
 from typing import Final
 
@@ -30,6 +31,7 @@ from vigil.edge.dns.wire import (
 )
 
 OPCODE: Final = 0x7800
+KEPT: Final = Flag.RD | Flag.CD
 OWNER: Final = b"\xc0\x0c"  # the name of the question, which stands at offset 12
 RECORD: Final = Struct(">HHIH")
 SOA_TIMES: Final = Struct(">IIIII")
@@ -69,10 +71,7 @@ def plain(query: Query, rcode: Rcode, style: Style, why: Why | None, room: int) 
 
 def negative(query: Query, rcode: Rcode, serial: int, style: Style, why: Why | None, room: int) -> bytes:
     """NXDOMAIN, or with NOERROR that there is no such record; the SOA bounds how long it is kept (RFC 2308 5)."""
-    times = SOA_TIMES.pack(serial % 2**32, REFRESH, RETRY, EXPIRE, style.ttl)
-    data = b"\0\0" + times
-    record = OWNER + RECORD.pack(Type.SOA, IN, style.ttl, len(data)) + data
-    return _fitted(query, rcode, record, 0, 1, style, why, room)
+    return _fitted(query, rcode, _soa(serial % 2**32, style.ttl), 0, 1, style, why, room)
 
 
 def addresses(query: Query, packed: Iterable[bytes], style: Style, why: Why | None, room: int) -> bytes:
@@ -89,7 +88,7 @@ def truncated(query: Query, style: Style, why: Why | None = None, rcode: Rcode =
 def to_refusal(refused: Refused, style: Style) -> bytes:
     """The answer to a message without a question that could be taken: at most as long as what came."""
     if refused.query is not None:
-        return _joined(refused.query, refused.rcode, Flag(0), b"", 0, 0, style, None)
+        return _joined(refused.query, refused.rcode, 0, b"", 0, 0, style, None)
     flags = Flag.QR | refused.flags & (OPCODE | Flag.RD) | refused.rcode
     return HEADER.pack(refused.number, flags, 0, 0, 0, 0)
 
@@ -103,33 +102,40 @@ def packed_addresses(texts: Iterable[str]) -> dict[int, tuple[bytes, ...]]:
     return {kind: tuple(values) for kind, values in found.items()}
 
 
+@lru_cache(maxsize=16)
+def _soa(serial: int, ttl: int) -> bytes:
+    data = b"\0\0" + SOA_TIMES.pack(serial, REFRESH, RETRY, EXPIRE, ttl)
+    return OWNER + RECORD.pack(Type.SOA, IN, ttl, len(data)) + data
+
+
 def _fitted(
     query: Query, rcode: Rcode, records: bytes, answers: int, authorities: int, style: Style, why: Why | None, room: int
 ) -> bytes:
-    message = _joined(query, rcode, Flag(0), records, answers, authorities, style, why)
+    message = _joined(query, rcode, 0, records, answers, authorities, style, why)
     if len(message) <= room:
         return message
     short = Why(why.code) if why else None
-    message = _joined(query, rcode, Flag(0), records, answers, authorities, style, short)
+    message = _joined(query, rcode, 0, records, answers, authorities, style, short)
     return message if len(message) <= room else truncated(query, style, short, rcode)
 
 
 def _joined(
-    query: Query, rcode: Rcode, more: Flag, records: bytes, answers: int, authorities: int, style: Style, why: Why | None
+    query: Query, rcode: Rcode, more: int, records: bytes, answers: int, authorities: int, style: Style, why: Why | None
 ) -> bytes:
-    flags = Flag.QR | query.flags & (Flag.RD | Flag.CD) | more | rcode & 15
+    flags = Flag.QR | query.flags & KEPT | more | rcode & 15
     if style.recursion:
         flags |= Flag.RA
-    head = HEADER.pack(query.number, flags, 1, answers, authorities, query.edns is not None)
-    return head + query.question + records + _opt(query, rcode, style, why)
-
-
-def _opt(query: Query, rcode: Rcode, style: Style, why: Why | None) -> bytes:
     if query.edns is None:
-        return b""
+        return HEADER.pack(query.number, flags, 1, answers, authorities, 0) + query.question + records
+    opt = _opt(query.edns.dnssec, rcode, style.payload, why)
+    return HEADER.pack(query.number, flags, 1, answers, authorities, 1) + query.question + records + opt
+
+
+@lru_cache(maxsize=256)
+def _opt(dnssec: bool, rcode: Rcode, payload: int, why: Why | None) -> bytes:
     option = b"" if why is None else TAIL.pack(EDE_OPTION, 2 + len(why.text)) + why.code.to_bytes(2, "big") + why.text
-    extended = (rcode >> 4) << 24 | (DO if query.edns.dnssec else 0)
-    return b"\0" + OPT_FIXED.pack(Type.OPT, style.payload, extended, len(option)) + option
+    extended = (rcode >> 4) << 24 | (DO if dnssec else 0)
+    return b"\0" + OPT_FIXED.pack(Type.OPT, payload, extended, len(option)) + option
 
 
 def forwarded(query: Query, number: int, room: int) -> bytes:
