@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.edge.world import Hotline, RunningNode, config_text, running, served, until, url_entry
 
 from vigil.base.clock import FixedClock
+from vigil.base.errors import UnavailableError
+from vigil.edge.journal import journal
+from vigil.edge.puller import Pulled, Puller
 from vigil.edge.state import Concern, State
 
 PAGE = "http://quimber.example/zorblat"
@@ -37,6 +42,27 @@ def test_before_the_first_edition_the_node_answers_unknown(hotline: Hotline, sta
         until(lambda: node.verdict_on(PAGE)["verdict"] == "listed")
         until(lambda: node.ask("GET", "/readyz").status == 200)
         until(lambda: hotline.total("unknown") > 0)
+
+
+def test_a_node_without_an_edition_asks_again_soon(tmp_path: Path) -> None:
+    """The poll is for the next edition, not for the first one: a node that starts before the office must not wait for it."""
+
+    class Nothing:
+        def pull(self, now: datetime) -> Pulled:
+            raise UnavailableError("unreachable", "Nothing there.")
+
+    nothing = Puller(Nothing(), _never, tmp_path / "kept", tmp_path / "indexes", State(), _never, journal("n-1", io.StringIO()))
+    pauses = []
+    for _ in range(12):
+        nothing.round(datetime(2026, 11, 22, tzinfo=UTC))
+        pauses.append(nothing.pause(60.0))
+    assert pauses[0] < 1.3
+    assert max(pauses) < 60 * 1.21
+    assert pauses[-1] > 60 * 0.79
+
+
+def _never(*_: Any) -> Any:
+    raise RuntimeError("nothing was pulled")
 
 
 def test_a_node_restarts_without_the_hotline(hotline: Hotline, state: Path) -> None:

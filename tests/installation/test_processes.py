@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -14,7 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from vigil.base.errors import InputError
+from vigil.installation.folder import DataFolder
 from vigil.installation.processes import Program, StepError, Watcher, run_once
+from vigil.installation.readiness import Address, wait_for
 
 PATIENT = 20.0
 
@@ -50,6 +54,24 @@ def test_a_killed_process_is_started_again_and_the_others_go_on(watched: Watcher
     os.kill(before["one"], signal.SIGKILL)
     until(lambda: watched.pids.get("one") not in (None, before["one"]))
     assert watched.pids["two"] == before["two"]
+
+
+def test_who_waits_for_a_start_can_be_told_to_stop(watched: Watcher) -> None:
+    """Ctrl-C while the doors are still opening ends at once, and a process that dies meanwhile is started again."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        address = Address("a door that stays shut", "127.0.0.1", nobody.getsockname()[1], "/healthz")
+        threading.Timer(0.3, watched.stop).start()
+        assert wait_for([address], 600.0, lambda text: None, watched.look_after) is False
+
+
+@pytest.mark.parametrize("place", ["data", "data/below"])
+def test_a_data_folder_that_is_a_file_is_refused_in_words(tmp_path: Path, place: str) -> None:
+    (tmp_path / "data").write_text("zorblat")
+    with pytest.raises(InputError, match="cannot be used") as caught:
+        DataFolder(tmp_path / place).create()
+    assert caught.value.mend == "Choose another with --data."
+    assert (tmp_path / "data").read_text() == "zorblat"
 
 
 def test_what_they_print_goes_to_a_file_each(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from vigil.base.errors import RefusedError
+from vigil.base.errors import InputError
 
 PRIVATE = 0o700
 
@@ -79,11 +79,17 @@ class DataFolder:
         return self.hotline_config.exists() and self.edge_config.exists()
 
     def create(self) -> None:
-        """Make the folder and its private parts; an existing one is kept."""
-        for folder in (self.root, self.secrets, self.edge_state, self.logs):
-            folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
-        self.root.chmod(PRIVATE)
-        self.secrets.chmod(PRIVATE)
-        self.editions.mkdir(exist_ok=True)
+        """Make the folder and its private parts; an existing one is kept. InputError where that cannot be done."""
+        try:
+            for folder in (self.root, self.secrets, self.edge_state, self.logs):
+                folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
+            self.root.chmod(PRIVATE)
+            self.secrets.chmod(PRIVATE)
+            self.editions.mkdir(exist_ok=True)
+        except OSError as error:
+            raise self._unusable(f"The data folder cannot be used: {error.strerror}.") from error
         if not os.access(self.root, os.W_OK):
-            raise RefusedError("data_folder", "The data folder cannot be written.", mend="Choose another with --data.")
+            raise self._unusable("The data folder cannot be written.")
+
+    def _unusable(self, what: str) -> InputError:
+        return InputError("data_folder", what, where=str(self.root), mend="Choose another with --data.")

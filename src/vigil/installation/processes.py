@@ -122,8 +122,13 @@ class Watcher:
     def watch(self) -> None:
         """Block, restarting what ends, until :meth:`stop` is called from a signal handler or another thread."""
         while not self._stopping.wait(0.1):
-            for watched in self._watched:
-                self._look_after(watched)
+            self.look_after()
+
+    def look_after(self) -> bool:
+        """Restart what has ended; False once :meth:`stop` was called."""
+        for watched in self._watched:
+            self._look_after(watched)
+        return not self._stopping.is_set()
 
     def _look_after(self, watched: _Watched) -> None:
         process = watched.process

@@ -35,8 +35,10 @@ def status(address: Address) -> int | None:
         connection.close()
 
 
-def wait_for(addresses: list[Address], seconds: float, report: Callable[[str], None]) -> None:
-    """Wait until every address answers 200; name the ones that do not."""
+def wait_for(
+    addresses: list[Address], seconds: float, report: Callable[[str], None], go_on: Callable[[], bool] = lambda: True
+) -> bool:
+    """Wait until every address answers 200; name the ones that do not. False where ``go_on`` said to stop waiting."""
     deadline = time.monotonic() + seconds
     waiting = list(addresses)
     while waiting:
@@ -47,5 +49,8 @@ def wait_for(addresses: list[Address], seconds: float, report: Callable[[str], N
         if waiting and time.monotonic() > deadline:
             names = ", ".join(address.name for address in waiting)
             raise UnavailableError("not_ready", f"Not ready after {seconds:.0f} s: {names}.", mend="Look into the logs folder.")
+        if waiting and not go_on():
+            return False
         if waiting:
             time.sleep(0.1)
+    return True

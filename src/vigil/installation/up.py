@@ -70,7 +70,8 @@ def run(installation: Installation, report: Report) -> None:
 
 def _attend(installation: Installation, watcher: Watcher, report: Report, started: float) -> None:
     write_atomically(installation.folder.root / "pids.json", json.dumps(watcher.pids).encode())
-    wait_for(addresses(installation), READY_SECONDS, report)
+    if not wait_for(addresses(installation), READY_SECONDS, report, watcher.look_after):
+        return
     report(f"ready after {time.monotonic() - started:.0f} s")
     for line in closing_words(installation):
         report(line)
