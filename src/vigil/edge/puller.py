@@ -19,6 +19,7 @@ from vigil.editions.client import number_in_force
 
 JITTER: Final = 0.2
 BACK_OFF_POLLS: Final = 15
+EMPTY_SECONDS: Final = 1.0
 
 
 class Pulled(Protocol):
@@ -28,6 +29,8 @@ class Pulled(Protocol):
     def number(self) -> int: ...
     @property
     def folder(self) -> Path: ...
+    @property
+    def fresh(self) -> bool: ...
 
 
 class Client(Protocol):
@@ -70,7 +73,8 @@ class Puller:
         try:
             pulled = self._client.pull(now)
             current = self._state.enforced
-            if current is None or current.number != pulled.number:
+            # After a stolen key was revoked, another edition may come under the number of the thief's.
+            if current is None or current.number != pulled.number or pulled.fresh:
                 self._enforce(pulled.folder, now)
         except UnavailableError as error:
             return self._failed(Concern.EDITION_UNREACHABLE, error.code, now)
@@ -81,10 +85,15 @@ class Puller:
         return True
 
     def pause(self, poll_seconds: float) -> float:
-        """Seconds to the next attempt: the poll with 20 % jitter, doubled with each failure, at most 15 polls."""
-        pause = poll_seconds * float(2 ** min(self._failures, 10))
+        """Seconds to the next attempt: the poll with 20 % jitter, doubled with each failure, at most 15 polls.
+
+        A node that has no edition yet protects nobody: it begins with a second and stops at the poll.
+        """
+        first, most = poll_seconds, poll_seconds * BACK_OFF_POLLS
+        if self._state.enforced is None:
+            first, most = min(EMPTY_SECONDS, poll_seconds) / 2, poll_seconds
         jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  spreads load, guards nothing
-        return min(pause, poll_seconds * BACK_OFF_POLLS) * jitter
+        return min(first * float(2 ** min(self._failures, 10)), most) * jitter
 
     def _enforce(self, folder: Path, now: datetime) -> None:
         enforced = self._build(folder)
