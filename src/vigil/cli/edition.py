@@ -15,10 +15,13 @@ from vigil.base.clock import SystemClock, text_of
 from vigil.base.errors import InputError
 from vigil.base.files import write_atomically
 from vigil.editions.build import build_edition
+from vigil.editions.ceremony import Change as KeyChange
+from vigil.editions.ceremony import Elsewhere, revoke_keys, rotate_keys
 from vigil.editions.client import EditionClient
-from vigil.editions.difference import Change, difference
+from vigil.editions.difference import Change, Difference, difference
+from vigil.editions.draft import publish_draft, read_draft, root_of, sign_draft, write_draft
 from vigil.editions.export import FORMATS, Exported, Occasion, export_as, format_named, leftovers_csv
-from vigil.editions.keys import KeyRing, create_keys, describe_keys
+from vigil.editions.keys import KeyRing, create_keys, describe_keys, signer_at
 from vigil.editions.limits import MANIFEST_BYTES
 from vigil.editions.load import counts_of, load_edition
 from vigil.editions.model import EditionContents
@@ -36,6 +39,9 @@ SHOWN_CHANGES: Final = 20
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Folder = Annotated[Path, typer.Argument(help="An edition folder, or the state folder of a client.", metavar="DIR")]
+KeyFolder = Annotated[Path, typer.Argument(help="The key folder.", metavar="DIR")]
+KeyNames = Annotated[list[str], typer.Argument(help="One or more of: root targets release snapshot timestamp.", metavar="ROLE…")]
+RootKeys = Annotated[list[Path], typer.Option("--root-key", help="File of an offline root key; two are needed.", metavar="FILE")]
 RootFile = Annotated[Path | None, typer.Option("--root", help="The root file that the hotline handed over.")]
 
 
@@ -51,7 +57,32 @@ def keys_init(
     typer.echo(f"Keys made in {folder}.")
     typer.echo(f"Give every partner {folder / '1.root.json'}, in person or by a way they trust.")
     typer.echo(f"Move the three files of {folder / 'offline'} to three people's safes: the office does not need them.")
+    typer.echo(f"{folder / 'release.pem'} may stay, or go to the person who releases editions (vigil edition sign).")
     return None
+
+
+@keys.command("rotate")
+def keys_rotate(
+    folder: KeyFolder,
+    names: KeyNames,
+    root_keys: RootKeys,
+    public: Annotated[Path | None, typer.Option("--public", help="Public part (PEM) of a new key kept in a device.")] = None,
+    uri: Annotated[str | None, typer.Option("--uri", help="Address of that key's signer, e.g. hsm:…")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replace keys that were lost or are old: sign the next root with the offline root keys."""
+    if (public is None) != (uri is None):
+        raise InputError("elsewhere_half", "A key kept elsewhere needs both --public and --uri.")
+    elsewhere = None
+    if public is not None and uri is not None:
+        elsewhere = Elsewhere(_read_small(public, "key_unreadable", "The public key cannot be read."), uri)
+    _print_change(rotate_keys(folder, names, root_keys, SystemClock().now(), elsewhere), as_json)
+
+
+@keys.command("revoke")
+def keys_revoke(folder: KeyFolder, names: KeyNames, root_keys: RootKeys, as_json: AsJson = False) -> None:
+    """Replace keys that somebody else may hold; snapshot and timestamp always with them, so that nodes forget false versions."""
+    _print_change(revoke_keys(folder, names, root_keys, SystemClock().now()), as_json)
 
 
 @keys.command("show")
@@ -78,6 +109,7 @@ def build(
     number: Annotated[int | None, typer.Option("--number", help="Otherwise the next one.", min=1)] = None,
     valid_hours: Annotated[int, typer.Option(help="Hours until nodes raise an alarm.", min=1)] = 24,
     hard_hours: Annotated[int, typer.Option(help="Hours until nodes stop blocking whole hosts.", min=1)] = 168,
+    draft: Annotated[Path | None, typer.Option("--draft", help="Write a draft here to be signed, publish nothing.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Build an edition from a file of entries, sign it and publish it into a folder."""
@@ -91,12 +123,51 @@ def build(
         valid_hours=valid_hours,
         hard_hours=hard_hours,
     )
-    publish(out, built, ring, now)
+    if draft is None:
+        publish(out, built, ring, now)
+    else:
+        write_draft(draft, built, ring, now)
     facts = {"edition": built.number, "previous": previous, "urls": len(contents.urls), "hashes": len(contents.hashes)}
     if as_json:
         return _print_json(facts)
+    if draft is not None:
+        typer.echo(f"Draft of edition {built.number} in {draft}; now: vigil edition sign {draft} --key … --root …")
+        return None
     typer.echo(f"Edition {built.number} is in force in {out}: {facts['urls']} addresses, {facts['hashes']} hashes.")
     return None
+
+
+@app.command("sign")
+def sign(
+    draft: Annotated[Path, typer.Argument(help="A draft made with build --draft.", metavar="DRAFT")],
+    key: Annotated[Path, typer.Option("--key", help="The release person's key.", metavar="FILE")],
+    root: Annotated[Path, typer.Option("--root", help="The newest root file.", metavar="FILE")],
+    against: Annotated[Path | None, typer.Option("--against", help="The edition in force, to see what changes.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Sign without asking.")] = False,
+) -> None:
+    """Look at a draft, see what it changes, and sign it with the release key."""
+    edition = read_draft(draft)
+    typer.echo(f"Draft of edition {edition.number}, after {edition.previous}.")
+    for name, count in counts_of(edition).items():
+        typer.echo(f"rows   {name:12} {count}")
+    if against is not None:
+        _print_difference(difference(load_edition(against), edition))
+    if not yes and not typer.confirm("Sign it?"):
+        raise typer.Exit(1)
+    trusted = root_of(_read_small(root, "root_unreadable", "The root file cannot be read."))
+    count = sign_draft(draft, signer_at(key, trusted), trusted)
+    typer.echo(f"Signed: {count} of {trusted.roles['targets'].threshold} signatures.")
+
+
+@app.command("publish")
+def publish_a_draft(
+    draft: Annotated[Path, typer.Argument(help="A draft that both have signed.", metavar="DRAFT")],
+    out: Annotated[Path, typer.Option("--out", help="The edition folder to publish into.", metavar="DIR")],
+    key_folder: Annotated[Path, typer.Option("--keys", help="The key folder.", metavar="DIR")],
+) -> None:
+    """Put a draft into force that the build and the release person have signed."""
+    number = publish_draft(out, draft, KeyRing.load(key_folder), SystemClock().now())
+    typer.echo(f"Edition {number} is in force in {out}.")
 
 
 @app.command("show")
@@ -134,11 +205,7 @@ def diff(
     found = difference(load_edition(before), load_edition(after))
     if as_json:
         return _print_json(asdict(found))
-    typer.echo(f"From edition {found.before} to edition {found.after}:")
-    for word, changes in (("added", found.added), ("removed", found.removed), ("changed", found.changed)):
-        typer.echo(f"{word:8} {len(changes)}{_some(changes)}")
-    if found.lists_changed:
-        typer.echo(f"lists that differ: {' '.join(found.lists_changed)}")
+    _print_difference(found)
     return None
 
 
@@ -231,6 +298,24 @@ def _write_export(out: Path, made: Exported, report: Path | None) -> None:
             write_atomically(report, leftovers_csv(made.left), mode=0o600)
     except OSError as error:
         raise InputError("export_unwritable", "The export cannot be written.", where=str(out)) from error
+
+
+def _print_difference(found: Difference) -> None:
+    typer.echo(f"From edition {found.before} to edition {found.after}:")
+    for word, changes in (("added", found.added), ("removed", found.removed), ("changed", found.changed)):
+        typer.echo(f"{word:8} {len(changes)}{_some(changes)}")
+    if found.lists_changed:
+        typer.echo(f"lists that differ: {' '.join(found.lists_changed)}")
+
+
+def _print_change(change: KeyChange, as_json: bool) -> None:
+    if as_json:
+        return _print_json(asdict(change) | {"written": [str(path) for path in change.written]})
+    typer.echo(f"Root {change.root_version} is signed; new: {' '.join(change.names)}.")
+    for path in change.written:
+        typer.echo(f"written  {path}")
+    typer.echo("Start the office again, then publish an edition: nodes follow with their next poll, without hands.")
+    return None
 
 
 def _key_facts(folder: Path) -> dict[str, Any]:

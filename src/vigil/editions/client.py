@@ -8,6 +8,7 @@ What is kept in the state folder, and must be kept for as long as the node lives
 rolled-back and withheld editions rests on it:
 
     metadata/             python-tuf's own: trusted roots, the newest timestamp, snapshot and targets seen
+    accepted.json         the signed targets of the edition in force
     editions/N/           the files of an edition, checked; the one in force and the one before it
     editions/.part-N/     a download under way; whole files in it are used again after a break
     current -> editions/N the edition in force; replaced in one step, after everything was checked
@@ -43,7 +44,7 @@ from tuf.api.metadata import Root, TargetFile, Targets
 from tuf.ngclient import Updater, UpdaterConfig
 
 from vigil.base.clock import require_utc
-from vigil.base.files import sync_folder
+from vigil.base.files import sync_folder, write_atomically
 from vigil.base.limits import EDITION_FILE_BYTES, METADATA_BYTES
 from vigil.editions.fetch import FolderFetcher, HttpFetcher, fetcher_for
 from vigil.editions.folder import CURRENT, plain_files
@@ -58,6 +59,7 @@ __all__ = ["EditionClient", "EditionRefused", "EditionUnreachable", "Pulled"]
 
 EDITIONS: Final = "editions"
 PART: Final = ".part-"
+ACCEPTED: Final = "accepted.json"
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 FILES: Final = (MANIFEST_NAME, *COLUMNS)
 _NOT_ALLOWED: Final = {401, 403}
@@ -75,7 +77,10 @@ _CONFIG: Final = UpdaterConfig(
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What a pull brought. ``fresh``: it differs from what was in force before."""
+    """What a pull brought. ``fresh``: it differs from what was in force before.
+
+    After a stolen key was revoked, an edition may come that has the number of the one in force, or a lower one.
+    """
 
     number: int
     folder: Path
@@ -95,7 +100,7 @@ class EditionClient:
         self._state = state
         self._root = root
         self._fetcher: HttpFetcher | FolderFetcher = fetcher_for(source, token)
-        self._proven: int | None = None
+        self._proven: bytes | None = None
 
     def pull(self, now: datetime) -> Pulled:
         """Bring the newest edition into force, or say why not.
@@ -106,17 +111,20 @@ class EditionClient:
         with self._errors(now), self._locked(), closing(self._fetcher):
             before = number_in_force(self._state)
             updater = self._refreshed(now)
-            number = self._newest()
-            if before is not None and number < before:
+            signed = (self._state / METADATA_FOLDER / f"{TARGETS}.json").read_bytes()
+            number = read_metadata(signed, Targets).signed.version
+            if before is not None and number < before and self._still_counts():
                 raise EditionRefused(Refusal.ROLLBACK, f"The host offers edition {number}; {before} is in force.")
             targets = {name: _target(updater, name) for name in FILES}
-            if number == before and self._is_whole(number, targets):
+            if number == before and self._is_whole(number, targets, signed):
+                self._accept(signed)
                 return Pulled(number, self._folder(number), fresh=False)
+            same = number == before and self._accepted_files() == read_metadata(signed, Targets).signed.targets
             self._fetch(updater, number, targets)
             self._prove(number, now)
-            self._swap(number)
+            self._swap(number, signed)
             self._prune(number, before)
-            return Pulled(number, self._folder(number), fresh=number != before)
+            return Pulled(number, self._folder(number), fresh=not same)
 
     def _refreshed(self, now: datetime) -> Updater:
         """python-tuf's client workflow, up to the newest targets metadata."""
@@ -154,20 +162,40 @@ class EditionClient:
             )
         return self._root
 
-    def _newest(self) -> int:
-        """The number of the newest edition: the version of the targets metadata that the refresh left behind."""
-        data = (self._state / METADATA_FOLDER / f"{TARGETS}.json").read_bytes()
-        return read_metadata(data, Targets).signed.version
+    def _still_counts(self) -> bool:
+        """Whether the edition in force is signed by keys that count today.
 
-    def _is_whole(self, number: int, targets: dict[str, TargetFile]) -> bool:
+        Its number binds us only then: a thief who pushed it far ahead must not lock us out once his keys are revoked
+        (the fast-forward attack; TUF specification, 5.3.11). Where nothing was kept to tell by, it counts.
+        """
+        try:
+            accepted = read_metadata((self._state / ACCEPTED).read_bytes(), Targets)
+        except (OSError, RepositoryError):
+            return True
+        root = read_metadata((self._state / METADATA_FOLDER / f"{ROOT}.json").read_bytes(), Root).signed
+        return root.get_verification_result(TARGETS, accepted.signed_bytes, accepted.signatures).verified
+
+    def _accepted_files(self) -> dict[str, TargetFile] | None:
+        try:
+            return read_metadata((self._state / ACCEPTED).read_bytes(), Targets).signed.targets
+        except (OSError, RepositoryError):
+            return None
+
+    def _accept(self, signed: bytes) -> None:
+        """Keep what was signed about the edition in force: to tell a rollback from a recovery."""
+        path = self._state / ACCEPTED
+        if not path.is_file() or path.read_bytes() != signed:
+            write_atomically(path, signed)
+
+    def _is_whole(self, number: int, targets: dict[str, TargetFile], signed: bytes) -> bool:
         """Whether the files in force are all there; bytes are compared once a process, sizes each time."""
         folder = self._folder(number)
         paths = {name: folder / name for name in targets}
         if not all(path.is_file() and path.stat().st_size == targets[name].length for name, path in paths.items()):
             return False
-        if self._proven != number and not all(_is_same(targets[name], path) for name, path in paths.items()):
+        if self._proven != signed and not all(_is_same(targets[name], path) for name, path in paths.items()):
             return False
-        self._proven = number
+        self._proven = signed
         return True
 
     def _fetch(self, updater: Updater, number: int, targets: dict[str, TargetFile]) -> None:
@@ -193,7 +221,7 @@ class EditionClient:
                 mend="Set the clock of this machine right; if it is right, tell the hotline.",
             )
 
-    def _swap(self, number: int) -> None:
+    def _swap(self, number: int, signed: bytes) -> None:
         """Bring the edition into force: from the rename of ``current`` on, and not before."""
         folder = self._folder(number)
         if folder.exists():
@@ -207,7 +235,8 @@ class EditionClient:
         link.symlink_to(Path(EDITIONS) / str(number))
         link.replace(self._state / CURRENT)
         sync_folder(self._state)
-        self._proven = number
+        self._accept(signed)
+        self._proven = signed
 
     def _prune(self, number: int, before: int | None) -> None:
         """Keep the edition in force and the one before it; nothing else."""

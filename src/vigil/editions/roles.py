@@ -36,7 +36,7 @@ METADATA_FOLDER: Final = "metadata"
 TARGETS_FOLDER: Final = "targets"
 TIMESTAMP_NAME: Final = "timestamp.json"
 
-_VERSIONED = re.compile(r"([1-9][0-9]{0,17})\.(root|targets|snapshot)\.json\Z")
+_VERSIONED = re.compile(r"([1-9][0-9]{0,18})\.(root|targets|snapshot)\.json\Z")
 
 T = TypeVar("T", Root, Timestamp, Snapshot, Targets)
 
