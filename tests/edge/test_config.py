@@ -118,6 +118,15 @@ def test_missing_files_are_named_by_field(tmp_path: Path) -> None:
         config.load(tmp_path / "absent.toml")
 
 
+def test_without_a_root_nothing_is_trusted_and_that_is_said(tmp_path: Path) -> None:
+    loaded = load(tmp_path, LEAST)
+    assert "root_missing" in config.warnings(loaded)[0]
+    kept = loaded.state / config.KEPT / "metadata"
+    kept.mkdir(parents=True)
+    (kept / "root.json").write_bytes(b"{}")
+    assert "goes on with the root in its state" in config.warnings(loaded)[0]
+
+
 def test_what_should_be_known_is_said(tmp_path: Path) -> None:
     found = " ".join(config.warnings(load(tmp_path, LEAST + "[counts]\nk = 0\n")))
     for part in ("editions.root", "counts.url", "counts.k is 0", "complaint_url"):

@@ -21,6 +21,7 @@ from vigil.base import limits
 from vigil.base.errors import InputError
 from vigil.base.redaction import Sealed
 
+KEPT: Final = "editions"  # below the state folder: what the client of editions keeps
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 HOST_SUFFIX: Final = re.compile(r"\.?[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?")
 TOKEN_LENGTH_LEAST: Final = 16
@@ -129,6 +130,7 @@ class Icap(Table, frozen=True, kw_only=True):
     on_unknown: Literal["refuse", "pass"] = "refuse"
     on_unknown_media: Literal["refuse", "pass"] = "pass"
     preview_bytes: int = 1024
+    early_head_bytes: int = 48 * 1024
     options_seconds: int = 60
     idle_seconds: float = 60.0
     connections: int = 1000
@@ -266,7 +268,7 @@ def warnings(config: NodeConfig) -> list[str]:
     """What is allowed but should be known, one sentence each."""
     file, found = config.file, []
     if config.root is None:
-        found.append("editions.root is not set: the first root that the source shows will be trusted.")
+        found.append(_without_root(config))
     if file.counts.url is None:
         found.append("counts.url is not set: counts are kept here and sent nowhere.")
     if 0 < file.counts.k < 5 or file.counts.k == 0:
@@ -278,6 +280,16 @@ def warnings(config: NodeConfig) -> list[str]:
     if not is_loopback(file.listen.host) and not config.api_tokens:
         found.append("The node answers anyone on the network: it lets them test guesses against the list.")
     return found
+
+
+def _without_root(config: NodeConfig) -> str:
+    """Nothing is trusted on first sight: without a root a node takes no edition (``root_missing``), ever."""
+    if (config.state / KEPT / "metadata" / "root.json").exists():
+        return "editions.root is not set: the node goes on with the root in its state; if the state is lost, it takes no edition."
+    return (
+        "editions.root is not set and the state holds no root: every edition will be refused (root_missing), "
+        "and the node will not become ready."
+    )
 
 
 def is_loopback(host: str) -> bool:
@@ -375,6 +387,7 @@ def _icap_rules(icap: Icap) -> list[tuple[str, bool, str]]:
             "Set icap.open_to_network = true if anyone who reaches the port may ask: ICAP knows no tokens.",
         ),
         ("icap.preview_bytes", 0 <= icap.preview_bytes <= 65536, "Use 0 to 65536."),
+        ("icap.early_head_bytes", 0 <= icap.early_head_bytes <= 2**30, "Use 0 (never) to 1073741824."),
         ("icap.options_seconds", 1 <= icap.options_seconds <= 86400, "Use 1 to 86400 seconds."),
         ("icap.idle_seconds", 0.1 <= icap.idle_seconds <= 3600, "Use 0.1 to 3600 seconds."),
         ("icap.connections", 1 <= icap.connections <= 100_000, "Use 1 to 100000."),

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from vigil.base.clock import Clock
 from vigil.edge.bookkeeper import Bookkeeper
-from vigil.edge.config import NodeConfig
+from vigil.edge.config import KEPT, NodeConfig
 from vigil.edge.counts import CountClass, Tally, entry_class
 from vigil.edge.decide import decide, strongest
 from vigil.edge.delivery import Courier
@@ -29,7 +29,6 @@ from vigil.match.verdict import Outcome, Verdict
 
 STOP_SECONDS: Final = 3.0
 BACK_OFF_LONGEST: Final = 900.0
-KEPT: Final = "editions"
 
 
 class Node:
