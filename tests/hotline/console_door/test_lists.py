@@ -120,6 +120,20 @@ class TestAppeals:
         answer = client.post(f"/appeals/{appeal.pk}/decision/", {"outcome": "upheld", "notes": "x"})
         assert answer.status_code == 409 and Appeal.objects.get().is_open
 
+    def test_an_appeal_with_only_a_number_is_given_its_entry(self, desk: Desk, entry: ListEntry, sam: User) -> None:
+        appeal = do_file_appeal(block_reference="0000-00G5-H38J", reasons=REASONS)
+        client, address = desk.at(sam), f"/appeals/{appeal.pk}/"
+        assert "tells edition and time" in text_of(client.get(address))
+        assert client.post(f"{address}entry/", {"number": "zorblat"}).status_code == 422
+        assert "no entry in force" in text_of(client.post(f"{address}entry/", {"number": "77"}))
+        answer = client.post(f"{address}decision/", {"outcome": "upheld", "notes": "x"})
+        assert answer.status_code == 409 and "name the entry" in text_of(answer)
+        named = client.post(f"{address}entry/", {"number": str(entry.number)}, follow=True)
+        assert "you took no part" in text_of(named)
+        assert "second person" in text_of(desk.at(desk.ben).get(address))
+        client.post(f"{address}decision/", {"outcome": "upheld", "notes": "x"})
+        assert ListEntry.objects.get().tombstone
+
     def test_upheld_withdraws(self, desk: Desk, appeal: Appeal, entry: ListEntry, sam: User) -> None:
         client, address = desk.at(sam), f"/appeals/{appeal.pk}/decision/"
         assert client.get(address).status_code == 302

@@ -13,7 +13,7 @@ from vigil.hotline.access.people import OFFICE, PUBLIC
 from vigil.hotline.access.roles import Role
 from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.lists.actions import do_list
-from vigil.hotline.lists.appeals import do_decide_appeal, do_file_appeal
+from vigil.hotline.lists.appeals import do_decide_appeal, do_file_appeal, do_name_entry
 from vigil.hotline.lists.enumerations import AppealOutcome, AppellantType, PoliceView, RemovedReason
 from vigil.hotline.lists.models import Appeal, ListEntry
 from vigil.hotline.lists.proposals import of_media
@@ -143,6 +143,29 @@ def test_neither_assessor_nor_approver_decides(entry: ListEntry, anna: User, lin
             do_decide_appeal(person, appeal, AppealOutcome.NOT_UPHELD)
         assert refusal.value.code == "second_person_needed"
     assert Appeal.objects.get().is_open
+
+
+def test_the_number_of_a_block_page_needs_a_person_to_find_the_entry(
+    entry: ListEntry, sam: User, anna: User, lin: User
+) -> None:
+    appeal = do_file_appeal(block_reference="0000-00G5-H38J")
+    for outcome in (AppealOutcome.UPHELD, AppealOutcome.PARTLY_UPHELD):
+        with pytest.raises(InputError, match="name the entry"):
+            do_decide_appeal(sam, appeal, outcome)
+    with pytest.raises(InputError, match="no entry in force"):
+        do_name_entry(sam, appeal, entry.number + 1)
+    for _ in range(2):
+        assert do_name_entry(lin, appeal, entry.number) == entry
+    assert AuditEvent.objects.filter(code="appeal.entry_named").count() == 1
+    with pytest.raises(RefusedError, match="second person"):
+        do_decide_appeal(lin, appeal, AppealOutcome.UPHELD)
+    with pytest.raises(RefusedError):
+        do_name_entry(anna, appeal, entry.number)
+    do_decide_appeal(sam, appeal, AppealOutcome.UPHELD)
+    entry.refresh_from_db()
+    assert entry.tombstone
+    with pytest.raises(RefusedError, match="decided"):
+        do_name_entry(sam, appeal, entry.number)
 
 
 def test_an_appeal_is_decided_once(entry: ListEntry, sam: User) -> None:

@@ -72,11 +72,30 @@ def do_file_appeal(
     return appeal
 
 
-def check_decide_appeal(person: Person, appeal: Appeal) -> None:
-    """An open appeal, by somebody who neither assessed nor approved any entry it is about."""
+def check_name_entry(person: Person, appeal: Appeal) -> None:
+    """An open appeal, by somebody who may decide appeals: others of them may find the entry for whoever decides."""
     must(person, Permission.APPEAL_DECIDE)
     if not appeal.is_open:
         raise RefusedError("appeal_decided", "This appeal is decided already.")
+
+
+def do_name_entry(person: User, appeal: Appeal, number: int) -> ListEntry:
+    """Note which entry an appeal is about. The number on a block page tells edition and time only, so a person has to find it."""
+    with transaction.atomic():
+        fresh = Appeal.objects.select_for_update().get(pk=appeal.pk)
+        check_name_entry(person, fresh)
+        entry = ListEntry.objects.filter(number=number, tombstone=False).first()
+        if entry is None:
+            raise InputError("entry_unknown", "There is no entry in force with that number.", where="number")
+        if not fresh.entries.filter(pk=entry.pk).exists():
+            fresh.entries.add(entry)
+            record(person, codes.APPEAL_ENTRY_NAMED, fresh, entry=number)
+    return entry
+
+
+def check_decide_appeal(person: Person, appeal: Appeal) -> None:
+    """An open appeal, by somebody who neither assessed nor approved any entry it is about."""
+    check_name_entry(person, appeal)
     targets = appeal.entries.select_related("decision__report")
     must_differ(person, people_behind(targets), "An appeal")
 
@@ -112,6 +131,8 @@ def _granted(appeal: Appeal, outcome: AppealOutcome, withdraw: Iterable[ListEntr
     """The entries in force to take off, locked."""
     if outcome not in GRANTED:
         return []
+    if not appeal.entries.exists():
+        raise InputError("entry_not_named", "Nothing would be withdrawn: name the entry that it is about first.", where="entries")
     locked = appeal.entries.select_for_update(of=("self",)).select_related("list", "decision__report")
     wanted = {entry.pk for entry in withdraw} if withdraw is not None else None
     if outcome is AppealOutcome.PARTLY_UPHELD and not wanted:

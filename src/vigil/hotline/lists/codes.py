@@ -19,4 +19,5 @@ PUBLICATION_DONE: Final = define(
 PUBLICATION_REPEATED: Final = define("publication.repeated", "A build was interrupted and is repeated.", "number")
 PUBLICATION_FAILED: Final = define("publication.failed", "An edition could not be published.", "number", "reason")
 APPEAL_FILED: Final = define("appeal.filed", "An appeal came in.", "appellant_type", "entries")
+APPEAL_ENTRY_NAMED: Final = define("appeal.entry_named", "An appeal was found to be about an entry.", "entry")
 APPEAL_DECIDED: Final = define("appeal.decided", "An appeal was decided.", "outcome", "withdrawn", "police_view")

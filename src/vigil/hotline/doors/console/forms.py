@@ -210,6 +210,14 @@ class WithdrawalForm(StrictForm):
     )
 
 
+class AppealEntryForm(StrictForm):
+    """Which entry an appeal is about."""
+
+    number = forms.IntegerField(
+        label="Number of an entry", min_value=1, max_value=2**31 - 1, widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+    )  # fmt: skip
+
+
 class AppealForm(StrictForm):
     """The decision on an appeal."""
 

@@ -55,6 +55,7 @@ LISTS = [
     path("appeals/", appeals.appeals, name="appeals"),
     path("appeals/<uuid:pk>/", appeals.appeal, name="appeal"),
     path("appeals/<uuid:pk>/show/", appeals.reveal, name="appeal_reveal"),
+    path("appeals/<uuid:pk>/entry/", appeals.name_entry, name="appeal_entry"),
     path("appeals/<uuid:pk>/decision/", appeals.decide, name="appeal_decide"),
 ]
 

@@ -15,10 +15,10 @@ from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import requires
 from vigil.hotline.assessments.actions import do_reveal
 from vigil.hotline.doors.console import words
-from vigil.hotline.doors.console.forms import AppealForm
-from vigil.hotline.doors.console.requests import Staff, done
+from vigil.hotline.doors.console.forms import AppealEntryForm, AppealForm
+from vigil.hotline.doors.console.requests import Staff, allowed, done
 from vigil.hotline.doors.console.views.entries import row as entry_row
-from vigil.hotline.lists.appeals import check_decide_appeal, do_decide_appeal
+from vigil.hotline.lists.appeals import check_decide_appeal, check_name_entry, do_decide_appeal, do_name_entry
 from vigil.hotline.lists.enumerations import AppealOutcome, AppellantType, PoliceView
 from vigil.hotline.lists.models import Appeal
 from vigil.hotline.lists.queries import decided_appeals, open_appeals
@@ -54,7 +54,13 @@ def appeal(request: Staff, pk: UUID) -> HttpResponse:
 
 
 def _page(
-    request: Staff, found: Appeal, form: AppealForm | None = None, *, revealed: bool = False, status: int = 200
+    request: Staff,
+    found: Appeal,
+    form: AppealForm | None = None,
+    naming: AppealEntryForm | None = None,
+    *,
+    revealed: bool = False,
+    status: int = 200,
 ) -> HttpResponse:
     entries = list(found.entries.select_related("list"))
     refusal = _refusal(request, found)
@@ -63,6 +69,7 @@ def _page(
         "entries": [entry_row(entry) for entry in entries],
         "police_view": words.POLICE_VIEW[PoliceView(found.police_view)] if found.police_view else "",
         "form": form or (None if refusal else AppealForm(None, entries)),
+        "naming": naming or (AppealEntryForm() if allowed(check_name_entry, request.person, found) else None),
         "refusal": refusal if found.is_open and request.person.may(Permission.APPEAL_DECIDE) else "",
         "revealed": revealed,
         "can_reveal": request.person.may(Permission.CONTENT_REVEAL),
@@ -86,6 +93,22 @@ def reveal(request: Staff, pk: UUID) -> HttpResponse:
     found = _appeal(pk)
     do_reveal(request.person, found, "appeal")
     return _page(request, found, revealed=True)
+
+
+@requires(Permission.APPEAL_DECIDE)
+@require_POST
+def name_entry(request: Staff, pk: UUID) -> HttpResponse:
+    """Note which entry an appeal is about, where the address did not tell."""
+    found = _appeal(pk)
+    form = AppealEntryForm(request.POST)
+    if not form.is_valid():
+        return _page(request, found, naming=form, status=422)
+    try:
+        do_name_entry(request.person, found, form.cleaned_data["number"])
+    except VigilError as error:
+        form.add_error(None, str(error))
+        return _page(request, found, naming=form, status=409)
+    return redirect("appeal", pk=pk)
 
 
 @requires(Permission.APPEAL_DECIDE)
