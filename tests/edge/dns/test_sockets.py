@@ -219,6 +219,22 @@ def test_nothing_that_was_asked_is_kept(hotline: Hotline, state: Path) -> None:
     assert hotline.total("dns_answer") in {1, 2}
 
 
+def test_over_ipv6(hotline: Hotline, state: Path) -> None:
+    listed(hotline)
+    resolver = Resolver()
+    with resolving(resolver) as address, front(hotline, state, f'host = "::1"\nupstream = ["{address}"]') as node:
+        port = door_of(node).port
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as client:
+            client.settimeout(20)
+            client.connect(("::1", port))
+            for name, rcode in (("host.example", dns.rcode.NXDOMAIN), ("zorblat.example", dns.rcode.NOERROR)):
+                client.send(question(name))
+                assert client.recv(65535)[3] & 15 == rcode
+        with socket.create_connection(("::1", port), timeout=20) as stream:
+            stream.sendall(framed(question()))
+            assert next_message(stream)[3] & 15 == dns.rcode.NXDOMAIN
+
+
 def test_a_taken_port_is_said_plainly() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -111,6 +111,8 @@ def test_a_message_cut_anywhere_is_malformed(size: int) -> None:
     [
         (message([b"a" * 63] * 3 + [b"b" * 62]), Rcode.FORMERR),  # 256 octets
         (message([b"a"] * 128), Rcode.FORMERR),
+        (message([b"a" * 64]), Rcode.FORMERR),
+        (message([b"a" * 192]), Rcode.FORMERR),
         (GOOD[:12] + b"\xc0\x0c" + GOOD[-4:], Rcode.FORMERR),  # a pointer to itself
         (GOOD[:12] + b"\x01a\xc0\x0c" + GOOD[-4:], Rcode.FORMERR),
         (GOOD[:12] + b"\x40" + GOOD[12:], Rcode.FORMERR),  # label types 01 and 10 (RFC 6891 5)
@@ -124,6 +126,8 @@ def test_a_message_cut_anywhere_is_malformed(size: int) -> None:
         (GOOD[:10] + b"\0\1" + GOOD[12:], Rcode.FORMERR),  # an OPT is promised and does not come
         (GOOD[:10] + b"\0\2" + GOOD[12:] + opt() + opt(), Rcode.FORMERR),
         (message([b"a"], tail=opt() + b"\0", additional=1), Rcode.FORMERR),
+        (message([b"a"], tail=opt(), additional=2), Rcode.FORMERR),
+        (message([b"a"], tail=opt() + b"\0\3\0\0", additional=1), Rcode.FORMERR),
         (message([b"a"], tail=b"\1a" + opt(), additional=1), Rcode.FORMERR),
         (message([b"a"], tail=opt(data=b"\0\3\0\5a"), additional=1), Rcode.FORMERR),
         (message([b"a"], tail=opt(data=b"\0\3\0"), additional=1), Rcode.FORMERR),
@@ -205,6 +209,12 @@ def test_addresses_and_errors() -> None:
     assert not found.flags & dns.flags.RA
     found = dns.message.from_wire(answers.plain(query(tail=opt()), Rcode.REFUSED, STYLE, WHY, 512))
     assert (found.rcode(), ede_of(found)) == (5, 17)
+
+
+def test_only_what_the_asker_may_decide_comes_back_in_the_header() -> None:
+    asked = read_query(message([b"a"], flags=0x07FF))  # all bits but QR and the opcode
+    assert answers.plain(asked, Rcode.REFUSED, STYLE, None, 512)[2:4] == b"\x81\x95"
+    assert answers.forwarded(asked, 9, 1232)[2:4] == b"\x01\x30"
 
 
 def test_an_answer_repeats_the_question_letter_by_letter() -> None:
