@@ -402,6 +402,7 @@ def _dns_rules(dns: Dns) -> list[tuple[str, bool, str]]:
         ("dns.port", 0 <= dns.port <= 65535, "Use 0 to 65535; 0 takes any free port."),
         ("dns.clients", _are_networks(dns.clients), "Name addresses or networks such as 10.0.0.0/24."),
         ("dns.upstream", None not in addresses and len(addresses) <= 8, 'Name at most 8 resolvers such as "192.0.2.53:53".'),
+        ("dns.upstream", (dns.host, dns.port) not in addresses, "Name another resolver: this is the door itself."),
         ("dns.upstream_seconds", 0.05 <= dns.upstream_seconds <= 30, "Use 0.05 to 30 seconds."),
         ("dns.waiting", 1 <= dns.waiting <= 10_000, "Use 1 to 10000; each takes an open file."),
         ("dns.page_addresses", _are_page_addresses(dns), 'Name 1 to 8 IP addresses where dns.answer is "page", else none.'),

@@ -267,6 +267,7 @@ def test_networks_of_clients(host: str, allowed: bool) -> None:
         ('clients = ["zorblat"]', "dns.clients"),
         ('upstream = ["resolver.example"]', "dns.upstream"),
         ('upstream = ["192.0.2.1:0"]', "dns.upstream"),
+        ('port = 53\nupstream = ["127.0.0.1"]', "dns.upstream"),
         ("upstream_seconds = 0", "dns.upstream_seconds"),
         ("waiting = 0", "dns.waiting"),
         ('answer = "page"', "dns.page_addresses"),
