@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
-from benchmarks.harness import Measurement, bench, compare
+from benchmarks.harness import PROCESSOR, Measurement, bench, compare
 from vigil.match.hashing import pdq
 
 
@@ -34,6 +34,7 @@ def beside_reference(width: int, height: int, ours_times: int) -> Measurement:
         ours_times=ours_times,
         ours_units=len(pictures),
         theirs_units=len(pictures),
+        clock=PROCESSOR,
         conditions={"pixels": f"{width}x{height} RGB", "pictures": len(pictures), "threads": 1, "bits": "all equal"},
     )
 
@@ -57,5 +58,6 @@ def pdq_variants(seed: int) -> Measurement:
         ours=lambda: pdq.variants_rgb(picture),
         theirs=lambda: [pdqhash.compute(form) for form in forms],
         ours_times=10,
+        clock=PROCESSOR,
         conditions={"pixels": "1024x768 RGB", "forms": 8},
     )

@@ -19,7 +19,7 @@ constexpr std::size_t rows_a_piece = 65536;
 std::uint64_t up_to(std::uint64_t value, std::uint64_t unit) { return (value + unit - 1) / unit * unit; }
 
 // Code, id, postings and tables. The promise of 130 is for ten million codes; small files may be richer.
-double largest_bytes_a_code(std::size_t codes) { return codes > 4'000'000 ? 126 : 190; }
+double largest_bytes_a_code(std::size_t codes) { return codes > 4'000'000 ? 128 : 190; }
 
 // ---- the widths of the bands ---------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ double CostModel::probes(unsigned width, unsigned bits, double load) const {
     const double probes = choose(width, bits), lines = choose(width > line_bits ? width - line_bits : 0, bits);
     const double filled = 1 - std::exp(-load), more_lines = load * static_cast<double>(posting_bytes) / 64;
     const double starts = load > 1.8 ? far_line : 0;  // crowded blocks are one look further away
-    return probes * (8 + filled * (far_line + 6) + starts + more_lines * far_line / 3 + load * 0.8) + lines * line * 2.5;
+    return probes * (8 + filled * (far_line + 6) + starts + more_lines * far_line / 3 + load * 0.8) + lines * line * 6;
 }
 
 namespace {
@@ -232,6 +232,8 @@ struct Scratch {
     std::vector<Found> ranges[2];
     std::size_t used[2], ready[2], listed[2];
     std::vector<Near> near;
+    std::vector<std::uint64_t> seen;     // a bit for each code: listed already; all zero between queries
+    std::vector<std::uint32_t> visited;  // the codes whose bits are set
 };
 
 VIGIL_INLINE void fetch(const void* base, std::uint64_t offset) {
@@ -313,7 +315,7 @@ struct Search {
     // The first lines of a range; the processor itself runs on along a long one.
     VIGIL_INLINE void fetch_postings(const BandView& band, const Range& range) const {
         const std::uint64_t from = posting_bytes * range.begin, to = posting_bytes * range.end;
-        for (std::uint64_t at = from; at < to && at < from + 512; at += 64) fetch(band.postings, at);
+        for (std::uint64_t at = from; at < to && at < from + 1024; at += 64) fetch(band.postings, at);
         fetch(band.postings, to - 1);
     }
 
@@ -343,35 +345,42 @@ struct Search {
                 count += found.apart + Way::count(static_cast<std::uint32_t>(band.hint(place)) ^ own) <= limit_of_both;
             }
         }
-        scratch.listed[turn % 2] = count;
-        std::uint32_t highest = 0;
-        for (std::size_t k = 0; k < count; k++) {
-            highest = std::max(highest, candidates[k]);
-            fetch(codes, std::uint64_t{candidates[k]} * code_bytes);
-        }
-        return count == 0 || highest < head.codes;
+        return keep_new(candidates, count, &scratch.listed[turn % 2]);
     }
 
-    // A code listed in several bands is taken in the first of them only: the same tests as above, band by band.
-    VIGIL_INLINE bool first_met_in(unsigned turn, const std::uint64_t* code) const {
-        std::uint64_t apart[4];
-        for (int k = 0; k < 4; k++) apart[k] = code[k] ^ query[k];
-        for (unsigned earlier = 0; earlier < turn; earlier++) {
-            const unsigned b = plan.order[earlier];
-            const unsigned bits = Way::count(band_key(apart, head.band[b].start, head.band[b].width));
-            if (static_cast<int>(bits) > plan.radius[b]) continue;
-            const HintPlace hint(head, b);
-            if (bits + Way::count(band_key(apart, hint.start, hint.width)) <= allowed(b)) return false;
+    // Keeps the codes that no earlier band has listed; false where there is no such code.
+    VIGIL_INLINE bool keep_new(std::vector<std::uint32_t>& candidates, std::size_t count, std::size_t* kept) {
+        std::size_t fresh = 0;
+        for (std::size_t k = 0; k < count; k++) {
+            const std::uint32_t number = candidates[k];
+            if (number >= head.codes) return false;
+            std::uint64_t& word = scratch.seen[number / 64];
+            const std::uint64_t bit = std::uint64_t{1} << (number % 64);
+            if (word & bit) continue;
+            scratch.visited.push_back(number);
+            word |= bit;
+            candidates[fresh++] = number;
+            fetch(codes, std::uint64_t{number} * code_bytes);
         }
+        *kept = fresh;
         return true;
     }
+
+    // Whatever ends a search, the next one starts from zeros: a stale bit would hide a code.
+    struct Forget {
+        Scratch& scratch;
+        ~Forget() {
+            for (const std::uint32_t number : scratch.visited) scratch.seen[number / 64] = 0;
+            scratch.visited.clear();
+        }
+    };
 
     VIGIL_INLINE void compare(unsigned turn) {
         for (std::size_t k = 0; k < scratch.listed[turn % 2]; k++) {
             const std::uint32_t number = scratch.candidates[turn % 2][k];
             const std::uint64_t* code = codes + std::size_t{4} * number;
             const unsigned distance = Way::distance(code, query, limit);
-            if (distance <= limit && first_met_in(turn, code)) {
+            if (distance <= limit) {
                 scratch.near.push_back(Near{number, static_cast<std::uint8_t>(distance)});
             }
         }
@@ -394,6 +403,12 @@ struct Search {
             compare_all();
             return Status::ok;
         }
+        if (scratch.seen.size() < head.codes / 64 + 1) scratch.seen.resize(head.codes / 64 + 1);
+        const Forget at_the_end{scratch};
+        return run_bands();
+    }
+
+    VIGIL_INLINE Status run_bands() {
         for (unsigned turn = 0; turn < plan.asked + 5; turn++) {
             if (turn < plan.asked) fetch_blocks(turn);
             if (turn >= 5) compare(turn - 5);
