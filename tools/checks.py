@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "artifacts"
 PYTHON = sys.executable
-CORE_SUITES = ["tests/base", "tests/match", "tests/media", "tests/editions", "tests/edge"]
+CORE_SUITES = ["tests/base", "tests/match", "tests/media", "tests/editions", "tests/edge", "tests/client"]
 
 
 @dataclass(frozen=True)
