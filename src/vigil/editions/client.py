@@ -225,7 +225,10 @@ class EditionClient:
         """Bring the edition into force: from the rename of ``current`` on, and not before."""
         folder = self._folder(number)
         if folder.exists():
-            folder.rename(folder.with_name(f"{PART}damaged-{number}"))
+            aside = folder.with_name(f"{PART}damaged-{number}")
+            if aside.exists():  # from an attempt that a full disk or a power cut ended
+                shutil.rmtree(aside)
+            folder.rename(aside)
         self._part(number).rename(folder)
         sync_folder(folder.parent)
         for path in (self._state / METADATA_FOLDER).glob("*.json"):
