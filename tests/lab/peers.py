@@ -129,7 +129,8 @@ def origin() -> Iterator[Origin]:
             self.end_headers()
             self.wfile.write(data + body)
 
-        do_POST = do_GET
+        def do_POST(self) -> None:
+            self.do_GET()
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

@@ -35,12 +35,13 @@ def split_channel(line: bytes) -> tuple[bytes, bytes]:
 def readings_of_line(line: bytes) -> tuple[Reading, ...]:
     """What ``METHOD URI [HOST]`` asks for; an address alone is taken too. Raises Unreadable."""
     words = [unquote_to_bytes(word) for word in line.split(b" ") if word]
+    while words and words[-1] == ABSENT:  # no Host, and the empty arguments that Squid puts at the end of each line
+        words.pop()
     if not words or len(words) > 3:
         raise Unreadable("helper_line", "A line of the helper has the wrong number of words.")
     if len(words) == 1:
         words.insert(0, b"GET" if b"://" in words[0] else b"CONNECT")
-    hosts = tuple(word for word in words[2:] if word != ABSENT)
-    return readings(words[0], words[1], hosts)
+    return readings(words[0], words[1], tuple(words[2:]))
 
 
 def word_for(verdict: Verdict, on_unknown: Choice) -> bytes:

@@ -112,7 +112,7 @@ def test_squid_lines_are_answered_in_order(node: RunningNode) -> None:
     lines = [
         f"GET {PAGE.replace('%', '%25')} -",
         f"GET {OTHER} other.example",
-        f"GET {OTHER} domain.example",
+        f"GET {OTHER} domain.example -",
         "CONNECT domain.example:443 -",
         "CONNECT quimber.example:443 -",
         "GET http://276.2.3/ -",

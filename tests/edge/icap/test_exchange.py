@@ -57,14 +57,15 @@ class FakeJudge:
         return BLOCKED if found == "listed" else None
 
 
-def begun(judge: FakeJudge | None = None) -> tuple[Exchange, FakeJudge]:
+def begun(judge: FakeJudge | None = None, early: int = 0) -> tuple[Exchange, FakeJudge]:
     judge = judge or FakeJudge()
     preview = {b"REQMOD": 0, b"RESPMOD": 1024}
 
     def offer(method: bytes, last: bool) -> bytes:
         return wire.options(judge.istag(), method, preview[method], 10, 60, close=last)
 
-    return Exchange(judge, offer, head_bytes=4096, media_bytes=MEDIA_BYTES, draining=lambda: False), judge
+    bounds = {"head_bytes": 4096, "media_bytes": MEDIA_BYTES, "early_bytes": early}
+    return Exchange(judge, offer, **bounds, draining=lambda: False), judge
 
 
 def say(exchange: Exchange, *pieces: bytes) -> bytes:
@@ -161,6 +162,27 @@ def test_a_client_that_cannot_take_204_gets_its_file_back(preview: tuple[str, ..
     assert body_of(out) == PICTURE
     assert b"Encapsulated: res-hdr=0, res-body=%d\r\n" % len(answer()) in out
     assert judge.looked == 1
+
+
+@pytest.mark.parametrize("preview", [(), ("Preview: 1024",)])
+def test_the_head_may_go_early_but_the_body_never_does(preview: tuple[str, ...]) -> None:
+    for data, cut in ((PICTURE, 0), (PICTURE + b"listed", 1)):
+        exchange, judge = begun(early=3000)
+        body = chunked(data[:1024]) + chunked(data[1024:]) if preview else chunked(data)
+        stream = respmod(body, *preview, allow=False)
+        first = say(exchange, stream[:-100])
+        assert statuses(first)[-1] == 200
+        assert first.endswith(answer())
+        out = first + say(exchange, stream[-100:])
+        assert (exchange.cut, exchange.closing) == (cut, bool(cut))
+        assert out == first if cut else body_of(out) == data
+        assert judge.budget.left == 100_000
+    exchange, judge = begun(early=3000)
+    assert say(exchange, respmod(chunked(PICTURE), allow=True)[:-100]) == b""
+    exchange, judge = begun(FakeJudge(refuse=True), early=3000)
+    out = say(exchange, respmod(chunked(PICTURE * 5), allow=False))
+    assert out.endswith(answer())
+    assert exchange.cut == 1
 
 
 @pytest.mark.parametrize("allow", [True, False])

@@ -33,7 +33,7 @@ from vigil.match.urls import Scope
 
 PICTURE = drawn_picture(3)
 OTHER = http("http://other.example/")
-ICAP = "[icap]\nenabled = true\nport = 0\nidle_seconds = 0.8\nconnections = 20\n"
+ICAP = "[icap]\nenabled = true\nport = 0\nidle_seconds = 0.8\nconnections = 20\nearly_head_bytes = 0\n"
 LIMITS = "[limits]\nheader_seconds = 0.5\nbody_seconds = 0.7\nheader_bytes = 8192\nmedia_bytes = 3000000\ndrain_seconds = 3\n"
 
 

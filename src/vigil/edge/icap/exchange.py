@@ -55,7 +55,10 @@ class Way(Enum):
 
 
 class Exchange:
-    """One connection. ``closing``: write what is left and end it. ``looking``: a file that waits for its hashes."""
+    """One connection. ``closing``: write what is left and end it. ``looking``: a file that waits for its hashes.
+
+    ``cut`` counts answers that had begun and were ended without a byte of the body, because the file was not to pass.
+    """
 
     def __init__(
         self,
@@ -64,10 +67,11 @@ class Exchange:
         *,
         head_bytes: int,
         media_bytes: int,
+        early_bytes: int,
         draining: Callable[[], bool],
     ) -> None:
         self._judge, self._options, self._draining = judge, options, draining
-        self._media_bytes = media_bytes
+        self._media_bytes, self._early_bytes = media_bytes, early_bytes
         self._parser = IcapParser(head_bytes)
         self._out: list[bytes] = []
         self._way = Way.NONE
@@ -83,10 +87,12 @@ class Exchange:
         self._reason: str | None = None
         self._short = False
         self._continued = False
+        self._opened = False
         self.looking: bytes | None = None
         self.closing = False
         self.answered = 0
         self.refusals = 0
+        self.cut = 0
 
     @property
     def idle(self) -> bool:
@@ -162,7 +168,7 @@ class Exchange:
     def _refuse(self, refused: IcapRefused) -> None:
         """The protocol's own error, unless an answer has already begun."""
         self.refusals += 1
-        if self._way in (Way.NONE, Way.WAIT, Way.COLLECT):
+        if not self._opened and self._way in (Way.NONE, Way.WAIT, Way.COLLECT):
             self._out.append(wire.status(refused.status, self._judge.istag(), close=True))
         self.end()
 
@@ -241,6 +247,15 @@ class Exchange:
             self._decided(None, ended=False)
         elif self._wanted and self._reason is not None:
             self._undecided(self._reason)
+        elif self._wanted and not self._opened and 0 < self._early_bytes <= self._size:
+            self._open()
+
+    def _open(self) -> None:
+        """Begin the answer with the head of the file and hold its body back: Squid stops reading at 64 KiB without it."""
+        request = self._request
+        if request is not None and not request.head.allow_204:
+            self._out.append(self._head_of(request))
+            self._opened = True
 
     @property
     def _in_preview(self) -> bool:
@@ -300,7 +315,10 @@ class Exchange:
         request = self._request
         if request is None:
             raise ValueError("no request is under way")
-        if reply is not None:
+        if reply is not None and self._opened:
+            self.cut += 1
+            self.end()
+        elif reply is not None:
             self._respond(self._page(reply), ended=ended, bounded=True)
         elif request.head.allow_204 or (ended and self._in_preview):
             self._respond(self._no_content(), ended=ended)
@@ -326,18 +344,23 @@ class Exchange:
         self._release()
         self._way, self._dropped, self._bounded = Way.DROP, 0, bounded
 
-    def _echo(self, request: Request, *, ended: bool) -> None:
-        """200 with the message as it came: for clients that do not take 204."""
+    def _head_of(self, request: Request) -> bytes:
+        """The start of a 200 with the head as it came."""
         part, name = _HEAD_OF[request.head.method]
         heads = ((name, request.sections[part]),) if part in request.sections else ()
         body = BODY_OF[request.head.method] if request.head.has_body else None
-        self._out.append(wire.modified(self._judge.istag(), heads, body, close=self._last()))
+        return wire.modified(self._judge.istag(), heads, body, close=self._last())
+
+    def _echo(self, request: Request, *, ended: bool) -> None:
+        """200 with the message as it came: for clients that do not take 204."""
+        if not self._opened:
+            self._out.append(self._head_of(request))
         self._out.extend(wire.chunk(part) for part in self._parts)
         self._release()
-        if body is not None and not ended:
+        if not ended:
             self._way = Way.ECHO
             return
-        if body is not None:
+        if request.head.has_body:
             self._out.append(wire.LAST_CHUNK)
         self._finish()
 
@@ -358,5 +381,5 @@ class Exchange:
         if self._size or self._parts:
             self._release()
         self._way, self._request, self._reply, self._file = Way.NONE, None, None, None
-        self._wanted = self._short = self._continued = False
+        self._wanted = self._short = self._continued = self._opened = False
         self._reason = None

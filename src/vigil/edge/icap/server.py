@@ -72,6 +72,7 @@ class IcapDoor:
             self._options,
             head_bytes=self.bounds.header_bytes,
             media_bytes=self.bounds.media_bytes,
+            early_bytes=self.settings.early_head_bytes,
             draining=self._draining,
         )
 
