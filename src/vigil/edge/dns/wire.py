@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from struct import Struct
 from struct import error as _STRUCT_ERROR  # noqa: N812
 from typing import Final
@@ -100,9 +101,11 @@ class Edns:
     dnssec: bool
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Query:
-    """One question. ``flags`` is the word of the header; ``question`` its bytes as sent, name, type and class.
+    """One question; not to be changed, and not frozen only because that would cost each answer a microsecond.
+
+    ``flags`` is the word of the header; ``question`` its bytes as sent, name, type and class.
 
     ``name`` is for lookup: small letters, labels joined by dots, no final dot; an octet that no host name has is
     ``%`` and two digits, so that a dot inside a label never becomes one between labels. Empty for the root.
@@ -194,4 +197,10 @@ def _edns(message: bytes, at: int) -> tuple[int, Edns]:
         start += TAIL.size + TAIL.unpack_from(message, start)[1]
     if start != len(message):
         raise ValueError
-    return extended >> 16 & 255, Edns(max(payload, LEAST_UDP_BYTES), bool(extended & DO))
+    return extended >> 16 & 255, _edns_of(max(payload, LEAST_UDP_BYTES), bool(extended & DO))
+
+
+@lru_cache(maxsize=64)
+def _edns_of(payload: int, dnssec: bool) -> Edns:
+    """Almost all askers say one of a few things."""
+    return Edns(payload, dnssec)
