@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def squid(place: Path, origin: Origin, more: str) -> Iterator[int]:
     rules = more.replace("/var/log/squid", str(place)).replace("/etc/squid", str(place))
     config.write_text(rules + SMALL.format(port=port, origin=origin.port, place=place))
     shutil.copytree("/usr/share/squid/errors/templates", place / "vigil-errors")
-    (place / "vigil-errors" / "vigil-blocked.html").write_text("<!doctype html><title>Blocked</title><p>This page cannot be opened here.</p>")
+    (place / "vigil-errors" / "vigil-blocked.html").write_text("<!doctype html><p>This page cannot be opened here.</p>")
     with started(with_access([program("squid"), "-N", "-f", str(config)]), port, place):
         yield port
 
@@ -89,6 +89,14 @@ def icap(hotline: Hotline, state: Path, origin: Origin, place: Path) -> Iterator
         with squid(place, origin, block(1).replace(":1344", f":{door.port}")) as port:
             yield port, running_node
         assert running_node.node.traffic.faults == running_node.node.traffic.problems == 0
+
+
+def assert_soon(condition: Callable[[], bool], place: Path) -> None:
+    """As ``until``, with Squid's log where it does not happen."""
+    try:
+        until(condition, 10)
+    except AssertionError:
+        raise AssertionError((place / "cache.log").read_text()[-3000:]) from None
 
 
 def test_addresses_are_blocked_and_a_new_edition_is_enforced(
@@ -146,13 +154,14 @@ def test_the_external_acl_helper(hotline: Hotline, state: Path, origin: Origin, 
         if own:
             (place / "own").mkdir()
             (place / "own").chmod(0o777)
-            text = config_text(hotline, place / "own", f'[editions]\nsource = "{hotline.url}/"\npoll_seconds = 0.2\n')
+            text = config_text(hotline, place / "own")
             (place / "helper.toml").write_text(text)
             source = f"--config {place / 'helper.toml'}"
         command = f"{Path(sys.executable).parent / 'vigil'} edge squid-helper {source}"
         rules = block(2).replace("/usr/bin/vigil edge squid-helper --node http://127.0.0.1:8470", command)
+        rules = rules.replace("ttl=10 negative_ttl=10", "ttl=1 negative_ttl=1").replace("children-max=2", "children-max=1")
         with squid(place, origin, rules) as port:
-            until(lambda: through(port, OTHER, Host="other.example").status == 200)
+            assert_soon(lambda: through(port, OTHER, Host="other.example").status == 200, place)
             blocked = through(port, PAGE, Host="quimber.example")
             assert (blocked.status, b"cannot be opened" in blocked.body) == (451, True)
             assert b"zorblat" not in blocked.body
