@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -200,3 +202,31 @@ def test_a_failure_is_logged_once_and_forgotten_on_success(hotline: Hotline) -> 
     assert state.refusals == {"digest": 2, "rollback": 1}
     state.succeeded(hotline.now)
     assert state.failure is None
+
+
+def test_another_edition_under_the_same_number_comes_into_force(tmp_path: Path) -> None:
+    """After a stolen key was revoked, the hotline's edition may have the number of the thief's."""
+
+    @dataclass(frozen=True)
+    class Brought:
+        folder: Path
+        fresh: bool
+        number: int = 2
+
+    brought = [Brought(tmp_path / "thief", True), Brought(tmp_path / "ours", True), Brought(tmp_path / "ours", False)]
+
+    class Bringing:
+        def pull(self, now: datetime) -> Pulled:
+            return brought.pop(0)
+
+    built: list[Path] = []
+
+    def build(folder: Path) -> Any:
+        built.append(folder)
+        return SimpleNamespace(number=2, lists=(), sizes=(0, 0))
+
+    log, state = journal("n-1", io.StringIO()), State()
+    puller = Puller(Bringing(), build, tmp_path / "kept", tmp_path / "indexes", state, lambda *_: None, log)
+    for _ in range(3):
+        assert puller.round(datetime(2026, 11, 22, tzinfo=UTC))
+    assert [folder.name for folder in built] == ["thief", "ours"]
