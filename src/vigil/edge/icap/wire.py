@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 from vigil.base.errors import InputError
@@ -111,6 +112,7 @@ def read_head(block: bytes) -> Head:
     )
 
 
+@lru_cache(maxsize=64)  # a client says the same line each time: its service, never what it asks about
 def _request_line(line: bytes) -> tuple[bytes, bytes]:
     found = REQUEST_LINE.fullmatch(line.rstrip(b" \t"))
     if found is None:
@@ -145,6 +147,7 @@ def _preview(value: bytes | None) -> int | None:
     return int(value)
 
 
+@lru_cache(maxsize=2048)  # a few hundred lengths of heads make up almost all traffic
 def read_encapsulated(value: bytes | None, method: bytes) -> tuple[tuple[Part, int], ...]:
     """Sections by offset. Raises IcapRefused where they cannot be true: no body last, no 0 first, two at one place, one twice."""
     if value is None:
