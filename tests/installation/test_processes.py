@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from vigil.base.errors import InputError
+from vigil.base.errors import InputError, UnavailableError
 from vigil.installation.folder import DataFolder
 from vigil.installation.processes import Program, StepError, Watcher, run_once
 from vigil.installation.readiness import Address, wait_for
+from vigil.installation.up import require_kept_secrets
 
 PATIENT = 20.0
 
@@ -72,6 +73,19 @@ def test_a_data_folder_that_is_a_file_is_refused_in_words(tmp_path: Path, place:
         DataFolder(tmp_path / place).create()
     assert caught.value.mend == "Choose another with --data."
     assert (tmp_path / "data").read_text() == "zorblat"
+
+
+def test_a_database_that_lost_its_keys_gets_no_new_ones(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    folder.create()
+    require_kept_secrets(folder)
+    folder.database.touch()
+    (folder.secrets / "digest.key").touch()
+    with pytest.raises(UnavailableError, match=r"seal\.key") as caught:
+        require_kept_secrets(folder)
+    assert "backup" in caught.value.mend
+    (folder.secrets / "seal.key").touch()
+    require_kept_secrets(folder)
 
 
 def test_what_they_print_goes_to_a_file_each(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ A verb's module is imported only when the verb is used, so that an enforcement n
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from typing import Any, Final
@@ -95,3 +96,8 @@ def main() -> None:
         raise SystemExit(error.exit_status) from error
     except BrokenPipeError as error:
         raise SystemExit(0) from error
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        typer.echo("vigil: There is no room left to write to. Make room, then try again. [disk_full]", err=True)
+        raise SystemExit(1) from error

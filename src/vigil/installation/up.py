@@ -27,6 +27,7 @@ from vigil.installation.processes import Program, StepError, Watcher, run_once, 
 from vigil.installation.readiness import Address, wait_for
 
 READY_SECONDS: Final = 90.0
+KEPT_SECRETS: Final = ("seal.key", "digest.key")
 Report = Callable[[str], None]
 
 
@@ -114,9 +115,23 @@ def is_free(host: str, port: int) -> bool:
         return True
 
 
+def require_kept_secrets(folder: DataFolder) -> None:
+    """A database whose keys are gone is not given new ones in silence: what is sealed in it would seem to be damaged."""
+    lost = [name for name in KEPT_SECRETS if not (folder.secrets / name).exists()]
+    if folder.database.exists() and lost:
+        raise UnavailableError(
+            "secret_lost",
+            f"The database is there, but secrets are missing: {', '.join(lost)}.",
+            where=str(folder.secrets),
+            mend="Bring them back from your backup. Only if there is none: run `vigil hotline secrets` and start again; "
+            "what the old keys sealed stays shut.",
+        )
+
+
 def prepare(installation: Installation, report: Report) -> None:
     """Bring the data folder to the state in which the processes can start."""
     folder = installation.folder
+    require_kept_secrets(folder)
     if not folder.prepared:
         report(f"writing the configuration into {folder.root}")
         write_configuration(

@@ -84,6 +84,12 @@ def test_a_missing_configuration_says_what_to_do(tmp_path: Path, monkeypatch: py
     assert config.VARIABLE in refusal.value.mend
 
 
+def test_a_configuration_that_is_not_utf_8_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "hotline.toml").write_bytes(b'name = "\xff"')
+    with pytest.raises(InputError, match="UTF-8"):
+        config.read(tmp_path / "hotline.toml")
+
+
 def test_a_demo_stays_on_loopback(tmp_path: Path) -> None:
     with pytest.raises(InputError) as refusal:
         config.read(written(tmp_path, host="0.0.0.0"))
@@ -151,6 +157,14 @@ def test_a_missing_secret_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError) as refusal:
         keyfiles.load_secrets(tmp_path)
     assert "django.key" in refusal.value.where
+
+
+def test_a_damaged_secret_is_named_and_not_shown(tmp_path: Path) -> None:
+    keyfiles.create_secrets(tmp_path)
+    (tmp_path / "digest.key").write_text("zorblat")
+    with pytest.raises(UnavailableError, match="damaged") as caught:
+        keyfiles.load_secrets(tmp_path)
+    assert "digest.key" in str(caught.value) and "zorblat" not in str(caught.value)
 
 
 def test_database_password_from_a_file(tmp_path: Path) -> None:

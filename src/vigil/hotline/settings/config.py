@@ -105,6 +105,10 @@ def read(path: Path) -> Config:
         ) from error
     try:
         config = msgspec.toml.decode(content, type=Config)
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "config_wrong", "The configuration is not text in UTF-8.", where=str(path), mend="Save it as UTF-8."
+        ) from error
     except msgspec.MsgspecError as error:
         raise InputError(
             "config_wrong", f"The configuration is not valid: {error}.", where=str(path), mend="See docs/reference/settings.md."

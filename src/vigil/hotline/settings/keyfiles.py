@@ -51,7 +51,7 @@ def load_secrets(folder: Path) -> Keys:
     return Keys(
         django=_read(folder / "django.key"),
         seal=tuple(_read(folder / "seal.key").split()),
-        digest=bytes.fromhex(_read(folder / "digest.key")),
+        digest=_hexadecimal(folder / "digest.key"),
         database_password=_read(folder / "database.password") if (folder / "database.password").exists() else "",
     )
 
@@ -59,6 +59,15 @@ def load_secrets(folder: Path) -> Keys:
 def fleeting_secrets() -> Keys:
     """Keys for tests and checks: made anew in each process, written nowhere."""
     return Keys(secrets.token_urlsafe(64), (Fernet.generate_key().decode(),), secrets.token_bytes(32), "")
+
+
+def _hexadecimal(path: Path) -> bytes:
+    try:
+        return bytes.fromhex(_read(path))
+    except ValueError as error:
+        raise UnavailableError(
+            "secret_malformed", "A secret is damaged.", where=str(path), mend="Bring it back from your backup."
+        ) from error
 
 
 def _read(path: Path) -> str:
@@ -70,7 +79,8 @@ def _read(path: Path) -> str:
             "secret_missing",
             "A secret cannot be read.",
             where=str(path),
-            mend="Run `vigil hotline secrets`, or mend its owner and mode.",
+            mend="Mend its owner and mode, or bring it back from your backup: a new one cannot open what the old one sealed. "
+            "Only for a new installation: `vigil hotline secrets`.",
         ) from error
     if mode & FOR_OTHERS and os.name == "posix":
         raise RefusedError("secret_exposed", "A secret can be read by others.", where=str(path), mend=f"Run: chmod 600 {path}")

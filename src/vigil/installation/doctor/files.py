@@ -70,7 +70,12 @@ def signing_keys(patient: Patient) -> Iterator[Finding]:
     if not patient.folder.prepared:
         return
     if not keys.exists():
-        yield bad("signing keys", "There are none.", f"Make them: vigil edition keys init --keys {keys}")
+        yield bad(
+            "signing keys",
+            "There are none.",
+            "Bring them back from your backup: nodes trust no others. "
+            f"Only before the first edition: vigil edition keys init {keys}",
+        )
         return
     exposed = [path for path in [keys, *keys.rglob("*.pem")] if path.stat().st_mode & OTHERS]
     if exposed:
