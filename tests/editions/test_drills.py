@@ -20,7 +20,7 @@ from vigil.editions.client import EditionClient, EditionRefused, EditionUnreacha
 from vigil.editions.draft import publish_draft, read_draft, root_of, sign_draft, write_draft
 from vigil.editions.keys import KeyRing, create_keys, describe_keys, signer_at
 from vigil.editions.load import load_edition
-from vigil.editions.model import EditionContents
+from vigil.editions.model import EditionContents, HashEntry
 from vigil.editions.publish import current_number, publish, recover
 from vigil.editions.roles import canonical_bytes, read_metadata
 from vigil.editions.verify import verify
@@ -190,6 +190,27 @@ class TestAStolenKey:
         shutil.copy(hotline.repository / "metadata" / "2.root.json", thief.repository / "metadata")
         assert refusal(node, hotline) == "signature"
         assert load_edition(state).number == 2
+
+    def test_our_edition_replaces_a_forged_one_of_the_same_number_and_sizes(
+        self, hotline: Hotline, node: EditionClient, state: Path, tmp_path: Path
+    ) -> None:
+        """A process that has compared the thief's files must not take them for ours: only their bytes differ."""
+
+        def one(value: bytes) -> EditionContents:
+            return EditionContents(some_contents().lists, (), (HashEntry(7, "pictures", "sha256", value * 2),))
+
+        thief = Thief(hotline, tmp_path)
+        thief.publish(2, one(bytes(range(16))))
+        node._fetcher._folder = thief.repository  # type: ignore[union-attr]
+        sizes = {path.name: path.stat().st_size for path in node.pull(hotline.now).folder.iterdir()}
+        revoke_keys(hotline.keys_folder, ["targets", "release"], root_keys(hotline), hotline.now)
+        restart(hotline)
+        hotline.publish(one(bytes(range(100, 116))))
+        node._fetcher._folder = hotline.repository  # type: ignore[union-attr]
+        pulled = node.pull(hotline.now)
+        assert {path.name: path.stat().st_size for path in pulled.folder.iterdir()} == sizes
+        assert (pulled.number, pulled.fresh) == (2, True)
+        assert load_edition(state).hashes["sha256"].values.tobytes() == bytes(range(100, 116)) * 2
 
     @pytest.mark.parametrize("role", ["snapshot", "timestamp"])
     def test_versions_pushed_far_ahead_are_forgotten(
