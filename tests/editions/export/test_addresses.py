@@ -14,16 +14,17 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from tests.editions.export.readers import dstdomain_has, lines_of, posix_matches
-from tests.editions.export.world import PAGES, check_cover, contents, is_covered, made, probes, some_contents
+from tests.editions.export.world import PAGES, around, check_cover, contents, is_covered, made, probes, some_contents
 
 from vigil.editions.export import Reason
 from vigil.editions.model import EditionContents, UrlEntry
 from vigil.match.urls import CanonicalUrl, Scope, canonical
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(contents(), probes)
 def test_squid_as_its_regular_expressions_read_it(source: EditionContents, asked: list[CanonicalUrl]) -> None:
+    asked = around(source, asked)
     export = made("squid", source)
     patterns = lines_of(export.files["squid-url-regex.txt"])
     with tempfile.TemporaryDirectory() as folder:
@@ -73,6 +74,27 @@ def test_a_line_that_squid_would_cut_is_left_out() -> None:
     export = made("squid", EditionContents((PAGES,), (long,)))
     assert lines_of(export.files["squid-url-regex.txt"]) == []
     assert [each.reason for each in export.left] == [Reason.TOO_LONG]
+
+
+def page(number: int, address: str, scope: Scope = Scope.URL) -> UrlEntry:
+    return UrlEntry(number, PAGES.name, canonical(address), scope)
+
+
+def test_squid_sees_escapes_decoded_once_and_the_zero_byte_not_at_all(tmp_path: Path) -> None:
+    written = ("http://zorblat.example/caf%C3%A9", "http://zorblat.example/a%00b", "http://zorblat.example/a%20b?c%23d")
+    entries = tuple(page(number, address) for number, address in enumerate(written))
+    export = made("squid", EditionContents((PAGES,), (*entries, page(9, "http://zorblat.example/a%0Ab"))))
+    patterns = lines_of(export.files["squid-url-regex.txt"])
+    assert posix_matches(patterns, [*written, "http://zorblat.example/a%0Ab"], tmp_path) == set(written)
+    assert [(each.entry, each.reason) for each in export.left] == [(9, Reason.CONTROL_CHARACTER)]
+
+
+def test_a_backslash_is_a_backslash_to_nginx() -> None:
+    source = EditionContents((PAGES,), (page(1, "http://zorblat.example/a?q\\w"), page(2, 'http://zorblat.example/b?"x"')))
+    with nginx(made("nginx", source).files["vigil-maps.conf"]) as server:
+        asked = ("a?q\\w", "a?qw", "a?qx", 'b?"x"', "b?x")
+        found = [any(server.answers(canonical(f"http://zorblat.example/{each}"))) for each in asked]
+    assert found == [True, False, False, True, False]
 
 
 class Nginx:
@@ -126,9 +148,10 @@ def nginx(maps: bytes) -> Iterator[Nginx]:
             process.wait(30)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(contents(), probes)
 def test_nginx_answers_as_the_entries_say(source: EditionContents, asked: list[CanonicalUrl]) -> None:
+    asked = around(source, asked)
     export = made("nginx", source)
     with nginx(export.files["vigil-maps.conf"]) as server:
         check_cover(source, export, asked, lambda url: any(server.answers(url)))

@@ -25,6 +25,7 @@ from tests.editions.export.world import (
     LISTS,
     NOW,
     PAGES,
+    around,
     check_cover,
     contents,
     host_rights,
@@ -57,7 +58,7 @@ def read_csv(data: bytes) -> EditionContents:
         return read_source(path)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(contents().filter(alive_set))
 def test_csv_is_read_back_as_the_same_entries(source: EditionContents) -> None:
     export = made("csv", source)
@@ -92,7 +93,7 @@ def parquet_entries(data: bytes) -> set[object]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(contents())
 def test_parquet_is_read_back_as_the_same_entries(source: EditionContents) -> None:
     export = made("parquet", source)
@@ -123,9 +124,10 @@ def test_rice_bits_are_where_browsers_expect_them() -> None:
     assert [parameter_for(count) for count in (0, 1, 2, 1000, 2**40)] == [254, 254, 254, 246, 227]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(contents(), probes)
 def test_safe_browsing_as_a_client_asks(source: EditionContents, asked: list[CanonicalUrl]) -> None:
+    asked = around(source, asked)
     export = made("safebrowsing", source)
     number, hashes = safe_browsing_hashes(export.files["safebrowsing.bin"])
     assert number == 7
@@ -135,6 +137,21 @@ def test_safe_browsing_as_a_client_asks(source: EditionContents, asked: list[Can
         return any(hashlib.sha256(text.encode()).digest() in hashes for text in texts)
 
     check_cover(source, export, asked, is_listed)
+
+
+def test_safe_browsing_writes_only_what_covers_the_same_there() -> None:
+    shapes = (
+        ("http://192.0.2.7/a/", Scope.PAGE, Reason.WOULD_WIDEN), ("http://192.0.2.7/a", Scope.PAGE, None),
+        ("http://192.0.2.7/a", Scope.URL, Reason.WOULD_WIDEN), ("http://192.0.2.7/a?b", Scope.URL, None),
+        ("http://192.0.2.7/a/b/c/", Scope.PREFIX, None), ("http://192.0.2.7/a/b/c/d/", Scope.PREFIX, Reason.PREFIX_TOO_DEEP),
+        ("http://zorblat.example/a", Scope.PAGE, Reason.WOULD_WIDEN), ("http://zorblat.example/", Scope.HOST, Reason.WOULD_WIDEN),
+        ("http://2.3.4.5.example/", Scope.DOMAIN, None), ("http://1.2.3.4.5.example/", Scope.DOMAIN, Reason.NAMES_BELOW),
+    )  # fmt: skip
+    for number, (address, scope, reason) in enumerate(shapes):
+        export = made("safebrowsing", EditionContents((PAGES,), (UrlEntry(number, PAGES.name, canonical(address), scope),)))
+        written = safe_browsing_hashes(export.files["safebrowsing.bin"])[1]
+        assert [each.reason for each in export.left] == ([reason] if reason else [])
+        assert len(written) == (reason in (None, Reason.NAMES_BELOW))
 
 
 def stix_objects(export: Exported) -> list[dict[str, Any]]:
@@ -153,9 +170,10 @@ def stix_objects(export: Exported) -> list[dict[str, Any]]:
     return indicators
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(contents(), probes)
 def test_stix_patterns_cover_what_the_entries_cover(source: EditionContents, asked: list[CanonicalUrl]) -> None:
+    asked = around(source, asked)
     export = made("stix", source)
     patterns = [each["pattern"] for each in stix_objects(export)]
     check_cover(source, export, asked, lambda url: any(stix_matches(each, "url:value", url.text()) for each in patterns))
@@ -220,9 +238,10 @@ class Feed:
         return url.text() in self.values("url") or url.host in self.values("hostname") or below
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(contents(), probes)
 def test_a_misp_feed_covers_no_more_than_the_entries(source: EditionContents, asked: list[CanonicalUrl]) -> None:
+    asked = around(source, asked)
     export = made("misp", source)
     feed = Feed(export.files)
     check_cover(source, export, [*asked, *(entry.url for entry in source.urls)], feed.has)

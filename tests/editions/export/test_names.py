@@ -16,7 +16,7 @@ from tests.editions.export.readers import (
     zone_has,
     zone_names,
 )
-from tests.editions.export.world import NOW, SITES, check_hosts, contents, made, probes, some_contents
+from tests.editions.export.world import NOW, SITES, around, check_hosts, contents, made, probes, some_contents
 
 from vigil.base.errors import InputError
 from vigil.editions.export import Occasion, Reason, export_as
@@ -35,6 +35,7 @@ def of(*entries: UrlEntry) -> EditionContents:
 @settings(max_examples=40, deadline=None)
 @given(contents(), probes)
 def test_rpz_as_bind_reads_it(source: EditionContents, asked: list[CanonicalUrl]) -> None:
+    asked = around(source, asked)
     export = made("rpz", source, number=4_000_000_000)
     with tempfile.TemporaryDirectory() as folder:
         serial, owners = zone_names(export.files["rpz.zone"], Path(folder))
@@ -74,18 +75,20 @@ def test_a_number_that_is_no_serial_is_refused() -> None:
             Occasion(number, NOW)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(contents(), probes)
 def test_lists_for_resolvers_at_home(source: EditionContents, asked: list[CanonicalUrl]) -> None:
+    asked = around(source, asked)
     adguard, pihole, blocky = (made(name, source) for name in ("adguard", "pihole", "blocky"))
     check_hosts(source, adguard, asked, lambda host: adblock_has(adguard.files["adguard-home.txt"], host))
     check_hosts(source, pihole, asked, lambda host: adblock_has(pihole.files["pi-hole.txt"], host))
     check_hosts(source, blocky, asked, lambda host: blocky_has(blocky.files["blocky.txt"], host))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(contents(), probes)
 def test_hosts_file_and_site_list(source: EditionContents, asked: list[CanonicalUrl]) -> None:
+    asked = around(source, asked)
     hosts, sites = made("hosts", source), made("e2guardian", source)
     names = {line.split(" ")[1] for line in lines_of(hosts.files["hosts.txt"])}
     check_hosts(source, hosts, asked, names.__contains__)

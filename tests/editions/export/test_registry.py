@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from vigil.base.errors import InputError, VigilError
 from vigil.cli.edition import app
-from vigil.editions.export import FORMATS, Occasion, export_as, leftovers_csv
+from vigil.editions.export import FORMATS, Occasion, Reason, export_as, leftovers_csv
 from vigil.editions.model import EditionContents, UrlEntry
 from vigil.match.urls import Scope, canonical
 
@@ -76,6 +76,13 @@ def test_an_unknown_format_and_a_naive_time_are_refused() -> None:
         export_as("zorblat", some_contents(), Occasion(1, NOW))
     with pytest.raises(InputError):
         Occasion(1, datetime.fromisoformat("2026-01-01"))
+
+
+def test_the_reference_page_knows_every_format_reason_and_file() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "reference" / "exports.md").read_text()
+    files = {file for name in FORMATS for file in made(name, some_contents()).files if not file[0].isdigit()}
+    for word in (*FORMATS, *(reason.value for reason in Reason), *files):
+        assert f"`{word}`" in page, word
 
 
 def run(*arguments: str, status: int = 0) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -82,7 +82,37 @@ def contents(draw: st.DrawFn, most: int = 6) -> EditionContents:
     )
 
 
-probes = st.lists(urls, min_size=1, max_size=25)
+probes = st.lists(urls, min_size=1, max_size=5)
+
+
+def around(source: EditionContents, asked: Iterable[CanonicalUrl]) -> list[CanonicalUrl]:
+    """The addresses asked for, and those that differ in one respect from an entry: there the mistakes are."""
+    found = [*asked]
+    for entry in source.urls:
+        found += [entry.url, *(_canonical(each) for each in _neighbours(entry.url))]
+    return list(dict.fromkeys(found))
+
+
+def _neighbours(url: CanonicalUrl) -> Iterator[CanonicalUrl]:
+    if not url.is_address():
+        parent, joined = url.host.partition(".")[2], url.host.replace(".", "x", 1)
+        for host in (f"www.{url.host}", f"a.b.{url.host}", f"x{url.host}", parent, joined, f"{url.host}.test"):
+            if host and not host.startswith("."):
+                yield replace(url, host=host)
+    yield replace(url, host="elsewhere.test", path=f"/x.{url.host}/")
+    below = f"{url.path}sub/deeper/down" if url.path.endswith("/") else f"{url.path}/"
+    for path in (f"{url.path}x", below, url.path.swapcase(), url.path.replace(".", "X"), url.path[:-1] or "/", "/other"):
+        yield replace(url, path=path)
+        yield replace(url, path=path, query=None)
+    for query in (None, "", "x=1", f"{url.query or 'y'}z", "&".join(reversed((url.query or "b=1&a=2").split("&")))):
+        yield replace(url, query=query)
+    for scheme in SCHEMES:
+        for port in (None, 80, 443, 8080, 18080):
+            yield replace(url, scheme=scheme, port=port)
+
+
+def _canonical(url: CanonicalUrl) -> CanonicalUrl:
+    return canonical(url.text())
 
 
 def some_contents() -> EditionContents:

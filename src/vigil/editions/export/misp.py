@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from vigil.base.clock import require_utc
-from vigil.editions.export.model import SCHEME_OR_PORT, Entry, Format, Leftover, Occasion, Reason, alive, left
+from vigil.editions.export.model import SCHEME_OR_PORT, Entry, Format, Leftover, Occasion, Reason, alive, by_list, left
 from vigil.editions.export.names import covers_below, names_of
 from vigil.editions.model import EditionContents, HashEntry, ListInfo, UrlEntry
 from vigil.match.hashing import ALGORITHMS
@@ -35,11 +35,13 @@ def write(contents: EditionContents, occasion: Occasion) -> tuple[dict[str, byte
     sums: list[str] = []
     earlier = _earlier(occasion)
     lists = {info.name: info for info in (*earlier.lists, *contents.lists)}
+    now = {info.name: entries for info, entries in by_list(contents)}
+    then = {info.name: entries for info, entries in by_list(earlier)}
     for info in lists.values():
         known = str(uuid.uuid5(NAMESPACE, f"event {info.name}"))
-        found, without = _attributes(contents, info.name, occasion.at)
+        found, without = _attributes(now.get(info.name, []), occasion.at)
         missing += without
-        gone, _ = _attributes(earlier, info.name, occasion.at)
+        gone, _ = _attributes(then.get(info.name, []), occasion.at)
         attributes = {**{key: {**each, "deleted": True} for key, each in gone.items()}, **found}
         event = _event(info, occasion)
         manifest[known] = {key: value for key, value in event.items() if key != "published"}
@@ -70,13 +72,10 @@ def _event(info: ListInfo, occasion: Occasion) -> dict[str, Any]:
     }
 
 
-def _attributes(contents: EditionContents, name: str, at: datetime) -> tuple[dict[str, dict[str, Any]], list[Leftover]]:
+def _attributes(entries: list[Entry], at: datetime) -> tuple[dict[str, dict[str, Any]], list[Leftover]]:
     found: dict[str, dict[str, Any]] = {}
     missing: list[Leftover] = []
-    entries: tuple[Entry, ...] = (*contents.urls, *contents.hashes)
     for entry in entries:
-        if entry.list != name:
-            continue
         kind, value, reason = _of_url(entry) if isinstance(entry, UrlEntry) else _of_hash(entry)
         if reason is not None:
             missing.append(left(entry, reason, partly=bool(kind)))
@@ -101,10 +100,10 @@ def _of_url(entry: UrlEntry) -> tuple[str, str, Reason | None]:
 
 
 def _missing_of_url(entry: UrlEntry) -> Reason | None:
-    """Equality of texts is one scheme, one port and one order of the query."""
+    """Equality of texts is one scheme, one port and one order of the query; and no query is also written as an empty one."""
     if EntryFlag.QUERY_SET in entry.flags:
         return Reason.QUERY_SET
-    return None if entry.flags & SCHEME_OR_PORT == SCHEME_OR_PORT else Reason.ANY_SPELLING
+    return None if entry.flags & SCHEME_OR_PORT == SCHEME_OR_PORT and entry.url.query else Reason.ANY_SPELLING
 
 
 def _of_hash(entry: HashEntry) -> tuple[str, str, Reason | None]:

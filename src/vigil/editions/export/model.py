@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from vigil.base.clock import require_utc, text_of
 from vigil.base.errors import InputError
-from vigil.editions.model import EditionContents, HashEntry, UrlEntry
+from vigil.editions.model import EditionContents, HashEntry, ListInfo, UrlEntry
 from vigil.match.urls import EntryFlag, Scope, require_entry
 
 Entry = UrlEntry | HashEntry
@@ -104,6 +104,15 @@ def alive(contents: EditionContents, at: datetime) -> EditionContents:
         tuple(sorted(set(_living(contents.hashes, at)), key=lambda each: (*_place(each, places), each.algorithm, each.value))),
         contents.audit,
     )
+
+
+def by_list(contents: EditionContents) -> list[tuple[ListInfo, list[Entry]]]:
+    """Each list with its addresses, then its hashes, in their order."""
+    found: dict[str, list[Entry]] = {info.name: [] for info in contents.lists}
+    entries: tuple[Entry, ...] = (*contents.urls, *contents.hashes)
+    for entry in entries:
+        found[entry.list].append(entry)
+    return [(info, found[info.name]) for info in contents.lists]
 
 
 def left(entry: Entry, reason: Reason, *, partly: bool = False) -> Leftover:

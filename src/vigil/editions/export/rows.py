@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from vigil.base.clock import text_of
-from vigil.editions.model import EditionContents, ListInfo
+from vigil.editions.export.model import by_list
+from vigil.editions.model import EditionContents, HashEntry, ListInfo, UrlEntry
 from vigil.editions.source import URL
 from vigil.match.hashing import algorithm_named
 from vigil.match.urls import EntryFlag
@@ -28,18 +29,22 @@ COLUMNS: Final = (
 
 def rows_of(contents: EditionContents) -> Iterator[dict[str, Any]]:
     """Addresses, then hashes of each list; several flags, labels or jurisdictions stand as tuples."""
-    for info in contents.lists:
+    for info, entries in by_list(contents):
         described = _of_list(info)
-        for url in contents.urls:
-            if url.list == info.name:
-                names = tuple(flag.name.lower() for flag in EntryFlag if flag.name and flag & url.flags)
-                own = {"signal": URL, "value": url.url.text(), "scope": url.scope.value, "flags": names}
-                yield {**described, **own, "entry": url.entry, "labels": url.labels, "expires": _when(url.expires)}
-        for each in contents.hashes:
-            if each.list == info.name:
-                value = algorithm_named(each.algorithm).text(each.value)
-                own = {"signal": each.algorithm, "value": value, "scope": "", "flags": ()}
-                yield {**described, **own, "entry": each.entry, "labels": each.labels, "expires": _when(each.expires)}
+        for entry in entries:
+            own = _of_url(entry) if isinstance(entry, UrlEntry) else _of_hash(entry)
+            expires = "" if entry.expires is None else text_of(entry.expires)
+            yield {**described, **own, "entry": entry.entry, "labels": entry.labels, "expires": expires}
+
+
+def _of_url(entry: UrlEntry) -> dict[str, Any]:
+    names = tuple(flag.name.lower() for flag in EntryFlag if flag.name and flag & entry.flags)
+    return {"signal": URL, "value": entry.url.text(), "scope": entry.scope.value, "flags": names}
+
+
+def _of_hash(entry: HashEntry) -> dict[str, Any]:
+    value = algorithm_named(entry.algorithm).text(entry.value)
+    return {"signal": entry.algorithm, "value": value, "scope": "", "flags": ()}
 
 
 def _of_list(info: ListInfo) -> dict[str, Any]:
@@ -49,7 +54,3 @@ def _of_list(info: ListInfo) -> dict[str, Any]:
         "jurisdictions": info.jurisdictions,
         "max_distance": info.max_distance,
     }
-
-
-def _when(instant: Any) -> str:
-    return "" if instant is None else text_of(instant)
