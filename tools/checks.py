@@ -53,6 +53,7 @@ CHECKS = [
     Check("fuzz-python", "parsers against random bytes, short", [PYTHON, "tools/fuzz_python.py", "20"]),
     Check("fuzz-kernel", "kernel against random bytes under AddressSanitizer, short",
           [PYTHON, "tools/fuzz_kernel.py", "20"]),
+    Check("other-processors", "the kernel on aarch64 gives the same results", [PYTHON, "tools/other_processors.py"]),
     Check("stories", "browser stories on a running installation", pytest("stories", "tests/stories", "-m", "not soak")),
     Check("edge-alone", "matching, media, editions and edge as an operator installs them: the edge extra alone, no Django",
           [PYTHON, "tools/edge_alone.py", "--results", str(ARTIFACTS / "results" / "edge-alone.json"), *CORE_SUITES]),
