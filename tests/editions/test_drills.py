@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.editions.world import Hotline, page, some_contents
@@ -71,7 +72,7 @@ class Thief:
         kind = {"snapshot": Snapshot, "timestamp": Timestamp}[role]
         folder = self.repository / "metadata"
         path = folder / ("1.snapshot.json" if role == "snapshot" else "timestamp.json")
-        metadata: Metadata = read_metadata(path.read_bytes(), kind)
+        metadata: Metadata[Any] = read_metadata(path.read_bytes(), kind)
         metadata.signed.version = version
         metadata.sign(self.keys.signers[role][0])
         (folder / (f"{version}.snapshot.json" if role == "snapshot" else "timestamp.json")).write_bytes(
@@ -385,7 +386,7 @@ class TestTwoSigners:
         root = root_of(hotline.keys.root)
         for act in (read_draft, lambda folder: sign_draft(folder, hotline.keys.signers["targets"][1], root)):
             with pytest.raises(InputError) as malformed:
-                act(tmp_path / "draft")  # type: ignore[operator]
+                act(tmp_path / "draft")
             assert malformed.value.code == "draft_malformed"
 
     def test_a_draft_of_a_stranger_is_not_signed(self, hotline: Hotline, tmp_path: Path) -> None:
