@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import threading
@@ -13,6 +14,7 @@ from tests.client.faces import FACES
 from tests.client.liars import NOT_LISTED, answer, closes, drips, hangs, honest, lying, says, signals_in
 
 from vigil.client import Alarm, Client, FailClosed, FailOpen, NotListed, Pending, Question, Retries, Signal, Timeouts, Unknown
+from vigil.client.connections import Line
 
 PAGE = "http://quimber.example/zorblatmarker"
 TOKEN = "token-zorblatmarker"
@@ -128,6 +130,31 @@ def test_leftovers_are_never_the_answer_to_the_next_question(face: Any) -> None:
     with lying(says(GOOD + answer({"verdicts": [listed]})), honest) as liar:
         found = face(liar.url, "check_url", PAGE, times=2)
     assert [each.not_listed for each in found] == [True, True]
+    assert liar.lines == 2
+
+
+@pytest.mark.parametrize(("late", "quiet"), [(b"", True), (b"HTTP/1.1 200 OK", False), (None, False)], ids=["silent", "bytes", "end"])
+def test_a_connection_that_spoke_after_its_answer_is_not_used_again(late: bytes | None, quiet: bool) -> None:
+    async def run() -> bool:
+        with lying(hangs) as liar:
+            reader, writer = await asyncio.open_connection("127.0.0.1", liar.port)
+            line = Line(reader, writer)
+            if late is None:
+                reader.feed_eof()
+            elif late:
+                reader.feed_data(late)
+            found = line.is_quiet()
+            line.close()
+            await asyncio.sleep(0)
+            return found
+
+    assert asyncio.run(run()) == quiet
+
+
+def test_a_file_goes_out_on_a_connection_of_its_own() -> None:
+    with lying(honest, says(answer(NOT_LISTED))) as liar, Client(liar.url, policy=FailClosed()) as client:
+        assert client.check_url(PAGE).not_listed
+        assert client.match_file(b"zorblat", send_media=True).not_listed
     assert liar.lines == 2
 
 
