@@ -16,7 +16,7 @@ from vigil.editions import build as building
 from vigil.editions.build import build_edition
 from vigil.editions.manifest import PURPOSE
 from vigil.editions.model import AuditAnchor, EditionContents, HashEntry, ListInfo, ListKind
-from vigil.match.urls import CANON, EntryFlag, Scope
+from vigil.match.urls import CANON, EntryFlag, Scope, canonical, entry_key
 
 
 def code_of(contents: EditionContents, **options: Any) -> str:
@@ -154,3 +154,13 @@ def test_hosts_know_their_deepest_folder() -> None:
 def test_every_kind_of_list_is_possible() -> None:
     lists = tuple(ListInfo(kind.value, kind) for kind in ListKind)
     assert len(build_edition(EditionContents(lists), number=1, previous=None, issued_at=START).manifest.lists) == 10
+
+
+def test_a_host_with_a_deviation_character_is_found_under_both_its_names() -> None:
+    contents = EditionContents(LISTS, (page(5, "http://zorblaß.example/seite"), page(6, "http://quimber.example/")))
+    built = build_edition(contents, number=1, previous=None, issued_at=START)
+    rows = pq.read_table(io.BytesIO(built.files["urls.parquet"])).to_pylist()
+    keys = {row["key"] for row in rows if row["entry"] == 5}
+    names = ("http://zorblaß.example/seite", "http://zorblass.example/seite")
+    assert keys == {entry_key(Scope.PAGE, canonical(name)) for name in names}
+    assert [row["entry"] for row in rows].count(6) == 1

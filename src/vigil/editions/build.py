@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -48,7 +48,7 @@ from vigil.editions.state import state_digest
 from vigil.editions.wire import COLUMNS, HASHES, HOSTS, URLS, arrow_schema, encode_table
 from vigil.match.hashing import algorithm_named
 from vigil.match.index.url import UrlRecord, record_of
-from vigil.match.urls import CANON, EntryFlag
+from vigil.match.urls import CANON, EntryFlag, forms_of_entry
 
 _PORT_EXACT: Final = EntryFlag.PORT_EXACT.value
 
@@ -78,9 +78,10 @@ def build_edition(
     """
     _check_numbers(number, previous, valid_hours, hard_hours)
     numbers = _list_numbers(contents)
-    records = [_record(entry, _list_number(entry, numbers)) for entry in contents.urls]
+    entries = [form for entry in contents.urls for form in _forms(entry)]
+    records = [_record(entry, _list_number(entry, numbers)) for entry in entries]
     tables = {
-        URLS: _url_table(records, contents.urls),
+        URLS: _url_table(records, entries),
         HOSTS: _host_table(records),
         HASHES: _hash_table(contents.hashes, numbers),
     }
@@ -125,6 +126,13 @@ def _list_numbers(contents: EditionContents) -> dict[str, int]:
     if len(numbers) > LISTS.value:
         raise InputError("lists_many", f"An edition holds at most {LISTS.value} lists.")
     return numbers
+
+
+def _forms(entry: UrlEntry) -> Iterable[UrlEntry]:
+    """The entry under each name of its host: clients of old look deviation characters (IDNA 2003) up under another one."""
+    if "xn--" not in entry.url.host:
+        return (entry,)
+    return [replace(entry, url=form) for form in forms_of_entry(entry.url)]
 
 
 def _record(entry: UrlEntry, number: int) -> UrlRecord:
