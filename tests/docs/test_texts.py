@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("README.md")])
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
-COMMAND = re.compile(r"^\s*(?:\$ )?(vigil|make) ([^#\n]*)", re.MULTILINE)
+COMMAND = re.compile(r"^\s*(?:\$ )?(vigil|make) (?!=)([^#\n]*)", re.MULTILINE)
 
 
 def identify(path: Path) -> str:
