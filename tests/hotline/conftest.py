@@ -23,6 +23,7 @@ import django
 django.setup()
 
 from django.conf import settings as django_settings
+from django.db import connection
 from django.test import Client, override_settings
 
 from vigil.base.clock import FixedClock
@@ -119,3 +120,15 @@ def console_client(db: None) -> Callable[..., DoorClient]:
         return client
 
     return open_console
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The test database; at the end, threads of doors that browsers used may still hold a connection to PostgreSQL."""
+    yield
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
