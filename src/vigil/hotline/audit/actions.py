@@ -63,10 +63,16 @@ def _check(code: Code, details: dict[str, Detail]) -> None:
 
 def _locked_head() -> AuditHead:
     """The end of the chain, locked. A missing one with events before it means that somebody removed it."""
-    head = AuditHead.objects.select_for_update().filter(pk=AuditHead.ONLY).first()
+    there = AuditHead.objects.select_for_update().filter(pk=AuditHead.ONLY)
+    head = there.first()
     if head is not None:
         return head
-    if AuditEvent.objects.exists():
+    # Events first, then the head once more: another writer may have committed the first event and the head just now.
+    events = AuditEvent.objects.exists()
+    head = there.first()
+    if head is not None:
+        return head
+    if events:
         raise RefusedError("audit_head_missing", "The end of the audit log is missing.", mend="Run `vigil hotline audit verify`.")
     AuditHead.objects.bulk_create([AuditHead(hash=GENESIS)], ignore_conflicts=True)
     return AuditHead.objects.select_for_update().get(pk=AuditHead.ONLY)
