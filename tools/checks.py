@@ -57,7 +57,8 @@ CHECKS = [
     Check("stories", "browser stories on a running installation", pytest("stories", "tests/stories", "-m", "not soak")),
     Check("edge-alone", "matching, media, editions and edge as an operator installs them: the edge extra alone, no Django",
           [PYTHON, "tools/edge_alone.py", "--results", str(ARTIFACTS / "results" / "edge-alone.json"), *CORE_SUITES]),
-    Check("claims", "documents say what the code does", pytest("claims", "tests/docs")),
+    Check("texts", "links, commands and maps in the documents", pytest("texts", "tests/docs/test_texts.py")),
+    Check("claims", "what Vigil is said to do has run and passed", pytest("claims", "tests/docs/test_capabilities.py")),
     Check("fuzz-python-long", "parsers against random bytes, long", [PYTHON, "tools/fuzz_python.py", "600"]),
     Check("fuzz-kernel-long", "kernel against random bytes, long", [PYTHON, "tools/fuzz_kernel.py", "600"]),
     Check("soak", "50 rounds of killed processes", pytest("soak", "tests/stories", "-m", "soak")),
@@ -68,7 +69,7 @@ GROUPS = {
     # The core suites run once: from an installed wheel, in the environment of an enforcement node.
     "all": [check.name for check in CHECKS if check.name not in {*ONLY_LONG, "core"}],
     "fast": ["style", "types", "walls", "migrations", "house", "core"],
-    "docs": ["claims"],
+    "docs": ["texts", "claims"],
     "fuzz": ["fuzz-python-long", "fuzz-kernel-long"],
     "soak": ["soak"],
 }
