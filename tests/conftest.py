@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No test judges time. On the build server the examples are the same in each run, so that a red run can be repeated and
+# is never an accident; everywhere else they are drawn anew, and the fuzzers look further.
+settings.register_profile("anywhere", deadline=None, print_blob=True)
+settings.register_profile("build-server", parent=settings.get_profile("anywhere"), derandomize=True)
+settings.load_profile("build-server" if os.environ.get("CI") == "true" else "anywhere")
 
 LOOPBACK = ("127.", "::1", "localhost", "/", "@", "\0", "0.0.0.0")
 
