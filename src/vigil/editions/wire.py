@@ -101,7 +101,8 @@ def decode_table(name: str, data: bytes, rows: int) -> pa.Table:
         _check_footer(name, file, rows)
         table = file.read(use_threads=False).unify_dictionaries().combine_chunks()
         table.validate(full=True)
-    except (pa.ArrowException, OSError, ValueError) as error:
+        _check_columns(name, file)
+    except (pa.ArrowException, OSError, ValueError, LookupError, OverflowError) as error:
         raise _refused(Refusal.SCHEMA, name, "It is not a readable Parquet file.") from error
     if table.num_rows != rows:
         raise _refused(Refusal.COUNTS, name, "It holds another number of rows than it says.")
@@ -134,13 +135,22 @@ def _plain(field: pa.Field) -> pa.Field:
 
 
 def _check_group(name: str, group: Any) -> None:
-    columns = [group.column(position) for position in range(group.num_columns)]
-    if group.num_rows > ROW_GROUP_ROWS.value or any(column.num_values != group.num_rows for column in columns):
+    if group.num_rows > ROW_GROUP_ROWS.value or group.num_columns != len(COLUMNS[name]):
         raise _refused(Refusal.SCHEMA, name, "Its rows are not grouped as the format says.")
-    if sum(column.total_uncompressed_size for column in columns) > ROW_GROUP_BYTES.value:
+    if group.total_byte_size > ROW_GROUP_BYTES.value:
         raise _refused(Refusal.TOO_LARGE, name, "A group of its rows unpacks into too many bytes.")
-    if any(column.compression not in ("ZSTD", "UNCOMPRESSED") or column.is_stats_set for column in columns):
-        raise _refused(Refusal.SCHEMA, name, "It is packed in another way than the format says.")
+
+
+def _check_columns(name: str, file: pq.ParquetFile) -> None:
+    """What stands beside each column. Only after reading: a malformed column ends the process where pyarrow shows it to
+    Python, but is an error where it reads it."""
+    for position in range(file.metadata.num_row_groups):
+        group = file.metadata.row_group(position)
+        columns = [group.column(place) for place in range(group.num_columns)]
+        if any(column.num_values != group.num_rows for column in columns):
+            raise _refused(Refusal.SCHEMA, name, "Its rows are not grouped as the format says.")
+        if any(column.compression not in ("ZSTD", "UNCOMPRESSED") or column.is_stats_set for column in columns):
+            raise _refused(Refusal.SCHEMA, name, "It is packed in another way than the format says.")
 
 
 def _refused(code: Refusal, name: str, what: str) -> EditionRefused:
