@@ -30,8 +30,9 @@ class Check:
     environment: dict[str, str] = field(default_factory=dict)
 
 
-def pytest(suite: str, *arguments: str) -> list[str]:
-    return [PYTHON, "-m", "pytest", "-q", "--results", str(ARTIFACTS / "results" / f"{suite}.json"), *arguments]
+def pytest(suite: str, *arguments: str, only: str = "not soak") -> list[str]:
+    results = str(ARTIFACTS / "results" / f"{suite}.json")
+    return [PYTHON, "-m", "pytest", "-q", "-m", only, "--results", results, *arguments]
 
 
 def on_postgres(*command: str) -> list[str]:
@@ -54,14 +55,15 @@ CHECKS = [
     Check("fuzz-kernel", "kernel against random bytes under AddressSanitizer, short",
           [PYTHON, "tools/fuzz_kernel.py", "20"]),
     Check("other-processors", "the kernel on aarch64 gives the same results", [PYTHON, "tools/other_processors.py"]),
-    Check("stories", "browser stories on a running installation", pytest("stories", "tests/stories", "-m", "not soak")),
+    Check("stories", "browser stories on a running installation", pytest("stories", "tests/stories")),
     Check("edge-alone", "matching, media, editions and edge as an operator installs them: the edge extra alone, no Django",
-          [PYTHON, "tools/edge_alone.py", "--results", str(ARTIFACTS / "results" / "edge-alone.json"), *CORE_SUITES]),
+          [PYTHON, "tools/edge_alone.py", *pytest("edge-alone", *CORE_SUITES)[4:]]),
     Check("texts", "links, commands and maps in the documents", pytest("texts", "tests/docs/test_texts.py")),
     Check("claims", "what Vigil is said to do has run and passed", pytest("claims", "tests/docs/test_capabilities.py")),
     Check("fuzz-python-long", "parsers against random bytes, long", [PYTHON, "tools/fuzz_python.py", "600"]),
     Check("fuzz-kernel-long", "kernel against random bytes, long", [PYTHON, "tools/fuzz_kernel.py", "600"]),
-    Check("soak", "50 rounds of killed processes", pytest("soak", "tests/stories", "-m", "soak")),
+    Check("soak", "50 rounds of killed processes; every byte of an edition altered",
+          pytest("soak", "tests/stories", "tests/editions", only="soak")),
 ]  # fmt: skip
 BY_NAME = {check.name: check for check in CHECKS}
 ONLY_LONG = {"fuzz-python-long", "fuzz-kernel-long", "soak"}
