@@ -60,7 +60,9 @@ class TestQueue:
             return {line["text"] for _, lines in desk.at(user).get("/").context["rail"] for line in lines}
 
         assert rooms(make_user(Role.SYSADMIN)) == {"Overview"}
-        assert rooms(make_user(Role.AUDITOR)) == {"Overview", "Entries", "Appeals", "Statistics", "Audit log"}
+        assert rooms(make_user(Role.AUDITOR)) == {
+                "Overview", "Entries", "Appeals", "Second person", "Statistics", "Audit log",
+            }
         assert "Publish" in rooms(make_user(Role.LIST_PUBLISHER)) and "Publish" not in rooms(desk.anna)
 
     def test_two_people_never_take_the_same_case(self, desk: Desk) -> None:

@@ -37,6 +37,25 @@ class Permission(StrEnum):
     PUBLICATION_BUILD = "publication.build"
     APPEAL_READ = "appeal.read"
     APPEAL_DECIDE = "appeal.decide"
+    # two-person acts: the first seats that have no permission of their own yet, and the second seats
+    APPROVAL_READ = "approval.read"
+    IDENTITY_RELEASE = "identity.release"
+    LIST_EMERGENCY = "list.emergency_add"
+    NOTICE_SEND = "notice.send"
+    RETENTION_MANAGE = "retention.manage"
+    APPROVE_OPERATION = "approval.approve_operation"
+    APPROVE_ASSESSMENT = "approval.approve_assessment"
+    APPROVE_DATA = "approval.approve_data"
+    # evidence, holds, schemes, review, welfare
+    VAULT_USE = "vault.use"
+    VAULT_EXPORT = "vault.export"
+    HOLD_READ = "hold.read"
+    HOLD_MANAGE = "hold.manage"
+    SCHEME_READ = "scheme.read"
+    SCHEME_MANAGE = "scheme.manage"
+    REVIEW_QUALITY = "review.quality"
+    WELFARE_OWN = "welfare.own"
+    WELFARE_LEAD = "welfare.lead"
     # oversight
     STATISTICS_READ = "statistics.read"
     AUDIT_READ = "audit.read"
@@ -50,27 +69,41 @@ class Permission(StrEnum):
 
 P, R = Permission, Role
 
-_CASEWORK: Final = frozenset({P.CONSOLE_ENTER, P.QUEUE_READ, P.CASE_READ, P.STATISTICS_READ})
+_CASEWORK: Final = frozenset({P.CONSOLE_ENTER, P.QUEUE_READ, P.CASE_READ, P.STATISTICS_READ, P.WELFARE_OWN})
 
 PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
-    R.INTAKE: _CASEWORK | {P.REPORT_TRIAGE},
-    R.ANALYST: _CASEWORK | {P.CONTENT_REVEAL, P.REPORT_TRIAGE, P.CAPTURE_REQUEST, P.ASSESS, P.ENTRY_READ},
-    R.IMAGE_ASSESSOR: _CASEWORK | {P.CONTENT_REVEAL, P.ASSESS},
+    R.INTAKE: _CASEWORK | {P.REPORT_TRIAGE,
+       P.IDENTITY_RELEASE, P.APPROVAL_READ},
+    R.ANALYST: _CASEWORK | {P.CONTENT_REVEAL, P.REPORT_TRIAGE, P.CAPTURE_REQUEST, P.ASSESS, P.ENTRY_READ,
+       P.VAULT_USE, P.VAULT_EXPORT, P.HOLD_READ, P.SCHEME_READ, P.APPROVAL_READ},
+    R.IMAGE_ASSESSOR: _CASEWORK | {P.CONTENT_REVEAL, P.ASSESS,
+       P.VAULT_USE, P.SCHEME_READ},
     R.SECOND_REVIEWER: _CASEWORK
     | {P.CONTENT_REVEAL, P.CAPTURE_REQUEST, P.ASSESS, P.SECOND_REVIEW, P.LISTING_DECIDE, P.ENTRY_READ,
-       P.ENTRY_WITHDRAW, P.APPEAL_READ, P.APPEAL_DECIDE},
-    R.QA: _CASEWORK | {P.CONTENT_REVEAL, P.SECOND_REVIEW, P.ENTRY_READ},
+       P.ENTRY_WITHDRAW, P.APPEAL_READ, P.APPEAL_DECIDE,
+       P.VAULT_USE, P.HOLD_READ, P.SCHEME_READ, P.REVIEW_QUALITY, P.APPROVE_ASSESSMENT, P.APPROVAL_READ},
+    R.QA: _CASEWORK | {P.CONTENT_REVEAL, P.SECOND_REVIEW, P.ENTRY_READ,
+       P.VAULT_USE, P.SCHEME_READ, P.REVIEW_QUALITY},
     R.SUPERVISOR: _CASEWORK
     | {P.CONTENT_REVEAL, P.REPORT_TRIAGE, P.CAPTURE_REQUEST, P.ASSESS, P.SECOND_REVIEW, P.LISTING_DECIDE,
-       P.WIDE_SCOPE_APPROVE, P.ENTRY_READ, P.ENTRY_WITHDRAW, P.WITHDRAWAL_REVIEW, P.APPEAL_READ, P.APPEAL_DECIDE},
-    R.NOTICES: _CASEWORK | {P.CONTENT_REVEAL, P.ENTRY_READ},
-    R.POLICE_LIAISON: _CASEWORK | {P.ENTRY_READ, P.ENTRY_WITHDRAW, P.APPEAL_READ},
+       P.WIDE_SCOPE_APPROVE, P.ENTRY_READ, P.ENTRY_WITHDRAW, P.WITHDRAWAL_REVIEW, P.APPEAL_READ, P.APPEAL_DECIDE,
+       P.VAULT_USE, P.HOLD_READ, P.SCHEME_READ, P.REVIEW_QUALITY, P.IDENTITY_RELEASE,
+       P.APPROVE_OPERATION, P.APPROVE_ASSESSMENT, P.APPROVAL_READ},
+    R.NOTICES: _CASEWORK | {P.CONTENT_REVEAL, P.ENTRY_READ,
+       P.HOLD_READ, P.NOTICE_SEND, P.APPROVAL_READ},
+    R.POLICE_LIAISON: _CASEWORK | {P.ENTRY_READ, P.ENTRY_WITHDRAW, P.APPEAL_READ,
+       P.HOLD_READ, P.HOLD_MANAGE, P.VAULT_EXPORT, P.APPROVAL_READ},
     R.LIST_PUBLISHER: _CASEWORK
-    | {P.LIST_MANAGE, P.ENTRY_READ, P.ENTRY_WITHDRAW, P.PUBLICATION_REQUEST, P.APPEAL_READ},
-    R.SCHEME_OWNER: frozenset({P.CONSOLE_ENTER, P.STATISTICS_READ}),
-    R.WELFARE: frozenset({P.CONSOLE_ENTER}),
-    R.DATA_PROTECTION: frozenset({P.CONSOLE_ENTER, P.STATISTICS_READ, P.AUDIT_READ}),
-    R.AUDITOR: frozenset({P.CONSOLE_ENTER, P.STATISTICS_READ, P.AUDIT_READ, P.ENTRY_READ, P.APPEAL_READ}),
+    | {P.LIST_MANAGE, P.ENTRY_READ, P.ENTRY_WITHDRAW, P.PUBLICATION_REQUEST, P.APPEAL_READ,
+       P.HOLD_READ, P.LIST_EMERGENCY, P.APPROVAL_READ},
+    R.SCHEME_OWNER: frozenset({P.CONSOLE_ENTER, P.STATISTICS_READ,
+       P.SCHEME_READ, P.SCHEME_MANAGE, P.APPROVAL_READ}),
+    R.WELFARE: frozenset({P.CONSOLE_ENTER,
+       P.WELFARE_OWN, P.WELFARE_LEAD}),
+    R.DATA_PROTECTION: frozenset({P.CONSOLE_ENTER, P.STATISTICS_READ, P.AUDIT_READ,
+       P.RETENTION_MANAGE, P.APPROVE_DATA, P.APPROVAL_READ}),
+    R.AUDITOR: frozenset({P.CONSOLE_ENTER, P.STATISTICS_READ, P.AUDIT_READ, P.ENTRY_READ, P.APPEAL_READ,
+       P.APPROVAL_READ, P.SCHEME_READ}),
     R.SYSADMIN: frozenset({P.CONSOLE_ENTER, P.PEOPLE_MANAGE, P.NODE_MANAGE}),
 }  # fmt: skip
 
@@ -104,6 +137,23 @@ DESCRIPTIONS: Final[dict[Permission, str]] = {
     P.PUBLICATION_BUILD: "build, sign and publish an edition",
     P.APPEAL_READ: "see the appeals",
     P.APPEAL_DECIDE: "decide an appeal",
+    P.APPROVAL_READ: "see the two-person acts in which one has a seat",
+    P.IDENTITY_RELEASE: "ask for the release of who reported",
+    P.LIST_EMERGENCY: "ask for an addition to a list out of turn, or of a whole domain",
+    P.NOTICE_SEND: "send notices",
+    P.RETENTION_MANAGE: "ask to delete early, keep longer, or override a hold",
+    P.APPROVE_OPERATION: "approve emergency listings, exports, releases of holds, first notices (second seat)",
+    P.APPROVE_ASSESSMENT: "approve listings of domains, policy delistings, changes of schemes (second seat)",
+    P.APPROVE_DATA: "approve the release of who reported (second seat)",
+    P.VAULT_USE: "put evidence into the vault and look at it, for a purpose",
+    P.VAULT_EXPORT: "ask to take evidence out of the vault, and take it out once approved",
+    P.HOLD_READ: "see holds and the clearance of the police",
+    P.HOLD_MANAGE: "set holds, ask to release them, record the clearance of the police",
+    P.SCHEME_READ: "see labels and mappings of schemes",
+    P.SCHEME_MANAGE: "import labels, propose mappings and the review policy",
+    P.REVIEW_QUALITY: "see agreement, quality samples and calibration",
+    P.WELFARE_OWN: "see one's own exposure, take breaks, swap, ask for a buddy",
+    P.WELFARE_LEAD: "see the welfare page, as far as policy and the people themselves allow",
     P.STATISTICS_READ: "see the statistics",
     P.AUDIT_READ: "read the audit log",
     P.PEOPLE_MANAGE: "add people, give and take roles",

@@ -25,6 +25,7 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "vigil.hotline.access",
     "vigil.hotline.audit",
+    "vigil.hotline.approvals",
     "vigil.hotline.partners",
     "vigil.hotline.reports",
     "vigil.hotline.assessments",

@@ -12,6 +12,7 @@ from django.urls import reverse
 from vigil.hotline.access.models import User
 from vigil.hotline.access.people import Person
 from vigil.hotline.access.permissions import Permission
+from vigil.hotline.approvals.queries import waiting_for
 from vigil.hotline.lists.queries import open_appeals, reviews_due
 from vigil.hotline.reports.enumerations import Status
 from vigil.hotline.reports.queries import in_hand_of, waiting
@@ -43,6 +44,8 @@ ROOMS: Final = (
          lambda _: reviews_due().count()),
     Room("Lists", "Publish", "publish", Permission.PUBLICATION_REQUEST),
     Room("Lists", "Appeals", "appeals", Permission.APPEAL_READ, count=lambda _: open_appeals().count()),
+    Room("Oversight", "Second person", "approvals", Permission.APPROVAL_READ,
+         count=lambda person: waiting_for(person).count()),
     Room("Oversight", "Statistics", "statistics", Permission.STATISTICS_READ),
     Room("Oversight", "Audit log", "audit", Permission.AUDIT_READ),
 )  # fmt: skip
@@ -50,7 +53,7 @@ ROOMS: Final = (
 KEYS: Final = "1234567890-"
 
 PART_OF: Final = {"case": "queue", "assess": "queue", "entry": "entries", "withdraw": "entries",
-                  "publication": "publish", "appeal": "appeals", "audit_verify": "audit"}  # fmt: skip
+                  "publication": "publish", "appeal": "appeals", "approval": "approvals", "audit_verify": "audit"}  # fmt: skip
 """Pages that stand below one of the rail."""
 
 

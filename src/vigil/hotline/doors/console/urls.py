@@ -9,7 +9,7 @@ from django.urls import include, path
 
 from vigil.hotline.doors import errors
 from vigil.hotline.doors.console.accounts import SetUpSecondFactor
-from vigil.hotline.doors.console.views import appeals, case, casework, entries, oversight, publishing, queue
+from vigil.hotline.doors.console.views import appeals, approvals, case, casework, entries, oversight, publishing, queue
 
 # Only these of allauth's views: nobody signs up, resets a password by mail or takes their second factor away here.
 # Their rules stand in the setting ACCESS_RULES.
@@ -59,6 +59,14 @@ LISTS = [
     path("appeals/<uuid:pk>/decision/", appeals.decide, name="appeal_decide"),
 ]
 
+TWO_PEOPLE = [
+    path("", approvals.approvals, name="approvals"),
+    path("<uuid:pk>/", approvals.approval, name="approval"),
+    path("<uuid:pk>/reason/", approvals.reason, name="approval_reason"),
+    path("<uuid:pk>/approve/", approvals.approve, name="approval_approve"),
+    path("<uuid:pk>/refuse/", approvals.refuse, name="approval_refuse"),
+]
+
 urlpatterns = [
     path("", queue.overview, name="overview"),
     path("healthz", queue.healthz, name="healthz"),
@@ -66,6 +74,7 @@ urlpatterns = [
     path("queue/next/", queue.take_next, name="take_next"),
     path("cases/<uuid:pk>/", include(CASE)),
     path("", include(LISTS)),
+    path("second-person/", include(TWO_PEOPLE)),
     path("statistics/", oversight.statistics, name="statistics"),
     path("audit/", oversight.audit, name="audit"),
     path("audit/verify/", oversight.audit_verify, name="audit_verify"),

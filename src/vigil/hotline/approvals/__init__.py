@@ -1,0 +1,1 @@
+"""The two-person act: asked for by one person, approved by another."""
