@@ -22,7 +22,7 @@ from vigil.match.keywords.views import Folded, View, fold, plain_texts, plain_vi
 
 TEXT_CHARACTERS: Final = Limit(32 * 1024 * 1024, "characters", "one text must not keep a worker busy for minutes")
 HITS: Final = Limit(10_000, "hits", "a text made of nothing but listed words must not fill the memory")
-BLOCK: Final = 131_072
+BLOCK: Final = 524_288
 ROOM: Final = 4_096
 SHORTEST_SKELETON: Final = 4
 

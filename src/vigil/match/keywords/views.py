@@ -31,6 +31,7 @@ from vigil.match.keywords.characters import (
 Codes = NDArray[np.uint32] | NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 _SPACE: Final = 32
+ASCII: Final = 128
 _BETWEEN: Final = 0xE000
 
 
@@ -74,6 +75,10 @@ def fold(text: str) -> Folded:
     if not kept.all():
         source = np.flatnonzero(kept) if source is None else source[kept]
         found = found[kept]
+    if found.size and int(found.max()) < ASCII:
+        # Most texts of Europe are ASCII once their marks are folded: a quarter of the bytes for every later step.
+        data = found.astype(np.uint8).tobytes()
+        return Folded(np.frombuffer(data, np.uint8), np.frombuffer(data.translate(table.ascii_classes), np.uint8), source)
     return Folded(found, table.classes[found], source)
 
 
