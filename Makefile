@@ -24,6 +24,7 @@ check: setup
 
 ## make bench    measure beside the peers; writes artifacts/bench
 bench: setup
+	$(PYTHON) tools/system_packages.py build test lab
 	$(BIN)/python tools/bench.py
 
 ## make fuzz     long fuzzing of parsers and kernel

@@ -24,6 +24,7 @@ import os
 import platform
 import statistics
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -199,12 +200,20 @@ def run(names: list[str], seed: int = SEED) -> bool:
     print(json.dumps(where))
     print(f"seed {seed}, medians of {ROUNDS} alternating rounds")
     documents = []
+    broken: list[tuple[str, str]] = []
     for name in names or sorted(BENCHMARKS):
         benchmark = BENCHMARKS[name]
         print(f"… {name}", flush=True)
-        documents.append(record(benchmark, benchmark.run(seed), where, seed))
+        try:
+            documents.append(record(benchmark, benchmark.run(seed), where, seed))
+        except Exception as error:  # noqa: BLE001 - one benchmark that cannot run must not cost the figures of the others
+            (RESULTS / f"{name}.json").unlink(missing_ok=True)
+            broken.append((name, f"{type(error).__name__}: {error}"))
+            traceback.print_exc()
     print_table(documents)
-    return all(document["kept"] for document in documents)
+    for name, why in broken:
+        print(f"{name:34} could not be measured: {why[:200]}")
+    return not broken and all(document["kept"] for document in documents)
 
 
 def print_table(documents: list[dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@
 #include "hamming.h"
 #include "parallel.h"
 #include "sorting.h"
+#include "worktable.h"
 
 namespace vigil {
 namespace {
@@ -313,7 +314,7 @@ Status HammingBuild::write_band(std::uint8_t* segment, unsigned number) {
     std::uint8_t* postings = segment + band.postings_at;
     const HintPlace hint(head_, number);
     const std::size_t count = head_.codes, buckets = std::size_t{1} << band.width;
-    std::vector<std::uint32_t> keys(count), places(buckets, 0);
+    WorkTable<std::uint32_t> keys(count), places(buckets);
     for (std::size_t u = 0; u < count; u++) {
         keys[u] = band_key(codes + 4 * u, band.start, band.width);
         places[keys[u]]++;

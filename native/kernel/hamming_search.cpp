@@ -7,6 +7,7 @@
 
 #include "hamming.h"
 #include "parallel.h"
+#include "worktable.h"
 
 #if defined(VIGIL_X86)
 #include <immintrin.h>
@@ -579,9 +580,17 @@ Status export_segment(const HammingView& view, std::size_t number, std::vector<s
 
 // ---- is each code found through this band? -------------------------------------------------------------------
 
+// No key has 32 bits, so no code is wanted under this.
+constexpr std::uint64_t already_met = ~std::uint64_t{0};
+
 template <typename Way>
 VIGIL_INLINE Status reach(const BandView& band, const BandHead& head, const HintPlace& hint, const std::uint64_t* codes) {
-    std::vector<bool> seen(band.codes, false);
+    // What each code must be found under: its key, and above it what its posting says of the following band.
+    WorkTable<std::uint64_t> wanted(band.codes);
+    for (std::uint64_t u = 0; u < band.codes; u++) {
+        const std::uint64_t* code = codes + 4 * u;
+        wanted[u] = std::uint64_t{band_key(code, hint.start, hint.width)} << 32 | band_key(code, head.start, head.width);
+    }
     std::uint64_t met = 0;
     for (std::uint64_t b = 0; b < (std::uint64_t{1} << head.width) / 32; b++) {
         const Block block = band.blocks[b];
@@ -591,13 +600,12 @@ VIGIL_INLINE Status reach(const BandView& band, const BandHead& head, const Hint
             Range range;
             if (!range_of<Way>(band, Bucket{block.base, bit, rank++, 0}, &range)) return Status::unreachable;
             for (std::uint32_t k = range.begin; k < range.end; k++) {
-                fetch(codes, std::uint64_t{band.code(std::min<std::uint64_t>(k + 24, band.codes - 1))} * code_bytes);
+                const std::uint64_t ahead = band.code(std::min<std::uint64_t>(k + 24, band.codes - 1));
+                __builtin_prefetch(&wanted[std::min<std::uint64_t>(ahead, band.codes - 1)]);
                 const std::uint32_t number = band.code(k);
-                if (number >= band.codes || seen[number]) return Status::unreachable;
-                const std::uint64_t* code = codes + std::size_t{4} * number;
-                if (band_key(code, head.start, head.width) != b * 32 + bit) return Status::unreachable;
-                if (band_key(code, hint.start, hint.width) != band.hint(k)) return Status::unreachable;
-                seen[number] = true;
+                if (number >= band.codes) return Status::unreachable;
+                if (wanted[number] != (std::uint64_t{band.hint(k)} << 32 | (b * 32 + bit))) return Status::unreachable;
+                wanted[number] = already_met;
                 met++;
             }
         }
