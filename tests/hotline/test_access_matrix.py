@@ -20,10 +20,11 @@ from tests.hotline.conftest import DoorClient, door_settings
 
 from vigil.hotline.access.models import User
 from vigil.hotline.access.people import OPERATOR
-from vigil.hotline.access.permissions import NODE, PERMISSIONS
+from vigil.hotline.access.permissions import NODE, PERMISSIONS, SCOPES, Permission
 from vigil.hotline.access.roles import Role
 from vigil.hotline.access.rules import OpenToAll, Requires, Rule, SignedIn, rule_of
 from vigil.hotline.partners.actions import do_enrol_node
+from vigil.hotline.partners.senders import do_enrol_sender
 
 DOORS = ("public", "console", "partner")
 SAMPLES = {"int": "1", "uuid": "018f0000-0000-7000-8000-000000000000", "slug": "x", "str": "x", "path": "x"}
@@ -175,15 +176,31 @@ def test_public_door(public_client: DoorClient) -> None:
 # ---- the partner door
 
 
-@pytest.mark.parametrize("token", ["none", "wrong", "valid"])
-def test_partner_door(partner_client: DoorClient, token: str) -> None:
-    _, right = do_enrol_node(OPERATOR, "n-1")
-    headers = {"none": {}, "wrong": {"Authorization": "Bearer wrong"}, "valid": {"Authorization": f"Bearer {right}"}}[token]
+MACHINES: dict[str, frozenset[Permission]] = {
+    "none": frozenset(),
+    "wrong": frozenset(),
+    "node": NODE,
+    **{f"sender {scope}": frozenset({permission}) for scope, permission in SCOPES.items()},
+}
+
+
+def token_of(machine: str) -> dict[str, str]:
+    """The header that a machine of this kind sends."""
+    if machine == "none":
+        return {}
+    if machine.startswith("sender "):
+        _, token = do_enrol_sender(OPERATOR, "s-1", "child_service", [machine.removeprefix("sender ")])
+    else:
+        token = do_enrol_node(OPERATOR, "n-1")[1] if machine == "node" else "wrong"
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_partner_door(partner_client: DoorClient, machine: str) -> None:
+    headers = token_of(machine)
     wrong = []
     for each, rule in rules("partner"):
-        allowed = isinstance(rule, OpenToAll) or (
-            token == "valid" and isinstance(rule, Requires) and rule.permission in NODE
-        )
+        allowed = isinstance(rule, OpenToAll) or (isinstance(rule, Requires) and rule.permission in MACHINES[machine])
         for method in METHODS:
             status = getattr(partner_client, method)(each.path, headers=headers).status_code
             if (status in {401, 403}) == allowed:

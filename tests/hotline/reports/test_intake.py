@@ -21,6 +21,7 @@ from vigil.hotline.reports.intake import (
     do_submit_draft,
     do_submit_report,
 )
+from vigil.hotline.reports.lifecycle import DUPLICATE_RULE
 from vigil.hotline.reports.models import Draft, Report, Submission, Url
 from vigil.hotline.reports.queries import draft_of, queue
 from vigil.hotline.reports.references import read_reference
@@ -101,7 +102,7 @@ def test_a_duplicate_counts_on_the_first_and_has_its_own_reference() -> None:
     first.refresh_from_db()
     assert second.ref != first.ref
     assert (second.status, second.outcome, second.dedupe_of) == (Status.CLOSED, Outcome.DUPLICATE, first)
-    assert (first.repeats, second.duplicate_rule_version) == (1, "1")
+    assert (first.repeats, second.duplicate_rule_version) == (1, DUPLICATE_RULE)
     assert list(queue()) == [first]
     assert Url.objects.count() == 1
     assert [event.code for event in audit("report.repeated")] == ["report.repeated"]
@@ -152,7 +153,7 @@ def test_a_failure_inside_leaves_nothing_half(monkeypatch: pytest.MonkeyPatch) -
 
     draft, token = do_begin_draft(PUBLIC)
     do_answer(draft, address=PAGE)
-    monkeypatch.setattr("vigil.hotline.reports.intake.record", power_cut)
+    monkeypatch.setattr("vigil.hotline.reports.intake.record_many", power_cut)
     with pytest.raises(RuntimeError):
         do_submit_draft(PUBLIC, draft, arrival())
     assert not Report.objects.exists()

@@ -15,6 +15,10 @@ from vigil.hotline.access.roles import Role
 class Permission(StrEnum):
     # the front desk
     REPORT_SUBMIT = "report.submit"
+    REPORT_SUBMIT_BULK = "report.submit_bulk"
+    REPORT_STATUS = "report.status"
+    CHILD_HAND_OVER = "child_case.hand_over"
+    CHILD_OUTCOME_READ = "child_case.read_outcome"
     APPEAL_FILE = "appeal.file"
     # casework
     CONSOLE_ENTER = "console.enter"
@@ -22,6 +26,8 @@ class Permission(StrEnum):
     CASE_READ = "case.read"
     CONTENT_REVEAL = "content.reveal"
     REPORT_TRIAGE = "report.triage"
+    TRIAGE_RUN = "triage.run"
+    CHILD_CASE_WORK = "child_case.work"
     CAPTURE_REQUEST = "capture.request"
     CAPTURE_RUN = "capture.run"
     ASSESS = "assessment.make"
@@ -62,6 +68,12 @@ class Permission(StrEnum):
     # running it
     PEOPLE_MANAGE = "people.manage"
     NODE_MANAGE = "node.manage"
+    CAPTURE_ALLOW = "capture.allow"
+    RETENTION_RUN = "retention.run"
+    MAIL_IMPORT = "mail.import"
+    # personal data
+    RETENTION_READ = "retention.read"
+    SUBJECT_EXPORT = "subject.export"
     # machines of partners
     COUNTS_SEND = "counts.send"
     EDITION_FETCH = "edition.fetch"
@@ -89,6 +101,9 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
        P.WIDE_SCOPE_APPROVE, P.ENTRY_READ, P.ENTRY_WITHDRAW, P.WITHDRAWAL_REVIEW, P.APPEAL_READ, P.APPEAL_DECIDE,
        P.VAULT_USE, P.HOLD_READ, P.SCHEME_READ, P.REVIEW_QUALITY, P.IDENTITY_RELEASE,
        P.APPROVE_OPERATION, P.APPROVE_ASSESSMENT, P.APPROVAL_READ},
+    R.CHILD_DESK: _CASEWORK
+    | {P.CHILD_CASE_WORK, P.CONTENT_REVEAL, P.REPORT_TRIAGE, P.CAPTURE_REQUEST, P.ASSESS, P.ENTRY_READ,
+       P.HOLD_READ, P.SCHEME_READ},
     R.NOTICES: _CASEWORK | {P.CONTENT_REVEAL, P.ENTRY_READ,
        P.HOLD_READ, P.NOTICE_SEND, P.APPROVAL_READ},
     R.POLICE_LIAISON: _CASEWORK | {P.ENTRY_READ, P.ENTRY_WITHDRAW, P.APPEAL_READ,
@@ -101,7 +116,7 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     R.WELFARE: frozenset({P.CONSOLE_ENTER,
        P.WELFARE_OWN, P.WELFARE_LEAD}),
     R.DATA_PROTECTION: frozenset({P.CONSOLE_ENTER, P.STATISTICS_READ, P.AUDIT_READ,
-       P.RETENTION_MANAGE, P.APPROVE_DATA, P.APPROVAL_READ}),
+       P.RETENTION_MANAGE, P.APPROVE_DATA, P.APPROVAL_READ, P.RETENTION_READ, P.SUBJECT_EXPORT}),
     R.AUDITOR: frozenset({P.CONSOLE_ENTER, P.STATISTICS_READ, P.AUDIT_READ, P.ENTRY_READ, P.APPEAL_READ,
        P.APPROVAL_READ, P.SCHEME_READ}),
     R.SYSADMIN: frozenset({P.CONSOLE_ENTER, P.PEOPLE_MANAGE, P.NODE_MANAGE}),
@@ -109,20 +124,36 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
 
 SYSTEMS: Final[dict[str, frozenset[Permission]]] = {
     "public": frozenset({P.REPORT_SUBMIT, P.APPEAL_FILE}),
-    "worker": frozenset({P.CAPTURE_RUN}),
+    "worker": frozenset({P.CAPTURE_RUN, P.TRIAGE_RUN, P.RETENTION_RUN, P.MAIL_IMPORT, P.REPORT_SUBMIT}),
     "office": frozenset({P.PUBLICATION_BUILD, P.PUBLICATION_REQUEST, P.ENTRY_READ}),
-    "operator": frozenset({P.PEOPLE_MANAGE, P.NODE_MANAGE, P.LIST_MANAGE, P.AUDIT_READ}),
+    "operator": frozenset(
+        {P.PEOPLE_MANAGE, P.NODE_MANAGE, P.LIST_MANAGE, P.AUDIT_READ, P.CAPTURE_ALLOW, P.RETENTION_RUN, P.MAIL_IMPORT}
+    ),
 }
 NODE: Final = frozenset({P.COUNTS_SEND, P.EDITION_FETCH})
+SCOPES: Final[dict[str, Permission]] = {
+    "report.send": P.REPORT_SUBMIT,
+    "report.bulk": P.REPORT_SUBMIT_BULK,
+    "report.status": P.REPORT_STATUS,
+    "child.hand_over": P.CHILD_HAND_OVER,
+    "child.outcomes": P.CHILD_OUTCOME_READ,
+}
+"""What the token of a sender (a partner that reports) may be given; each scope is one permission."""
 
 DESCRIPTIONS: Final[dict[Permission, str]] = {
     P.REPORT_SUBMIT: "hand in a report",
+    P.REPORT_SUBMIT_BULK: "hand in many reports at once",
+    P.REPORT_STATUS: "ask what became of one's own reports",
+    P.CHILD_HAND_OVER: "hand over the case of a child that a service partner looks after",
+    P.CHILD_OUTCOME_READ: "read the outcome of one's own children's cases",
     P.APPEAL_FILE: "file an appeal",
     P.CONSOLE_ENTER: "enter the console and see one's own account",
     P.QUEUE_READ: "see the queue",
     P.CASE_READ: "open a case: facts, history, matches",
     P.CONTENT_REVEAL: "reveal the address and the reporter's words of a case",
     P.REPORT_TRIAGE: "set priority, close spam and duplicates",
+    P.TRIAGE_RUN: "sort what arrives: known, spam, urgent, related",
+    P.CHILD_CASE_WORK: "see and work on cases that children reported about themselves",
     P.CAPTURE_REQUEST: "ask for a capture of a page",
     P.CAPTURE_RUN: "fetch a page and its pictures through the configured proxy",
     P.ASSESS: "record an assessment",
@@ -158,6 +189,11 @@ DESCRIPTIONS: Final[dict[Permission, str]] = {
     P.AUDIT_READ: "read the audit log",
     P.PEOPLE_MANAGE: "add people, give and take roles",
     P.NODE_MANAGE: "enrol and revoke enforcement nodes",
+    P.CAPTURE_ALLOW: "record the legal basis for captures, or end it",
+    P.RETENTION_RUN: "dispose of what is past its time",
+    P.MAIL_IMPORT: "take in reports from the mailbox folder",
+    P.RETENTION_READ: "see the retention policy and the proofs of disposal",
+    P.SUBJECT_EXPORT: "export what is held about a reporter",
     P.COUNTS_SEND: "send counts of blocked requests",
     P.EDITION_FETCH: "fetch editions",
 }
@@ -188,5 +224,6 @@ def reference() -> str:
         roles = ", ".join(f"`{role}`" for role in roles_with(permission)) or "–"
         systems = [f"`{name}`" for name, allowed in SYSTEMS.items() if permission in allowed]
         systems += ["enforcement nodes"] if permission in NODE else []
+        systems += ["partners' tokens by scope"] if permission in SCOPES.values() else []
         lines.append(f"| `{permission}` | {DESCRIPTIONS[permission]} | {roles} | {', '.join(systems) or '–'} |")
     return "\n".join(lines) + "\n"

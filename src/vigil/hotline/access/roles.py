@@ -12,6 +12,7 @@ class Role(StrEnum):
     SECOND_REVIEWER = "second_reviewer"
     QA = "qa"
     SUPERVISOR = "supervisor"
+    CHILD_DESK = "child_desk"  # works on what children reported about themselves; nobody else sees those cases
     NOTICES = "notices"
     POLICE_LIAISON = "police_liaison"
     LIST_PUBLISHER = "list_publisher"

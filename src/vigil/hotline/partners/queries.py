@@ -7,8 +7,17 @@ from django.http import HttpRequest
 
 from vigil.base.errors import InputError
 from vigil.hotline.access.clock import now
-from vigil.hotline.partners.models import Node
-from vigil.hotline.partners.tokens import digest_of, token_in
+from vigil.hotline.partners.models import Node, Sender
+from vigil.hotline.partners.tokens import SENDER_PREFIX, digest_of, token_in
+
+
+def machine_of(request: HttpRequest) -> Node | Sender | None:
+    """The machine whose valid token the request carries: a node or a sender; the token itself says which."""
+    token = token_in(request.headers.get("Authorization", ""))
+    if token is None or not token.startswith(SENDER_PREFIX):
+        return node_of(request)
+    sender = Sender.objects.filter(token_digest=digest_of(token)).first()
+    return sender if sender is not None and sender.in_force(now()) else None
 
 
 def node_of(request: HttpRequest) -> Node | None:

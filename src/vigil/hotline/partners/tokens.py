@@ -9,12 +9,13 @@ from typing import Final
 from vigil.hotline.access.sealing import matching_digest
 
 PREFIX: Final = "vigil-node-"
+SENDER_PREFIX: Final = "vigil-sender-"
 HEADER: Final = re.compile(r"Bearer ([A-Za-z0-9._~+/=-]{1,200})", re.IGNORECASE)
 
 
-def new_token() -> str:
-    """A fresh token; shown once, then known to its holder only."""
-    return PREFIX + secrets.token_urlsafe(32)
+def new_token(prefix: str = PREFIX) -> str:
+    """A fresh token; shown once, then known to its holder only. ``prefix`` says what kind of machine it is for."""
+    return prefix + secrets.token_urlsafe(32)
 
 
 def digest_of(token: str) -> str:

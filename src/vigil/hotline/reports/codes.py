@@ -15,3 +15,7 @@ CONCLUDED: Final = define("report.concluded", "A case was actioned or closed.", 
 REOPENED: Final = define("report.reopened", "A concluded case was opened again.", "outcome")
 PRIORITY_SET: Final = define("report.priority_set", "The priority of a case was changed.", "before", "after")
 DRAFTS_PURGED: Final = define("draft.purged", "Drafts past their time were deleted.", "number")
+CHILD_CASE_OPENED: Final = define("child_case.opened", "A service handed over the case of a child.", "with_items", "extortion")
+CHILD_CASE_ANSWERED: Final = define("child_case.answered", "A child said where the material is.", "items")
+CHILD_OUTCOME_SET: Final = define("child_case.outcome_set", "The outcome for a child was chosen.", "outcome")
+CHILD_OUTCOME_READ: Final = define("child_case.outcome_read", "The service partner read the outcome for a child.", "outcome")

@@ -112,3 +112,54 @@ class Outcome(StrEnum):
     SPAM = "spam"
     QUERY_ANSWERED = "query_answered"
     INSUFFICIENT_INFORMATION = "insufficient_information"
+
+
+class AgeRange(StrEnum):
+    """What a child says, or its service: never measured here."""
+
+    UNDER_13 = "under_13"
+    FROM_13_TO_15 = "13_15"
+    FROM_16_TO_17 = "16_17"
+
+
+class AgeAssurance(StrEnum):
+    """What the service found out about the age: yes or no, never a date of birth."""
+
+    CONFIRMED_UNDER_18 = "confirmed_under_18"
+    NOT_REQUIRED = "not_required"
+    FAILED = "failed"
+    NOT_DONE = "not_done"
+
+
+class ChildOutcome(StrEnum):
+    """What a child is told, as a template in plain words."""
+
+    HASHED_AND_SHARED = "hashed_and_shared"
+    NOT_CRIMINAL = "not_criminal"
+    ALREADY_KNOWN = "already_known"
+    URL_REMOVED = "url_removed"
+    REFERRED = "referred"
+    MORE_INFORMATION_NEEDED = "more_information_needed"
+
+
+class Tri(StrEnum):
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+class HashAlgorithm(StrEnum):
+    """Fingerprints that a report may name a file by."""
+
+    SHA256 = "sha256"
+    SHA1 = "sha1"
+    MD5 = "md5"
+    PDQ = "pdq"
+
+
+HEX_DIGITS: Final[dict[HashAlgorithm, int]] = {
+    HashAlgorithm.SHA256: 64,
+    HashAlgorithm.SHA1: 40,
+    HashAlgorithm.MD5: 32,
+    HashAlgorithm.PDQ: 64,
+}

@@ -1,34 +1,36 @@
-"""From a draft to a report: begin, answer, submit, purge. One transaction each, with its audit row."""
+"""From a draft to a report: begin, answer, submit, purge. One transaction each, with its audit row.
+
+Many reports at once take the same way (:func:`do_submit_reports`): one is a batch of one.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from django.db import IntegrityError, transaction
+from django.db import models, transaction
 
 from vigil.base.errors import InputError
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.people import Person, must
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.sealing import matching_digest
-from vigil.hotline.audit.actions import record
+from vigil.hotline.audit.actions import record, record_many
+from vigil.hotline.audit.codes import Code
+from vigil.hotline.partners.models import Sender
 from vigil.hotline.reports import codes
-from vigil.hotline.reports.addresses import (
-    URL_PURPOSE,
-    Reading,
-    read_address,
-    registrable_domain,
-    top_level,
-)
-from vigil.hotline.reports.duplicates import first_report_of, raised
+from vigil.hotline.reports.addresses import URL_PURPOSE, registrable_domain, top_level
+from vigil.hotline.reports.duplicates import first_reports, raised
 from vigil.hotline.reports.enumerations import (
     URGENCY,
     AiNexus,
     Channel,
+    HashAlgorithm,
     Outcome,
     Priority,
     SourceClass,
@@ -36,25 +38,36 @@ from vigil.hotline.reports.enumerations import (
     SubmissionType,
     Theme,
 )
+from vigil.hotline.reports.items import ITEMS, Item, Named, named
 from vigil.hotline.reports.lifecycle import DUPLICATE_RULE
-from vigil.hotline.reports.limits import ADDRESS_CHARACTERS, DRAFT_LIFE, WORDS_CHARACTERS
-from vigil.hotline.reports.models import Draft, Report, Submission, Url
+from vigil.hotline.reports.limits import (
+    CONTACT_CHARACTERS,
+    CONTACT_LIFE,
+    DRAFT_LIFE,
+    NOTES_CHARACTERS,
+    WORDS_CHARACTERS,
+)
+from vigil.hotline.reports.models import Draft, Report, ReporterContact, Submission, Url
 from vigil.hotline.reports.references import RANDOM_BYTES, reference_of
 from vigil.match.urls import CANON, CanonicalUrl
 
 TOKEN_BYTES: Final = 24
 PURGED_AT_ONCE: Final = 200
+SUBMITTERS: Final = (Permission.REPORT_SUBMIT, Permission.REPORT_SUBMIT_BULK, Permission.CHILD_HAND_OVER)
 URGENT_THEMES: Final = frozenset({Theme.SEXTORTION, Theme.CSEM_GROOMING, Theme.TRAFFICKING_TOURISM})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Arrival:
-    """A report as it is handed in. ``address`` and ``words`` are exactly what was received.
+    """A report as it is handed in. ``address``, ``items`` and ``words`` are exactly what was received.
 
+    ``address``      the page; empty where a report names only other ``items``.
+    ``at_risk``      whoever reports thinks that a child is in danger now.
     ``received_at``  None means now; sample data and imports give their own instant.
+    ``contact``      how to reach the reporter, where they want an answer; kept sealed and apart.
     """
 
-    address: str
+    address: str = ""
     theme: Theme | None = None
     ai_nexus: tuple[AiNexus, ...] = ()
     words: str = ""
@@ -62,6 +75,55 @@ class Arrival:
     channel: Channel = Channel.WEB_FORM
     source_class: SourceClass = SourceClass.PUBLIC
     received_at: datetime | None = field(default=None)
+    items: tuple[Item, ...] = ()
+    at_risk: bool = False
+    sender: Sender | None = None
+    portal: str = ""
+    country: str = ""
+    partner_ref: str = ""
+    observed_at: datetime | None = None
+    access_notes: str = ""
+    contact: str = ""
+
+    def everything(self) -> tuple[Item, ...]:
+        """The page first, then the further items."""
+        page = (Item(SubmissionType.URL, self.address),) if self.address.strip() else ()
+        return page + self.items
+
+    @property
+    def priority(self) -> Priority:
+        """The priority it comes in with; triage may raise it."""
+        if self.at_risk:
+            return Priority.CHILD_AT_RISK
+        return Priority.URGENT if self.theme in URGENT_THEMES else Priority.NORMAL
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Read:
+    """An arrival that was checked, with what each of its items names."""
+
+    arrival: Arrival
+    named: tuple[Named, ...]
+
+    def urls(self) -> Iterator[tuple[str, CanonicalUrl]]:
+        """As received, and in canonical form, each address that can be read."""
+        for each in self.named:
+            if each.reading is not None and each.reading.url is not None:
+                yield each.item.raw, each.reading.url
+
+    def keys(self) -> list[str] | None:
+        """The digests the duplicate rule goes by, one for each item; None where it names what the rule does not judge."""
+        if self.arrival.channel is Channel.CHILD_SELF_REPORT:
+            return None
+        keys = []
+        for each in self.named:
+            if each.reading is not None and each.reading.url is not None:
+                keys.append(url_digest(each.reading.url))
+            elif each.item.algorithm is HashAlgorithm.SHA256:
+                keys.append(each.digest)
+            elif each.item.algorithm is None:
+                return None
+        return keys or None
 
 
 # ---- drafts
@@ -107,61 +169,85 @@ def do_discard_draft(draft: Draft) -> None:
 # ---- submitting
 
 
-def check_submit(person: Person, arrival: Arrival) -> Reading:
-    """How the address reads; refused where there is none, or where something is longer than anybody would look at."""
-    must(person, Permission.REPORT_SUBMIT)
-    if not arrival.address.strip():
+def check_submit(person: Person, arrival: Arrival) -> Read:
+    """What the report names; refused where it names nothing, or where something is longer than anybody would look at."""
+    if not any(person.may(permission) for permission in SUBMITTERS):
+        must(person, Permission.REPORT_SUBMIT)
+    items = arrival.everything()
+    if not items:
         raise InputError("address_missing", "The report names no address.", where="address", mend="Give the address.")
+    if len(items) > ITEMS.value:
+        raise InputError("too_many_items", f"One report names at most {ITEMS.value} things.", mend="Send several reports.")
     for name, text, limit in (
-        ("address", arrival.address, ADDRESS_CHARACTERS),
         ("words", arrival.words, WORDS_CHARACTERS),
+        ("contact", arrival.contact, CONTACT_CHARACTERS),
+        ("access_notes", arrival.access_notes, NOTES_CHARACTERS),
     ):
         if len(text) > limit.value:
             raise InputError("too_long", f"The text has more than {limit.value} {limit.unit}.", where=name, mend="Shorten it.")
-    return read_address(arrival.address)
+    return Read(arrival, tuple(named(item) for item in items))
 
 
 def do_submit_report(person: Person, arrival: Arrival) -> Report:
-    """Take the report in: report, submission, address and audit row in one transaction. A duplicate counts on the first."""
-    reading = check_submit(person, arrival)
+    """Take the report in: report, submissions, addresses and audit row in one transaction. A duplicate counts on the first."""
+    return do_submit_reports(person, [check_submit(person, arrival)])[0]
+
+
+def do_submit_reports(person: Person, reads: Sequence[Read]) -> list[Report]:
+    """Take several reports in, in their order, in one transaction: all of them or none."""
     with transaction.atomic():
-        return _take_in(person, arrival, reading)
+        return _take_in(person, reads)
 
 
 def do_submit_draft(person: Person, draft: Draft, arrival: Arrival) -> Report:
     """Turn a draft into a report, once: the second press finds the first one's report. The answers are wiped."""
-    reading = check_submit(person, arrival)
+    read = check_submit(person, arrival)
     with transaction.atomic():
         locked = Draft.objects.select_for_update().get(pk=draft.pk)
         if locked.report is None:
-            locked.report = _take_in(person, arrival, reading)
+            locked.report = _take_in(person, [read])[0]
             locked.address, locked.theme, locked.words = "", "", ""
             locked.save(update_fields=["report", "address", "theme", "words"])
     return locked.report
 
 
-def _take_in(person: Person, arrival: Arrival, reading: Reading) -> Report:
-    at = arrival.received_at or now()
-    url = _known_url(person, arrival.address, reading.url, at) if reading.url else None
-    priority = Priority.URGENT if arrival.theme in URGENT_THEMES else Priority.NORMAL
-    first = first_report_of(url) if url else None
-    report = _new_report(person, arrival, at, priority, first)
-    Submission.objects.create(
-        report=report, type=SubmissionType.URL, raw=arrival.address, url=url, refusal=reading.refusal,
-        created_by=person.label,
-    )  # fmt: skip
-    record(
-        person, codes.RECEIVED, report, channel=report.channel, language=report.language,
-        duplicate=first is not None, readable=url is not None,
-    )  # fmt: skip
-    if first is not None:
-        _count_on(person, first, priority)
-    return report
+def _take_in(person: Person, reads: Sequence[Read]) -> list[Report]:
+    at = now()
+    urls = _known_urls(person, reads, at)
+    firsts = first_reports(urls.values(), [key for read in reads for key in read.keys() or ()])
+    counted: Counter[Report] = Counter()
+    claimed: dict[Report, Priority] = {}
+    reports: list[Report] = []
+    events: list[tuple[Code, models.Model | str, dict[str, str | int | bool | None]]] = []
+    for read in reads:
+        first = _first_of(read, firsts)
+        report = _new_report(person, read.arrival, at, first)
+        reports.append(report)
+        if first is None:
+            firsts |= {key: report for key in read.keys() or () if key not in firsts}
+        else:
+            counted[first] += 1
+            claimed[first] = min(claimed.get(first, Priority.LOW), read.arrival.priority, key=URGENCY.__getitem__)
+        events.append((codes.RECEIVED, report, _received(report, read)))
+    Report.objects.bulk_create(reports)
+    Submission.objects.bulk_create(_submissions(person, reports, reads, urls))
+    _keep_contacts(person, reports, reads, at)
+    events += [_count_on(first, number, claimed[first]) for first, number in counted.items()]
+    record_many(person, events)
+    return reports
 
 
-def _new_report(person: Person, arrival: Arrival, at: datetime, priority: Priority, first: Report | None) -> Report:
-    duplicate = first is not None
-    return Report.objects.create(
+def _first_of(read: Read, firsts: dict[str, Report]) -> Report | None:
+    """The report on which this one counts, by the duplicate rule in force."""
+    keys = read.keys()
+    if keys is None or any(key not in firsts for key in keys):
+        return None
+    return firsts[keys[0]]
+
+
+def _new_report(person: Person, arrival: Arrival, instant: datetime, first: Report | None) -> Report:
+    duplicate, at = first is not None, arrival.received_at or instant
+    return Report(
         ref=reference_of(secrets.token_bytes(RANDOM_BYTES)),
         channel=arrival.channel,
         source_class=arrival.source_class,
@@ -170,41 +256,105 @@ def _new_report(person: Person, arrival: Arrival, at: datetime, priority: Priori
         theme_claimed=arrival.theme or "",
         ai_nexus=[nexus.value for nexus in arrival.ai_nexus],
         free_text=arrival.words or None,
-        priority=priority,
-        urgency=URGENCY[priority],
+        priority=arrival.priority,
+        urgency=URGENCY[arrival.priority],
         status=Status.CLOSED if duplicate else Status.NEW,
         is_open=not duplicate,
         outcome=Outcome.DUPLICATE if duplicate else "",
         concluded_at=at if duplicate else None,
         dedupe_of=first,
         duplicate_rule_version=DUPLICATE_RULE,
+        sender=arrival.sender,
+        portal=arrival.portal,
+        portal_country=arrival.country,
+        partner_ref=arrival.partner_ref,
+        observed_at=arrival.observed_at,
+        access_notes=arrival.access_notes or None,
         created_by=person.label,
     )
 
 
-def _count_on(person: Person, first: Report, claimed: Priority) -> None:
-    first.repeats += 1
+def _received(report: Report, read: Read) -> dict[str, str | int | bool | None]:
+    """What the audit log says about an arrival."""
+    readable = any(True for _ in read.urls())
+    return {
+        "channel": report.channel,
+        "language": report.language,
+        "duplicate": report.dedupe_of_id is not None,
+        "readable": readable,
+    }
+
+
+def _submissions(
+    person: Person, reports: Sequence[Report], reads: Sequence[Read], urls: dict[str, Url]
+) -> Iterator[Submission]:
+    for report, read in zip(reports, reads, strict=True):
+        for order, each in enumerate(read.named, start=1):
+            reading = each.reading
+            yield Submission(
+                report=report,
+                type=each.item.type,
+                raw=each.item.raw,
+                url=urls[url_digest(reading.url)] if reading is not None and reading.url is not None else None,
+                refusal=reading.refusal if reading is not None else "",
+                algorithm=each.item.algorithm or "",
+                digest=each.digest,
+                order=order,
+                created_by=person.label,
+            )
+
+
+def _keep_contacts(person: Person, reports: Sequence[Report], reads: Sequence[Read], at: datetime) -> None:
+    """Keep, sealed and apart, how to reach those who asked for an answer."""
+    ReporterContact.objects.bulk_create(
+        ReporterContact(
+            report=report, fields=read.arrival.contact, purge_at=at + CONTACT_LIFE, created_by=person.label
+        )
+        for report, read in zip(reports, reads, strict=True)
+        if read.arrival.contact.strip()
+    )
+
+
+def _count_on(
+    first: Report, number: int, claimed: Priority
+) -> tuple[Code, models.Model | str, dict[str, str | int | bool | None]]:
+    """Count ``number`` later reports on the first one."""
+    first.repeats += number
     priority = raised(first, claimed) if first.is_open else Priority(first.priority)
     first.priority, first.urgency, first.version = priority, URGENCY[priority], first.version + 1
     first.save(update_fields=["repeats", "priority", "urgency", "version"])
-    record(person, codes.REPEATED, first, repeats=first.repeats)
+    return codes.REPEATED, first, {"repeats": first.repeats}
 
 
-def _known_url(person: Person, raw: str, url: CanonicalUrl, at: datetime) -> Url:
-    """The row of this address, locked: two reports of a new address at the same instant wait for each other here."""
-    digest = url_digest(url)
-    try:
-        with transaction.atomic():
-            return Url.objects.create(
-                canonical=url.text(), raw=raw, url_digest=digest, canon=CANON, scheme=url.scheme, host=url.host,
-                registrable_domain=registrable_domain(url), tld=top_level(url), first_seen=at, last_seen=at,
-                created_by=person.label,
-            )  # fmt: skip
-    except IntegrityError:
-        known = Url.objects.select_for_update().get(url_digest=digest)
-        known.last_seen = max(at, known.last_seen)
-        known.save(update_fields=["last_seen"])
-        return known
+def _known_urls(person: Person, reads: Iterable[Read], instant: datetime) -> dict[str, Url]:
+    """The rows of all addresses by digest, made where they are new, and locked: two reports of one new address at the
+    same instant wait for each other here. All are locked in one order, so that batches cannot wait in a circle."""
+    wanted: dict[str, tuple[str, CanonicalUrl, datetime]] = {}
+    for read in reads:
+        at = read.arrival.received_at or instant
+        for raw, url in read.urls():
+            digest = url_digest(url)
+            first_raw, _, latest = wanted.get(digest, (raw, url, at))
+            wanted[digest] = first_raw, url, max(at, latest)
+    if not wanted:
+        return {}
+    known = set(Url.objects.filter(url_digest__in=list(wanted)).values_list("url_digest", flat=True))
+    new = [
+        Url(
+            canonical=url.text(), raw=raw, url_digest=digest, canon=CANON, scheme=url.scheme, host=url.host,
+            registrable_domain=registrable_domain(url), tld=top_level(url), first_seen=at, last_seen=at,
+            created_by=person.label,
+        )
+        for digest, (raw, url, at) in sorted(wanted.items())
+        if digest not in known
+    ]
+    Url.objects.bulk_create(new, ignore_conflicts=True)
+    rows = Url.objects.select_for_update().filter(url_digest__in=list(wanted)).order_by("url_digest")
+    found = {row.url_digest: row for row in rows}
+    for digest, row in found.items():
+        if wanted[digest][2] > row.last_seen:
+            Url.objects.filter(pk=row.pk).update(last_seen=wanted[digest][2])
+    return found
 
 
 def url_digest(url: CanonicalUrl) -> str:

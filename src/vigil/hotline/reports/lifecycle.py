@@ -33,10 +33,19 @@ ACTIONED_OUTCOMES: Final = frozenset({O.ACTIONED_CONTAINS, O.ACTIONED_LINKS, O.A
 ASSESSED_OUTCOMES: Final = ACTIONED_OUTCOMES | {O.NON_PHOTOGRAPHIC, O.NOT_CRIMINAL}
 DESK_OUTCOMES: Final = frozenset(Outcome) - ASSESSED_OUTCOMES - {O.DUPLICATE}
 
-DUPLICATE_RULE: Final = "1"
-"""Version 1: a report is a duplicate when its address has the same canonical form as that of an earlier report which is
-no duplicate itself, and which is open or was actioned. A page that was found not criminal, or could not be reached, is
-looked at again."""
+DUPLICATE_RULES: Final[dict[str, str]] = {
+    "1": "A report is a duplicate when its address has the same canonical form as that of an earlier report which is no "
+    "duplicate itself, and which is open or was actioned. A page that was found not criminal, or could not be reached, is "
+    "looked at again.",
+    "2": "As version 1, for reports that name several things: a report is a duplicate when each address it names (by canonical "
+    "form) and each file it names (by SHA-256) is named by an earlier report which is no duplicate itself, and which is open "
+    "or was actioned; it counts on the one that names its first thing. A report that names anything else as well, such as an "
+    "app or an address that cannot be read, is no duplicate. What a child reports about itself is no duplicate and has none.",
+}
+"""Each version in words, for ever: a report keeps the version that judged it (``Report.duplicate_rule_version``)."""
+
+DUPLICATE_RULE: Final = "2"
+"""The version in force."""
 
 REPEATS_TO_URGENT: Final = 5
 """A report of normal priority becomes urgent when it was reported this many times more."""

@@ -44,6 +44,10 @@ DRAFTS_ALIVE: Final = Limit(50_000, "drafts", "begun reports must not fill the d
 DRAFT_LIFE: Final = timedelta(hours=24)
 ADDRESS_CHARACTERS: Final = Limit(64 * 1024, "characters", "the longest address that is looked at; see URL_BYTES")
 WORDS_CHARACTERS: Final = Limit(10_000, "characters", "some pages of text; more would bury the case")
+NOTES_CHARACTERS: Final = Limit(64 * 1024, "characters", "a referring address and the steps to get there")
+CONTACT_CHARACTERS: Final = Limit(300, "characters", "an address or a number, no letter")
+CONTACT_LIFE: Final = timedelta(days=365)
+"""The longest that a reporter's contact is kept while a case goes on; it goes sooner once the case is concluded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vigil.base import limits
 from vigil.hotline.settings.base import *  # noqa: F403
 from vigil.hotline.settings.base import CONFIG, MIDDLEWARE, allowed_hosts, templates
 
@@ -12,6 +13,7 @@ ALLOWED_HOSTS = allowed_hosts(CONFIG.doors.partner)
 TEMPLATES = templates("partner")
 # The check against forged forms stays on; views that take a bearer token, which no browser adds by itself, are exempt.
 MIDDLEWARE = [*MIDDLEWARE]
-DOOR_PERSON = "vigil.hotline.partners.queries.node_of"
+DOOR_PERSON = "vigil.hotline.partners.queries.machine_of"
+DATA_UPLOAD_MAX_MEMORY_SIZE = limits.JSON_BODY_BYTES.value  # a batch; each view bounds its own kind of body
 SECURE_REFERRER_POLICY = "no-referrer"
 CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"

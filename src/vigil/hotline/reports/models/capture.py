@@ -21,12 +21,44 @@ class CaptureStatus(models.TextChoices):
 OPEN = (CaptureStatus.REQUESTED, CaptureStatus.RUNNING)
 
 
+class CaptureBasis(AppendOnly):
+    """Captures were allowed, with the legal basis in the operator's words, or forbidden again (``basis`` empty)."""
+
+    basis = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["created_at"]
+
+
+class Via(models.TextChoices):
+    DIRECT = "direct", "Directly"
+    TOR = "tor", "Through Tor"
+    PROXY = "proxy", "Through a proxy"
+
+
+class AccessRecipe(AppendOnly):
+    """How to reach the content again: the ordered steps that make it appear. A later check replays the same ones.
+
+    ``steps``     JSON list of {"address", "referrer"}: pages to visit first, the reported address last.
+    ``referrer``  sent with the last step; empty means none.
+    """
+
+    url = models.ForeignKey("reports.Url", on_delete=models.PROTECT, related_name="recipes")
+    steps = SealedTextField()
+    referrer = SealedTextField(default="")
+    via = models.CharField(max_length=10, choices=Via)
+    verified_at = models.DateTimeField(null=True, blank=True)
+
+
 class Capture(Entity):
     """One visit to a reported address by the worker, through the configured proxy.
 
     ``claim``, ``claimed_until``   which run of the worker has it, and until when; a run that is killed leaves
     the capture to the next one. ``pictures_left_out`` counts what was beyond the limit or could not be asked for.
     ``page_sha256`` is of the page's bytes, to see a change without viewing.
+    ``headers``     JSON list of name and value as the last server sent them; ``chain`` of the addresses visited on the way.
+    ``tls_fingerprint`` SHA-256 of the server's certificate. ``resolved_ip`` is known only where we resolved ourselves.
+    ``warc_ref``    names the record in the evidence vault; empty where there is no vault.
     """
 
     url = models.ForeignKey("reports.Url", on_delete=models.PROTECT, related_name="captures")
@@ -47,6 +79,15 @@ class Capture(Entity):
     pictures_failed = models.PositiveSmallIntegerField(default=0)
     pictures_left_out = models.PositiveIntegerField(default=0)
     software_version = models.CharField(max_length=40, blank=True)
+    recipe = models.ForeignKey(
+        AccessRecipe, on_delete=models.PROTECT, null=True, blank=True, related_name="captures"
+    )
+    via = models.CharField(max_length=10, blank=True, choices=Via)
+    resolved_ip = models.GenericIPAddressField(null=True, blank=True)
+    tls_fingerprint = models.CharField(max_length=64, blank=True)
+    headers = SealedTextField(null=True, blank=True)
+    chain = SealedTextField(null=True, blank=True)
+    warc_ref = models.CharField(max_length=100, blank=True)
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [

@@ -58,6 +58,10 @@ class Report(Entity):
     ``taken_by``    the one person who works on it now; nobody else can take it.
     ``concluded_at`` when it was last actioned or closed.
     ``version``     grows with each change; a page that shows an older one is out of date.
+    ``sender``      the partner that reported through the partner door; ``partner_ref`` is its own number for the report.
+    ``portal``      the portal it came in by, where there are several; ``portal_country`` as claimed by portal or partner.
+    ``access_notes`` how to get there, as the reporter says it: a referring address, steps. A claim, not a recipe.
+    ``reduced_at``  when what it said was disposed of and only what statistics and the duplicate rule need was left.
     """
 
     ref = models.CharField(max_length=20, unique=True)
@@ -84,11 +88,21 @@ class Report(Entity):
     taken_at = models.DateTimeField(null=True, blank=True)
     concluded_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(default=1)
+    sender = models.ForeignKey(
+        "partners.Sender", on_delete=models.PROTECT, null=True, blank=True, related_name="reports"
+    )
+    portal = models.CharField(max_length=40, blank=True)
+    portal_country = models.CharField(max_length=2, blank=True)
+    partner_ref = models.CharField(max_length=100, blank=True)
+    observed_at = models.DateTimeField(null=True, blank=True)
+    access_notes = SealedTextField(null=True, blank=True)
+    reduced_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["is_open", "urgency", "received_at"], name="reports_queue"),
             models.Index(fields=["received_at"], name="reports_received"),
+            models.Index(fields=["concluded_at", "outcome"], name="reports_concluded"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(
@@ -121,6 +135,7 @@ class Submission(Entity):
 
     ``url``      its canonical address; None where no canonical form exists, and then ``refusal`` is the class why
     (a code of :class:`vigil.match.urls.refusal.Refusal`, or ``several_lines``).
+    ``algorithm``  of a hash; ``digest`` is the keyed digest by which two reports of the same file meet.
     """
 
     report = models.ForeignKey(Report, on_delete=models.PROTECT, related_name="submissions")
@@ -128,6 +143,8 @@ class Submission(Entity):
     raw = SealedTextField()
     url = models.ForeignKey(Url, on_delete=models.PROTECT, null=True, blank=True, related_name="submissions")
     refusal = models.CharField(max_length=30, blank=True)
+    algorithm = models.CharField(max_length=10, blank=True)
+    digest = models.CharField(max_length=64, blank=True, db_index=True)
     order = models.PositiveSmallIntegerField(default=1)
 
     class Meta:
@@ -142,6 +159,7 @@ class Draft(Entity):
 
     ``token_digest``   digest of the random token in the browser's cookie; the token itself is not kept.
     ``address_as_is``  the reporter chose to send an address that we could not read.
+    ``danger``         the reporter thinks that a child is in danger now.
     ``report``         set in the transaction that made the report: a second press finds it here.
     """
 
@@ -151,6 +169,8 @@ class Draft(Entity):
     theme = models.CharField(max_length=30, blank=True)
     words = SealedTextField(default="")
     words_seen = models.BooleanField(default=False)
+    danger = models.BooleanField(default=False)
+    portal = models.CharField(max_length=40, blank=True)
     report = models.ForeignKey(Report, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
 
     class Meta:
