@@ -96,7 +96,9 @@ def test_a_child_at_risk_comes_first(partner: Partner) -> None:
 
 
 @pytest.mark.parametrize(
-    "named", [{"url": PAGE}, {"sha256": DIGEST}, {"url": "HTTPS://GALLERY.example:443/room/./7"}], ids=["url", "file", "other spelling"]
+    "named",
+    [{"url": PAGE}, {"sha256": DIGEST}, {"url": "HTTPS://GALLERY.example:443/room/./7"}],
+    ids=["url", "file", "other spelling"],
 )
 def test_the_second_report_of_the_same_thing_counts_on_the_first(partner: Partner, named: dict[str, str]) -> None:
     first = partner.report(**({"url": PAGE} if "url" in named else named)).json()["ref"]
@@ -173,8 +175,9 @@ def test_what_does_not_fit_is_refused_by_name(partner: Partner, body: bytes | di
 
 
 HOSTILE = [
-    "<script>alert(1)</script>", "\u202egnp.elbmiuq", "https://gаllery.example/", "https://xn--gllery-3of.example/", "\x00\x1b[31m",
-    "javascript:alert(1)", "https://gallery.example/\u2066a\u2069", "a\r\nSet-Cookie: x", "{{7*7}}", "'; DROP TABLE reports_report;--",
+    "<script>alert(1)</script>", "\u202egnp.elbmiuq", "https://gаllery.example/", "https://xn--gllery-3of.example/",
+    "\x00\x1b[31m",     "javascript:alert(1)", "https://gallery.example/\u2066a\u2069", "a\r\nSet-Cookie: x",
+    "{{7*7}}", "'; DROP TABLE reports_report;--",
 ]  # fmt: skip
 
 
@@ -243,7 +246,8 @@ def test_good_lines_are_kept_whatever_the_others_hold(partner: Partner) -> None:
 
 
 def test_a_table_is_read_like_lines(partner: Partner) -> None:
-    table = '\ufeffurl,theme,ai_nexus,child_at_risk,words\r\n' + f'{PAGE},csam,ai_generated unknown,true,"two\nlines, and ""signs"""\r\n'
+    table = "\ufeffurl,theme,ai_nexus,child_at_risk,words\r\n"
+    table += f'{PAGE},csam,ai_generated unknown,true,"two\nlines, and ""signs"""\r\n'
     answer = partner.post("/v1/reports/bulk", table.encode(), "text/csv")
     assert answer.json()["accepted"] == 1
     report = Report.objects.get()

@@ -88,9 +88,7 @@ def case_for_code(typed: str) -> ChildCase | None:
         code = read_reference(typed)
     except InputError:
         return None
-    return ChildCase.objects.filter(
-        code_digest=matching_digest(CODE_PURPOSE, code), code_until__gt=now(), report=None
-    ).first()
+    return ChildCase.objects.filter(code_digest=matching_digest(CODE_PURPOSE, code), code_until__gt=now(), report=None).first()
 
 
 def do_answer_child(person: Person, case: ChildCase, items: tuple[Item, ...], extortion: Tri, language: str) -> Report:
@@ -156,9 +154,7 @@ def do_read_outcome(service: Sender, case_number: str) -> ChildCase:
     """The service's own case; the first reading of an outcome is noted and starts its retention period."""
     must(service, Permission.CHILD_OUTCOME_READ)
     with transaction.atomic():
-        case = (
-            ChildCase.objects.select_for_update(of=("self",)).filter(service=service, case_number=case_number).first()
-        )
+        case = ChildCase.objects.select_for_update(of=("self",)).filter(service=service, case_number=case_number).first()
         if case is None:
             raise InputError("no_such_case", "There is no such case.", mend="Check the case number.")
         if case.child_outcome and case.returned_at is None:

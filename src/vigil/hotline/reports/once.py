@@ -48,9 +48,7 @@ def answer_once(sender: Sender, key: str, body: bytes, work: Callable[[], dict[s
         return kept
     try:
         with transaction.atomic():
-            row = IdempotencyKey.objects.create(
-                sender=sender, key=key, body_sha256=digest, answer={}, created_by=sender.label
-            )
+            row = IdempotencyKey.objects.create(sender=sender, key=key, body_sha256=digest, answer={}, created_by=sender.label)
             row.answer = work()
             row.save(update_fields=["answer"])
     except IntegrityError:

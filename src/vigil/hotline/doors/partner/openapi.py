@@ -53,9 +53,7 @@ def document() -> dict[str, Any]:
         },
         "components": {
             "schemas": {**components, "Problem": _problem()},
-            "securitySchemes": {
-                "sender": {"type": "http", "scheme": "bearer", "description": f"Scopes: {', '.join(SCOPES)}."}
-            },
+            "securitySchemes": {"sender": {"type": "http", "scheme": "bearer", "description": f"Scopes: {', '.join(SCOPES)}."}},
         },
     }
 

@@ -146,9 +146,7 @@ def state(request: HttpRequest, ref: str) -> HttpResponseBase:
     if row is None:
         return problem(404)
     standing = row.dedupe_of or row
-    return JsonResponse(
-        {"ref": row.ref, "state": public_state_of(Status(standing.status)).value, "partner_ref": row.partner_ref}
-    )
+    return JsonResponse({"ref": row.ref, "state": public_state_of(Status(standing.status)).value, "partner_ref": row.partner_ref})
 
 
 @open_to_all("The description of the interface: what anybody may read in the repository; no data.")
