@@ -9,6 +9,7 @@ import pytest
 
 from vigil.base.errors import InputError
 from vigil.edge import config
+from vigil.edge.policy import Policy
 
 LEAST = 'node = "n-1"\nstate = "state"\n[editions]\nsource = "published"\n'
 
@@ -147,6 +148,7 @@ def test_the_guide_explains_every_field() -> None:
         "icap.": config.Icap,
         "forward_auth.": config.ForwardAuth,
         "dns.": config.Dns,
+        "policy.": Policy,
         "limits.": config.Limits,
     }
     names = {prefix + name for prefix, table in tables.items() for name in table.__struct_fields__}

@@ -17,6 +17,7 @@ from vigil.edge.counts import (
     Cell,
     Column,
     CountClass,
+    Rules,
     Tally,
     entry_class,
     hour_of,
@@ -37,7 +38,7 @@ class Desk:
 
     def __init__(self, folder: Path, k: int = 0, open_hours: bool = False) -> None:
         self.tally, self.ledger = Tally(), Ledger(folder)
-        self.books = Bookkeeper("n-1", self.tally, self.ledger, k, open_hours=open_hours)
+        self.books = Bookkeeper("n-1", self.tally, self.ledger, Rules(k), open_hours=open_hours)
         self.readable = self.books.start()
 
     def hit(self, now: datetime, number: int = 1, kind: CountClass = NAVIGATION) -> None:
@@ -94,7 +95,7 @@ def test_an_hour_becomes_one_vector_two_minutes_after_its_end(tmp_path: Path) ->
     urls = vectors["urls"]
     assert urls == {
         "v": 1,
-        "rules": 1,
+        "rules": 2,
         "node": "n-1",
         "list": "urls",
         "edition": 5,
@@ -230,12 +231,12 @@ def test_coverage_is_split_by_hours(start: datetime, seconds: int) -> None:
 
 def test_the_same_numbers_are_the_same_vector() -> None:
     cell, column = Cell(TEN, 5, "urls"), Column(10.2, {NAVIGATION: 3})
-    first = next_vector("n-1", cell, column, 0)
+    first = next_vector("n-1", cell, column, Rules(0))
     column.made = first
-    assert next_vector("n-1", cell, column, 0) is not None
-    assert next_vector("n-1", cell, column, 0).encoded() == first.encoded()
+    assert next_vector("n-1", cell, column, Rules(0)) is not None
+    assert next_vector("n-1", cell, column, Rules(0)).encoded() == first.encoded()
     column.counts[NAVIGATION] = 4
-    assert next_vector("n-1", cell, column, 0).revision == 1
+    assert next_vector("n-1", cell, column, Rules(0)).revision == 1
 
 
 def courier(hotline: Hotline, ledger: Ledger, token: str = TOKEN) -> Courier:

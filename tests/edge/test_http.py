@@ -227,18 +227,19 @@ def test_the_block_page(node: RunningNode) -> None:
     assert node.ask("GET", f"/blocked?{MARK}", referer=MARK, cookie=MARK).body.decode().count(MARK) == 0
 
 
-def test_metrics_have_no_label_beyond_list_and_class(node: RunningNode) -> None:
+def test_metrics_have_no_label_beyond_list_door_and_class(node: RunningNode) -> None:
     from prometheus_client.parser import text_string_to_metric_families
 
     node.verdict_on(PAGE, sec_fetch_dest="document")
     answer = node.ask("GET", "/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     samples = [sample for family in text_string_to_metric_families(answer.body.decode()) for sample in family.samples]
-    assert all(set(sample.labels) <= {"list", "class"} for sample in samples)
+    assert all(set(sample.labels) <= {"list", "door", "class"} for sample in samples)
     found: dict[str, Any] = {sample.name: sample.value for sample in samples if not sample.labels}
     assert (found["vigil_edge_ready"], found["vigil_edge_edition"], found["vigil_edge_faults_total"]) == (1, 1, 0)
-    events = {(sample.labels["list"], sample.labels["class"]): sample.value for sample in samples if sample.labels}
-    assert events[("urls", "navigation")] >= 1
+    labelled = [sample for sample in samples if sample.labels]
+    events = {tuple(sample.labels[name] for name in ("list", "door", "class")): sample.value for sample in labelled}
+    assert events[("urls", "http", "navigation")] >= 1
 
 
 def test_tokens_close_what_is_not_open(hotline: Hotline, state: Path) -> None:
@@ -266,3 +267,30 @@ def test_a_mistake_of_ours_is_a_problem_without_detail(node: RunningNode, monkey
     [event] = [event for event in node.events() if event["event"] == "fault"]
     assert event["fault"] == "RuntimeError"
     assert MARK not in node.log.getvalue()
+
+
+def test_pages_and_help_links_are_counted_by_message(hotline: Hotline, state: Path) -> None:
+    hotline.publish()
+    more = """[pages]
+base_url = "https://node.example"
+messages = ["harm"]
+[[pages.help_lines]]
+country = "NL"
+name = "Zorblat line"
+for_whom = "self"
+languages = ["*"]
+url = "https://help.example/talk"
+verified_on = 2026-11-01
+verified_by = "A person"
+"""
+    with running(config_text(hotline, state, more)) as node:
+        until(lambda: node.ask("GET", "/readyz").status == 200)
+        shown = node.ask("GET", "/deterrence/en")
+        assert (shown.status, b"/help/harm/0" in shown.body) == (451, True)
+        followed = node.ask("GET", "/help/harm/0")
+        assert (followed.status, followed.headers["location"]) == (303, "https://help.example/talk")
+        assert followed.headers["referrer-policy"] == "no-referrer"
+        for path in ("/help/harm/1", "/help/law/0", "/help/harm/x", "/help/harm", "/help", "/deterrence/zz"):
+            problem(node.ask("GET", path), 404, "no_such_path")
+        [column] = [c for c in node.node.tally.columns().values() if c.messages]
+    assert column.messages == {"harm.displayed": 1, "harm.help_followed": 1}

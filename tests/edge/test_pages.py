@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vigil.base.errors import InputError
 from vigil.edge import config, pages
 
 NOW = datetime(2026, 11, 22, 10, 7, tzinfo=UTC)
@@ -149,7 +150,7 @@ def test_a_help_line_is_shown_for_180_days_after_it_was_verified() -> None:
     assert pages_of_node.without_help(date(2026, 11, 22)) == []
     assert pages_of_node.without_help(date(2027, 11, 22)) == list(pages.TEXTS)
     only_dutch = msgspec.structs.replace(SETTINGS, help_lines=(msgspec.structs.replace(LINE, languages=("nl",)),))
-    assert pages.Pages(only_dutch).without_help(date(2026, 11, 22)) == ["en", "fr", "ar"]
+    assert pages.Pages(only_dutch).without_help(date(2026, 11, 22)) == [code for code in pages.TEXTS if code != "nl"]
 
 
 def test_languages_are_whole_and_say_who_reviewed_them() -> None:
@@ -169,7 +170,7 @@ def test_languages_are_whole_and_say_who_reviewed_them() -> None:
     [
         ("", "en"),
         ("ar", "ar"),
-        ("de, fr;q=0.8, nl;q=0.9", "nl"),
+        ("zz, fr;q=0.8, nl;q=0.9", "nl"),
         ("fr-CA", "fr"),
         ("nl;q=0, fr;q=0.1", "fr"),
         ("*", "en"),
@@ -212,3 +213,44 @@ def test_one_page_is_made_once_in_ten_minutes() -> None:
 )
 def test_the_reference_goes_into_the_complaint_link(address: str, link: str) -> None:
     assert pages.complaint_link(address, "R") == link
+
+
+@pytest.mark.parametrize("language", pages.TEXTS)
+def test_the_warning_on_a_search_offers_help_first(language: str) -> None:
+    made = pages.Pages(SETTINGS).page(language, 4711, NOW, pages.Kind.DETER, "harm")
+    html = made.body.decode()
+    text = pages.texts()[language]
+    assert len(made.body) < 13 * 1024
+    assert text.warning_heading in html and text.message_harm in html and text.complain_link not in html
+    assert html.index(text.self_heading) < html.index(text.warning_why)
+    assert f"https://node.example/help/harm/{0}" in html
+    assert "/deterrence/" in html
+
+
+def test_several_messages_rotate_only_where_somebody_reviewed_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = msgspec.structs.replace(SETTINGS, messages=("law", "harm"))
+    assert pages.Pages(settings).messages("en") == ("law",)
+    review = pages.Review("reviewed", "A person", date(2026, 11, 1))
+    read = {**pages.texts(), "en": msgspec.structs.replace(pages.texts()["en"], review=review)}
+    monkeypatch.setattr(pages, "texts", lambda: read)
+    assert pages.Pages(settings).messages("en") == ("law", "harm")
+    assert pages.Pages(settings).messages("nl") == ("law",)
+
+
+def test_a_service_of_the_directory_is_shown_once_somebody_verified_it() -> None:
+    checked = config.Service(id="gb-stop-it-now", verified_on=date(2026, 11, 1), verified_by="A person")
+    _, html = page("en", config.Pages(services=(checked,)))
+    assert "0808 1000 900" in html
+    _, html = page("en", config.Pages())
+    assert "0808" not in html
+    for wrong in (msgspec.structs.replace(checked, id="zorblat"), msgspec.structs.replace(checked, id="fr-stop")):
+        with pytest.raises(InputError):
+            pages.Pages(config.Pages(services=(wrong,)))
+
+
+def test_help_lines_that_expired_are_not_followed() -> None:
+    node_pages = pages.Pages(SETTINGS)
+    line = node_pages.help_at(0, date(2026, 11, 22))
+    assert line is not None and line.url == "https://help.example/talk"
+    assert node_pages.help_at(0, date(2027, 11, 22)) is None
+    assert node_pages.help_at(9, date(2026, 11, 22)) is None

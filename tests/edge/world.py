@@ -188,7 +188,7 @@ def config_text(hotline: Hotline, state: Path, more: str = "") -> str:
     tables = {
         "editions": f'source = "{hotline.url}/"\nroot = "{hotline.root}"\npoll_seconds = 0.2',
         "listen": "port = 0",
-        "counts": f'url = "{hotline.url}/v1/counts"\ntoken = "{TOKEN}"\nk = 0\ninterval_seconds = 0.2\n'
+        "counts": f'url = "{hotline.url}/v1/counts"\ntoken = "{TOKEN}"\nk = 0\nrepeat_seconds = 0\ninterval_seconds = 0.2\n'
         "flush_seconds = 0.1\nsend_open_hour = true",
     }
     own = {line.strip()[1:-1] for line in more.splitlines() if line.startswith("[") and not line.startswith("[[")}

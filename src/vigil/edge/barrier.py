@@ -1,47 +1,58 @@
-"""What a door does with a verdict: nothing, the block page, or a refusal. One place for all doors."""
+"""What a door does with a verdict, by the policy: nothing, a page, or a refusal. One place for all doors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final
 
 from vigil.edge.decide import EDITION_EXPIRED, ENTRY_STALE, NO_EDITION
+from vigil.edge.doors import DoorName
 from vigil.edge.http.replies import Headers, Reply, RequestRefused, problem_reply
 from vigil.edge.node import Node
-from vigil.edge.pages import Page
+from vigil.edge.pages import Kind, Page
+from vigil.edge.policy import Action, Choice
 from vigil.edge.questions import URL
-from vigil.match.verdict import Outcome, Verdict
+from vigil.match.verdict import Verdict
 
-Choice = Literal["refuse", "pass"]
 OWN_STATE: Final = frozenset({NO_EDITION, EDITION_EXPIRED, ENTRY_STALE, "busy", "decoder_busy", "body_slow"})
 RETRY: Final[Headers] = ((b"retry-after", b"2"),)
 
 
-def reply_to(node: Node, verdict: Verdict, fields: Mapping[bytes, bytes], on_unknown: Choice, *, head: bool) -> Reply | None:
+def reply_to(
+    node: Node,
+    verdict: Verdict,
+    fields: Mapping[bytes, bytes],
+    on_unknown: Choice,
+    *,
+    head: bool,
+    door: DoorName = DoorName.HTTP,
+) -> Reply | None:
     """The answer in place of what was asked for; None lets it through, counted as bypassed where the verdict is unknown.
 
     ``fields`` are the headers of the one who asked, in small letters; ``head`` is True for a HEAD request.
     """
-    if verdict.verdict is Outcome.NOT_LISTED:
+    decision = node.act(verdict, door, on_unknown)
+    if decision.passes:
+        if decision.unsure:
+            node.bypassed(verdict, door)
         return None
-    if verdict.verdict is Outcome.LISTED:
-        return block(node, fields, head=head)
-    if on_unknown == "pass":
-        node.bypassed(verdict)
-        return None
-    return refusal(verdict)
+    if decision.unsure:
+        return refusal(verdict)
+    if decision.action in (Action.BLOCK, Action.DETER):
+        return page(node, fields, Kind.BLOCK if decision.action is Action.BLOCK else Kind.DETER, head=head)
+    return refused(403, "listed", "This is not passed on.")
 
 
-def block(node: Node, fields: Mapping[bytes, bytes], *, head: bool) -> Reply:
-    """The block page in the best language; without a body for HEAD and for parts of a page."""
+def page(node: Node, fields: Mapping[bytes, bytes], kind: Kind, *, head: bool) -> Reply:
+    """The page in the best language; without a body for HEAD and for parts of a page."""
     language = node.pages.choose(None, fields.get(b"accept-language", b"").decode("latin-1")) or node.config.file.pages.language
     edition = node.state.enforced
-    page: Page = node.pages.page(language, edition.number if edition else None, node.clock.now())
+    made: Page = node.show(language, edition.number if edition else None, kind)
     empty = head or fields.get(b"sec-fetch-dest", b"document") != b"document"
-    headers = page.headers
+    headers = made.headers
     if empty:
         headers = tuple((name, b"0" if name == b"content-length" else value) for name, value in headers)
-    return Reply(page.status, headers, b"" if empty else page.body)
+    return Reply(made.status, headers, b"" if empty else made.body)
 
 
 def refusal(verdict: Verdict) -> Reply:

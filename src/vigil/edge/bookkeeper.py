@@ -9,7 +9,7 @@ import threading
 from datetime import datetime, timedelta
 from typing import Final
 
-from vigil.edge.counts import Cell, Column, Tally, next_vector
+from vigil.edge.counts import Cell, Column, Rules, Tally, next_vector
 from vigil.edge.ledger import Ledger
 
 PAUSE_LONGEST: Final = timedelta(seconds=120)
@@ -18,8 +18,8 @@ PAUSE_LONGEST: Final = timedelta(seconds=120)
 class Bookkeeper:
     """The counts of one node on their way from memory to the outbox."""
 
-    def __init__(self, node: str, tally: Tally, ledger: Ledger, k: int, *, open_hours: bool) -> None:
-        self._node, self._tally, self._ledger, self._k = node, tally, ledger, k
+    def __init__(self, node: str, tally: Tally, ledger: Ledger, rules: Rules, *, open_hours: bool) -> None:
+        self._node, self._tally, self._ledger, self._rules = node, tally, ledger, rules
         self._open_hours = open_hours
         self._lock = threading.Lock()
         self._covered_to: datetime | None = None
@@ -57,18 +57,18 @@ class Bookkeeper:
 
     def _close(self, cell: Cell) -> None:
         column = self._tally.columns()[cell]
-        if column.counts or column.covered >= 0.5:
+        if column.counts or column.messages or column.covered >= 0.5:
             self._make(cell, column)
         self._tally.drop(cell)
 
     def _show_open(self) -> None:
         for cell, column in self._tally.columns().items():
-            vector = next_vector(self._node, cell, column, self._k)
-            if column.made is None or column.made.counts != vector.counts:
+            vector = next_vector(self._node, cell, column, self._rules)
+            if column.made is None or (column.made.counts, column.made.messages) != (vector.counts, vector.messages):
                 self._make(cell, column)
 
     def _make(self, cell: Cell, column: Column) -> None:
-        vector = next_vector(self._node, cell, column, self._k)
+        vector = next_vector(self._node, cell, column, self._rules)
         self._tally.mark(cell, vector)
         self._ledger.save(self._tally.columns())
         self._ledger.post(cell, vector)

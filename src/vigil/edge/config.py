@@ -20,6 +20,7 @@ import msgspec
 from vigil.base import limits
 from vigil.base.errors import InputError
 from vigil.base.redaction import Sealed
+from vigil.edge.policy import Policy
 
 KEPT: Final = "editions"  # below the state folder: what the client of editions keeps
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
@@ -41,6 +42,7 @@ class Listen(Table, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8470
     open_to_network: bool = False
+    workers: int = 1
 
 
 class Editions(Table, frozen=True, kw_only=True):
@@ -63,7 +65,10 @@ class Enforcement(Table, frozen=True, kw_only=True):
 
 
 class Counts(Table, frozen=True, kw_only=True):
-    """Where aggregate counts go, and the least number that leaves the node (``k``; 0 sends all)."""
+    """Where aggregate counts go, and what is done to them first.
+
+    ``suppress``: numbers below ``k`` stay here (0 sends all). ``laplace``: noise of ``epsilon`` on each number, drawn once.
+    """
 
     url: str | None = None
     token: Token | None = None
@@ -72,6 +77,9 @@ class Counts(Table, frozen=True, kw_only=True):
     interval_seconds: float = 60.0
     flush_seconds: float = 5.0
     send_open_hour: bool = False
+    privacy: Literal["suppress", "laplace"] = "suppress"
+    epsilon: float = 0.5
+    repeat_seconds: float = 1.0
 
 
 class HelpLine(Table, frozen=True, kw_only=True):
@@ -90,8 +98,25 @@ class HelpLine(Table, frozen=True, kw_only=True):
     free: bool = False
 
 
+class Service(Table, frozen=True, kw_only=True):
+    """A row of the directory of help services that an operator has verified; other fields complete or correct the row."""
+
+    id: str
+    verified_on: date
+    verified_by: str
+    url: str | None = None
+    phone: str | None = None
+    languages: tuple[str, ...] = ()
+    hours: str = ""
+    anonymous: bool = False
+    free: bool = False
+
+
+Message = Literal["law", "harm", "help"]
+
+
 class Pages(Table, frozen=True, kw_only=True):
-    """What the block page says of this deployment."""
+    """What the pages say of this deployment. ``messages`` rotate at random, in languages whose texts were reviewed."""
 
     deployer: str = "the operator of this network"
     deployer_url: str | None = None
@@ -104,6 +129,8 @@ class Pages(Table, frozen=True, kw_only=True):
     help_url: str | None = None
     base_url: str | None = None
     help_lines: tuple[HelpLine, ...] = ()
+    services: tuple[Service, ...] = ()
+    messages: tuple[Message, ...] = ("help",)
 
 
 class Api(Table, frozen=True, kw_only=True):
@@ -203,6 +230,13 @@ class NodeFile(Table, frozen=True, kw_only=True):
     forward_auth: ForwardAuth = ForwardAuth()
     dns: Dns = Dns()
     limits: Limits = Limits()
+    policy: Policy = Policy()
+
+
+class ShadowFile(Table, frozen=True, kw_only=True):
+    """The file of ``policy.shadow``."""
+
+    policy: Policy
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -216,6 +250,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     edition_token: Token | None
     counts_token: Token | None
     api_tokens: tuple[Token, ...]
+    shadow: Policy | None = None
 
 
 def load(path: Path) -> NodeConfig:
@@ -236,6 +271,7 @@ def parse(raw: bytes) -> NodeFile:
     """The file's tables, checked field by field."""
     try:
         file = msgspec.toml.decode(raw, type=NodeFile, dec_hook=_decode_token)
+        _refuse_empty(msgspec.toml.decode(raw), "")
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(
             "config_malformed",
@@ -261,7 +297,31 @@ def resolve(file: NodeFile, raw: bytes, folder: Path) -> NodeConfig:
         edition_token=_token(file.editions.token, file.editions.token_file, folder, "editions.token_file"),
         counts_token=_token(file.counts.token, file.counts.token_file, folder, "counts.token_file"),
         api_tokens=file.api.tokens + _tokens(file.api.tokens_file, folder),
+        shadow=_shadow(file.policy.shadow, folder),
     )
+
+
+def _shadow(name: str | None, folder: Path) -> Policy | None:
+    """The policy that is only counted: a file with nothing but a table ``[policy]``."""
+    if name is None:
+        return None
+    try:
+        found = msgspec.toml.decode(_read(folder / name, "policy.shadow"), type=ShadowFile)
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError("config_malformed", f"The shadow policy is not valid: {error}.", where="policy.shadow") from error
+    return found.policy
+
+
+def _refuse_empty(value: Any, where: str) -> None:
+    """A list that names nothing could mean "all" or "none": it is refused, and leaving it out is the way to the default."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            _refuse_empty(part, f"{where}.{name}" if where else name)
+    elif isinstance(value, list):
+        if not value:
+            raise InputError("config_value", "A list is empty.", where=where, mend="Leave the setting out, or name something.")
+        for place, part in enumerate(value):
+            _refuse_empty(part, f"{where}[{place}]")
 
 
 def warnings(config: NodeConfig) -> list[str]:
@@ -271,7 +331,9 @@ def warnings(config: NodeConfig) -> list[str]:
         found.append(_without_root(config))
     if file.counts.url is None:
         found.append("counts.url is not set: counts are kept here and sent nowhere.")
-    if 0 < file.counts.k < 5 or file.counts.k == 0:
+    if file.policy.mode == "dry_run":
+        found.append("policy.mode is dry_run: nothing is blocked; what would be is counted as let through.")
+    if file.counts.privacy == "suppress" and file.counts.k < 5:
         found.append(f"counts.k is {file.counts.k}: small numbers leave the node.")
     if file.pages.complaint_url is None:
         found.append("pages.complaint_url is not set: the block page names no way to complain.")
@@ -343,6 +405,15 @@ def _rules(file: NodeFile) -> list[tuple[str, bool, str]]:
         ),
         ("counts.url", _is_link(file.counts.url), "Give a whole http(s) address."),
         ("counts.k", 0 <= file.counts.k <= 1000, "Use 0 to 1000."),
+        ("counts.epsilon", 0.01 <= file.counts.epsilon <= 10, "Use 0.01 to 10; 0.5 is usual."),
+        (
+            "counts.send_open_hour",
+            not (file.counts.send_open_hour and file.counts.privacy == "laplace"),
+            "Leave it out: noise is drawn once, when the hour is over.",
+        ),
+        ("counts.repeat_seconds", 0 <= file.counts.repeat_seconds <= 60, "Use 0 to 60 seconds; 0 counts every request."),
+        ("listen.workers", 0 <= file.listen.workers <= 256, "Use 1 to 256, or 0 for one a core."),
+        ("policy.rules", _are_known(file), "Name lists in editions.lists, or leave that out."),
         (
             "counts.interval_seconds",
             0.2 <= file.counts.interval_seconds <= 86400,
@@ -358,6 +429,11 @@ def _rules(file: NodeFile) -> list[tuple[str, bool, str]]:
         ),
         *((f"pages.{name}", _is_link(link), "Give a whole http(s) address.") for name, link in _page_links(file.pages)),
         *(_help_rule(number, line) for number, line in enumerate(file.pages.help_lines)),
+        *(
+            (f"pages.services[{place}].url", _is_link(service.url), "Give a whole http(s) address.")
+            for place, service in enumerate(file.pages.services)
+        ),
+        ("pages.messages", bool(file.pages.messages) and _are_names(file.pages.messages), "Name each message once."),
         (
             "gate.hosts",
             _are_suffixes(file.gate),
@@ -416,6 +492,12 @@ def _dns_rules(dns: Dns) -> list[tuple[str, bool, str]]:
         ("dns.idle_seconds", 0.1 <= dns.idle_seconds <= 600, "Use 0.1 to 600 seconds."),
         ("dns.connections", 1 <= dns.connections <= 100_000, "Use 1 to 100000."),
     ]
+
+
+def _are_known(file: NodeFile) -> bool:
+    """A rule for a list that the node does not enforce would silently do nothing."""
+    enforced = set(file.editions.lists)
+    return not enforced or all(set(rule.lists or ()) <= enforced for rule in file.policy.rules)
 
 
 def _are_page_addresses(dns: Dns) -> bool:

@@ -1,5 +1,6 @@
-"""Aggregate counts: numbers by edition, list, class and hour, and nothing else.
+"""Aggregate counts: numbers by edition, list, door, class and hour, and nothing else.
 
+Doors are told apart inside the node and in its metrics; vectors add them up, so that fewer cells are small.
 No address, URL, entry, user or agent text comes in here: :meth:`Tally.add` takes a class, and that is all it ever sees.
 A vector is what leaves the node: one per node, list, edition and hour, with the share of the hour that was covered.
 Rules: facts/counting-and-pages.md 2–4; wire form: docs/reference/edge-api.md.
@@ -7,21 +8,32 @@ Rules: facts/counting-and-pages.md 2–4; wire form: docs/reference/edge-api.md.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 import msgspec
 
+from vigil.edge.doors import DoorName
+from vigil.edge.noise import Source, discrete_laplace
+
 WIRE_VERSION: Final = 1
-RULES: Final = 1
+RULES: Final = 2  # 2: retries within the window and programs that say so are told apart
 HOUR: Final = timedelta(hours=1)
 CLOSING: Final = timedelta(minutes=2)
 NO_LIST: Final = "*"
 NO_EDITION: Final = 0
+AGENT_BYTES: Final = 512
+# Families of programs by the words in which they name themselves: robots, link scanners, libraries, monitoring.
+AUTOMATED: Final = re.compile(
+    rb"(?i)\b(?:[a-z]*(?:bot|crawler|spider|scanner|preview|monitor|slurp|fetcher|validator|archiver)|curl|wget|libwww-perl"
+    rb"|python-(?:requests|urllib|httpx)|aiohttp|go-http-client|okhttp|java|ruby|scrapy|headlesschrome|phantomjs|facebookexternalhit"
+    rb"|axios|node-fetch|postmanruntime|nagios|pingdom)\b"
+)
 
 
 class CountClass(StrEnum):
@@ -50,15 +62,16 @@ class Cell:
     list: str
 
 
-class Privacy(msgspec.Struct, frozen=True):
+class Privacy(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was done to the numbers before they left."""
 
     kind: str
     k: int
+    epsilon: float | None = None
 
 
-class Vector(msgspec.Struct, frozen=True):
-    """The wire form; a count of null means "0 to k-1"."""
+class Vector(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The wire form; a count of null means "0 to k-1". ``messages``: texts shown and help followed, by variant."""
 
     v: int
     rules: int
@@ -70,6 +83,7 @@ class Vector(msgspec.Struct, frozen=True):
     counts: dict[str, int | None]
     privacy: Privacy
     revision: int
+    messages: dict[str, int | None] | None = None
 
     def encoded(self) -> bytes:
         """The same bytes each time: the hotline compares bytes under one key."""
@@ -83,13 +97,31 @@ class Column:
     covered: float
     counts: dict[CountClass, int]
     made: Vector | None = None
+    messages: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is done to numbers before they leave.
+
+    Suppression below ``k`` (0: nothing), or noise of ``epsilon`` drawn from ``source``.
+    """
+
+    k: int = 10
+    epsilon: float | None = None
+    source: Source | None = None
 
 
 def request_class(headers: Mapping[bytes, bytes]) -> CountClass:
-    """What kind of request asked, from the headers a browser sets about itself (Fetch Metadata)."""
+    """What kind of request asked, from the headers a browser sets about itself (Fetch Metadata).
+
+    A program that names itself in ``User-Agent`` is counted as one; the text is looked at here and kept nowhere.
+    """
     purpose = b",".join(headers.get(name, b"") for name in (b"sec-purpose", b"purpose", b"x-moz")).lower()
     if b"prefetch" in purpose or b"prerender" in purpose or b"preview" in purpose:
         return CountClass.PREFETCH
+    if AUTOMATED.search(headers.get(b"user-agent", b"")[:AGENT_BYTES]) is not None:
+        return CountClass.AUTOMATED
     destination = headers.get(b"sec-fetch-dest")
     if destination is None:
         return CountClass.UNDETERMINED
@@ -125,21 +157,46 @@ def in_steps(number: int, k: int) -> int:
 
 
 class Tally:
-    """The counters of one node. Threads may add; one thread closes and writes."""
+    """The counters of one process. Threads may add; one thread closes and writes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._columns: dict[Cell, Column] = {}
-        self._totals: dict[tuple[str, CountClass], int] = {}
+        self._totals: dict[tuple[str, DoorName, CountClass], int] = {}
+        self._notes: dict[str, int] = {}
 
-    def add(self, edition: int | None, name: str | None, kind: CountClass, now: datetime, number: int = 1) -> None:
+    def add(
+        self,
+        edition: int | None,
+        name: str | None,
+        kind: CountClass,
+        now: datetime,
+        number: int = 1,
+        door: DoorName = DoorName.HTTP,
+    ) -> None:
         """Count ``number`` events."""
         cell = Cell(hour_of(now), edition or NO_EDITION, name or NO_LIST)
         with self._lock:
             counts = self._column(cell).counts
             counts[kind] = counts.get(kind, 0) + number
-            key = (cell.list, kind)
+            key = (cell.list, door, kind)
             self._totals[key] = self._totals.get(key, 0) + number
+
+    def message(self, edition: int | None, name: str, now: datetime, number: int = 1) -> None:
+        """Count a text that was shown (``law.displayed``) or whose help was followed (``law.help_followed``)."""
+        with self._lock:
+            messages = self._column(Cell(hour_of(now), edition or NO_EDITION, NO_LIST)).messages
+            messages[name] = messages.get(name, 0) + number
+
+    def note(self, name: str, number: int = 1) -> None:
+        """Count something of this process alone, for its metrics: it belongs to no vector."""
+        with self._lock:
+            self._notes[name] = self._notes.get(name, 0) + number
+
+    def notes(self) -> dict[str, int]:
+        """All of these."""
+        with self._lock:
+            return dict(self._notes)
 
     def cover(self, edition: int, lists: Iterable[str], start: datetime, end: datetime) -> None:
         """Note that the lists of ``edition`` were enforced from ``start`` to ``end``."""
@@ -154,14 +211,21 @@ class Tally:
                 start = stop
 
     def totals(self) -> dict[tuple[str, CountClass], int]:
-        """Events since the start of the process by list and class, for the metrics."""
+        """Events since the start of the process by list and class."""
+        return added_up(self.by_door())
+
+    def by_door(self) -> dict[tuple[str, DoorName, CountClass], int]:
+        """The same by list, door and class, for the metrics."""
         with self._lock:
             return dict(self._totals)
 
     def columns(self) -> dict[Cell, Column]:
         """A copy of all open columns."""
         with self._lock:
-            return {cell: Column(column.covered, dict(column.counts), column.made) for cell, column in self._columns.items()}
+            return {
+                cell: Column(column.covered, dict(column.counts), column.made, dict(column.messages))
+                for cell, column in self._columns.items()
+            }
 
     def restore(self, columns: Mapping[Cell, Column]) -> None:
         """Put back what an earlier process wrote down."""
@@ -190,9 +254,23 @@ class Tally:
         return column
 
 
-def next_vector(node: str, cell: Cell, column: Column, k: int) -> Vector:
-    """The vector of ``cell`` as it may leave the node: the one made last where nothing changed, else the next revision."""
+def added_up(totals: Mapping[tuple[str, DoorName, CountClass], int]) -> dict[tuple[str, CountClass], int]:
+    """Totals by list and class, the doors added up."""
+    found: dict[tuple[str, CountClass], int] = {}
+    for (name, _, kind), number in totals.items():
+        found[name, kind] = found.get((name, kind), 0) + number
+    return found
+
+
+def next_vector(node: str, cell: Cell, column: Column, rules: Rules) -> Vector:
+    """The vector of ``cell`` as it may leave the node: the one made last where nothing changed, else the next revision.
+
+    Noise is drawn once: a vector that has it never gets another revision, or an observer could average it away.
+    """
     made = column.made
+    if made is not None and made.privacy.kind == "laplace":
+        return made
+    counts, messages, privacy = _protected(column, rules)
     vector = Vector(
         v=WIRE_VERSION,
         rules=RULES,
@@ -201,10 +279,26 @@ def next_vector(node: str, cell: Cell, column: Column, k: int) -> Vector:
         edition=cell.edition,
         hour=hour_text(cell.hour),
         covered_seconds=round(column.covered),
-        counts=suppressed(column.counts, k),
-        privacy=Privacy("suppress", k) if k > 0 else Privacy("none", 0),
+        counts=counts,
+        privacy=privacy,
         revision=made.revision if made else 0,
+        messages=messages,
     )
     if made is None or vector == made:
         return vector
     return msgspec.structs.replace(vector, revision=made.revision + 1)
+
+
+def _protected(column: Column, rules: Rules) -> tuple[dict[str, int | None], dict[str, int | None] | None, Privacy]:
+    if rules.epsilon is not None and rules.source is not None:
+        epsilon, source = rules.epsilon, rules.source
+        noisy: dict[str, int | None] = {
+            kind.value: column.counts.get(kind, 0) + discrete_laplace(epsilon, source) for kind in CountClass
+        }
+        said: dict[str, int | None] = {
+            name: number + discrete_laplace(epsilon, source) for name, number in sorted(column.messages.items())
+        }
+        return noisy, said or None, Privacy("laplace", 0, epsilon)
+    k = rules.k
+    hidden = {name: (number if number >= k else None) for name, number in sorted(column.messages.items())}
+    return suppressed(column.counts, k), hidden or None, Privacy("suppress", k) if k > 0 else Privacy("none", 0)

@@ -7,14 +7,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from vigil.base.errors import InputError
+from vigil.base.files import write_atomically
 from vigil.edge.questions import HashQuestion
 from vigil.editions.model import Edition, HashColumns, LabelColumn
 from vigil.match.hashing import ALGORITHMS, Kind
 from vigil.match.index import DigestTable, HammingIndex
+from vigil.match.index.columns import Columns, open_columns, write_columns
 from vigil.match.index.url import EntryTable, UrlHit, UrlIndex, UrlUnknown
 from vigil.match.urls import Scope, UrlFlag, UrlRefused, canonical, second_pass
 
@@ -22,6 +25,9 @@ NEAR: Final = "pdq"
 HOST_LEVEL: Final = frozenset({Scope.HOST, Scope.DOMAIN, Scope.IP})
 SIGNAL_UNSUPPORTED: Final = "signal_unsupported"
 LAX_READING: Final = UrlFlag.SECOND_PASS.value
+ABOUT: Final = "about.json"
+ROW_KIND: Final = "rows"
+LABEL_KIND: Final = "labels"
 Ranks = npt.NDArray[np.int64]
 HardExpiry = Literal["keep_urls", "keep_all", "stop"]
 
@@ -49,10 +55,10 @@ class _Rows:
     """What stands behind the row numbers that an index returns."""
 
     entries: npt.NDArray[np.uint64]
-    ranks: Ranks
+    ranks: npt.NDArray[np.uint16]
     expires: npt.NDArray[np.int64]
     labels: LabelColumn
-    limits: npt.NDArray[np.int64]
+    limits: npt.NDArray[np.uint8]
 
     def best(self, rows: list[tuple[int, int]], names: tuple[str, ...], now: int) -> Hit | None:
         """Of ``(row, distance)`` those alive and near enough for their list: by list, then distance, then number."""
@@ -81,26 +87,36 @@ class _Urls:
     labels: LabelColumn
 
 
+class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a folder of indexes holds, beside the indexes."""
+
+    number: int
+    issued_at: datetime
+    valid_until: datetime
+    hard_until: datetime
+    lists: tuple[str, ...]
+    missing_lists: tuple[str, ...]
+    ignored_signals: tuple[str, ...]
+    sizes: tuple[int, int]
+    tables: tuple[str, ...]
+    url_labels: tuple[tuple[str, ...], ...]
+
+
 class Enforced:
-    """One edition, ready to answer. Build it with :func:`enforce`."""
+    """One edition, ready to answer. Build it with :func:`enforce`, or map one that was built with :func:`open_enforced`."""
 
     def __init__(
-        self,
-        edition: Edition,
-        names: tuple[str, ...],
-        missing: tuple[str, ...],
-        urls: _Urls,
-        tables: dict[str, _Table],
-        hard_expiry: HardExpiry,
+        self, about: About, folder: Path, urls: _Urls, tables: dict[str, _Table], hard_expiry: HardExpiry
     ) -> None:
-        self.number = edition.number
-        self.issued_at = edition.issued_at
-        self.valid_until = edition.valid_until
-        self.hard_until = edition.hard_until
-        self.lists = names
-        self.missing_lists = missing
-        self.ignored_signals = tuple(sorted(set(edition.hashes) - set(tables)))
-        self.sizes = (len(edition.urls.entries), sum(len(columns.entries) for columns in edition.hashes.values()))
+        self.folder = folder
+        self.number = about.number
+        self.issued_at = about.issued_at
+        self.valid_until = about.valid_until
+        self.hard_until = about.hard_until
+        self.lists = about.lists
+        self.missing_lists = about.missing_lists
+        self.ignored_signals = about.ignored_signals
+        self.sizes = about.sizes
         self._urls, self._tables, self._hard_expiry = urls, tables, hard_expiry
 
     def stopped(self, now: datetime) -> bool:
@@ -165,52 +181,87 @@ class Enforced:
 
 
 def enforce(edition: Edition, folder: Path, order: tuple[str, ...], hard_expiry: HardExpiry) -> Enforced:
-    """Build the indexes of ``edition`` into ``folder``.
+    """Build the indexes of ``edition`` into ``folder``, and map them.
 
     ``order`` names the lists to enforce, first one first; empty means all, in the order of the edition.
     """
+    build(edition, folder, order)
+    return open_enforced(folder, hard_expiry)
+
+
+def build(edition: Edition, folder: Path, order: tuple[str, ...]) -> None:
+    """Write the indexes of ``edition`` into ``folder``; :data:`ABOUT` comes last, so that a folder that has it is whole."""
     known = {info.name: place for place, info in enumerate(edition.lists)}
     names = tuple(name for name in (order or tuple(known)) if name in known)
-    missing = tuple(name for name in order if name not in known)
     ranks = np.full(max(len(known), 1), -1, np.int64)
     for rank, name in enumerate(names):
         ranks[known[name]] = rank
-    folder.mkdir(parents=True, exist_ok=True)
-    tables = {}
-    for name, columns in edition.hashes.items():
-        if (table := _table(name, columns, edition, ranks, folder)) is not None:
-            tables[name] = table
-    return Enforced(edition, names, missing, _urls(edition, ranks), tables, hard_expiry)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    kept = [name for name, columns in edition.hashes.items() if _write_table(name, columns, edition, ranks, folder)]
+    about = About(
+        number=edition.number,
+        issued_at=edition.issued_at,
+        valid_until=edition.valid_until,
+        hard_until=edition.hard_until,
+        lists=names,
+        missing_lists=tuple(name for name in order if name not in known),
+        ignored_signals=tuple(sorted(set(edition.hashes) - set(kept))),
+        sizes=(len(edition.urls.entries), sum(len(columns.entries) for columns in edition.hashes.values())),
+        tables=tuple(kept),
+        url_labels=_write_urls(edition, ranks, folder),
+    )
+    write_atomically(folder / ABOUT, msgspec.json.encode(about), mode=0o600)
 
 
-def _table(name: str, columns: HashColumns, edition: Edition, ranks: Ranks, folder: Path) -> _Table | None:
-    """The table of one algorithm; None for one whose comparison this node does not know."""
+def open_enforced(folder: Path, hard_expiry: HardExpiry) -> Enforced:
+    """Map what :func:`build` wrote into ``folder``. Raises InputError for anything else."""
+    try:
+        about = msgspec.json.decode((folder / ABOUT).read_bytes(), type=About)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError("index_unreadable", "The indexes of an edition cannot be read.", where=ABOUT) from error
+    columns, _ = open_columns(folder / "url.labels", LABEL_KIND)
+    urls = _Urls(UrlIndex.open(folder / "url.index"), LabelColumn(columns["codes"], about.url_labels))
+    return Enforced(about, folder, urls, {name: _open_table(name, folder) for name in about.tables}, hard_expiry)
+
+
+def _write_table(name: str, columns: HashColumns, edition: Edition, ranks: Ranks, folder: Path) -> bool:
+    """The table of one algorithm; False for one whose comparison this node does not know."""
     algorithm = ALGORITHMS.get(name)
     if algorithm is None or (algorithm.kind is Kind.PERCEPTUAL and name != NEAR):
-        return None
+        return False
     kept = np.flatnonzero(ranks[columns.lists] >= 0)
     values = np.ascontiguousarray(columns.values[kept])
     if values.shape[1] != algorithm.key_bytes:
         raise InputError(
             "hash_wrong_length", "The edition holds hashes of a length that their algorithm does not have.", where=name
         )
-    distances = np.array([info.max_distance for info in edition.lists] or [0], np.int64)
     near = algorithm.kind is Kind.PERCEPTUAL
     lists = columns.lists[kept]
-    rows = _Rows(
-        columns.entries[kept],
-        ranks[lists],
-        columns.expires[kept],
-        LabelColumn(columns.labels.codes[kept], columns.labels.sets),
-        distances[lists] if near else np.zeros(len(kept), np.int64),
-    )
+    distances = np.array([info.max_distance for info in edition.lists] or [0], np.uint8)
+    rows: Columns = {
+        "entries": columns.entries[kept],
+        "ranks": ranks[lists].astype(np.uint16),
+        "expires": columns.expires[kept],
+        "codes": columns.labels.codes[kept],
+        "limits": distances[lists] if near else np.zeros(len(kept), np.uint8),
+    }
     ids = np.arange(len(kept), dtype=np.uint64)
-    exact = DigestTable.build(values, ids, folder / f"{name}.exact")
-    index = HammingIndex.build(values, ids, folder / f"{name}.near") if near else None
-    return _Table(rows, exact, index, int(rows.limits.max(initial=0)))
+    DigestTable.build(values, ids, folder / f"{name}.exact")
+    if near:
+        HammingIndex.build(values, ids, folder / f"{name}.near")
+    write_columns(folder / f"{name}.rows", ROW_KIND, rows, {"labels": columns.labels.sets})
+    return True
 
 
-def _urls(edition: Edition, ranks: Ranks) -> _Urls:
+def _open_table(name: str, folder: Path) -> _Table:
+    columns, notes = open_columns(folder / f"{name}.rows", ROW_KIND)
+    labels = LabelColumn(columns["codes"], tuple(tuple(labels) for labels in notes["labels"]))
+    rows = _Rows(columns["entries"], columns["ranks"], columns["expires"], labels, columns["limits"])
+    near = HammingIndex.open(folder / f"{name}.near") if name == NEAR else None
+    return _Table(rows, DigestTable.open(folder / f"{name}.exact"), near, int(rows.limits.max(initial=0)))
+
+
+def _write_urls(edition: Edition, ranks: Ranks, folder: Path) -> tuple[tuple[str, ...], ...]:
     """The addresses of the enforced lists, whose numbers become their ranks: among equals the first list answers."""
     columns = edition.urls
     kept = np.flatnonzero(ranks[columns.lists] >= 0)
@@ -224,5 +275,6 @@ def _urls(edition: Edition, ranks: Ranks) -> _Urls:
         lists=ranks[columns.lists[kept]].astype(np.uint16),
         expires=columns.expires[kept],
     )
-    labels = LabelColumn(columns.labels.codes[kept], columns.labels.sets)
-    return _Urls(UrlIndex.from_columns(entries, edition.hosts), labels)
+    UrlIndex.from_columns(entries, edition.hosts).save(folder / "url.index")
+    write_columns(folder / "url.labels", LABEL_KIND, {"codes": columns.labels.codes[kept]})
+    return columns.labels.sets

@@ -31,6 +31,7 @@ class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     covered: float
     counts: dict[CountClass, int]
     made: Vector | None
+    messages: dict[str, int] = {}
 
 
 class Ledger:
@@ -52,7 +53,7 @@ class Ledger:
             return {}, True
         try:
             rows = msgspec.json.decode(data, type=list[_Row])
-            return {_cell(row): Column(row.covered, dict(row.counts), row.made) for row in rows}, True
+            return {_cell(row): Column(row.covered, dict(row.counts), row.made, dict(row.messages)) for row in rows}, True
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
             self._open.replace(self.refused / "open.json.unreadable")
             return {}, False
@@ -102,7 +103,7 @@ def _stem(cell: Cell) -> str:
 
 def _row(cell: Cell, column: Column) -> _Row:
     hour = cell.hour.strftime(STAMP)
-    return _Row(hour, cell.edition, cell.list, round(column.covered, 1), column.counts, column.made)
+    return _Row(hour, cell.edition, cell.list, round(column.covered, 1), column.counts, column.made, column.messages)
 
 
 def _cell(row: _Row) -> Cell:

@@ -1,4 +1,4 @@
-"""What ``/metrics`` shows: the state of the node, and events in steps of k. No label beyond list and class."""
+"""What ``/metrics`` shows: the state of the node, and events in steps of k. No label beyond list, door and class."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class NodeCollector(Collector):
         yield from self._gauges()
         yield from self._counters()
         yield self._events()
+        yield self._shadow()
 
     def _gauges(self) -> Iterator[Metric]:
         node = self._node
@@ -43,15 +44,28 @@ class NodeCollector(Collector):
         yield CounterMetricFamily("vigil_edge_problems", "Requests refused.", traffic.problems)
         yield CounterMetricFamily("vigil_edge_faults", "Mistakes of the node.", traffic.faults)
         yield CounterMetricFamily("vigil_edge_media_busy", "Uploads turned away for lack of room.", traffic.media_busy)
+        yield CounterMetricFamily("vigil_edge_lost_counts", "Events that found no room in shared memory.", traffic.lost_counts)
         yield CounterMetricFamily("vigil_edge_edition_rejects", "Editions not taken or not reached.", rejects)
 
     def _events(self) -> Metric:
         family = CounterMetricFamily(
-            "vigil_edge_events", "Events by list and class, in steps of counts.k.", labels=["list", "class"]
+            "vigil_edge_events", "Events by list, door and class, in steps of counts.k.", labels=["list", "door", "class"]
         )
         k = self._node.config.file.counts.k
-        for (name, kind), number in sorted(self._node.tally.totals().items()):
-            family.add_metric([name, kind.value], in_steps(number, k))
+        for (name, door, kind), number in sorted(self._node.tally.by_door().items()):
+            family.add_metric([name, door.value, kind.value], in_steps(number, k))
+        return family
+
+    def _shadow(self) -> Metric:
+        family = CounterMetricFamily(
+            "vigil_edge_shadow",
+            "Hits that policy.shadow would treat otherwise, in steps of counts.k.",
+            labels=["door", "actions"],
+        )
+        k = self._node.config.file.counts.k
+        for name, number in sorted(self._node.tally.notes().items()):
+            if name.startswith("shadow:"):
+                family.add_metric(name.split(":")[1:], in_steps(number, k))
         return family
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,15 +12,18 @@ from typing import Any, Final
 from vigil.base.clock import Clock
 from vigil.edge.bookkeeper import Bookkeeper
 from vigil.edge.config import KEPT, NodeConfig
-from vigil.edge.counts import CountClass, Tally, entry_class
+from vigil.edge.counts import CountClass, Rules, Tally, entry_class
 from vigil.edge.decide import decide, strongest
 from vigil.edge.delivery import Courier
 from vigil.edge.delivery import Outcome as Delivered
+from vigil.edge.doors import DoorName
 from vigil.edge.enforced import Enforced, enforce
 from vigil.edge.ledger import Ledger
-from vigil.edge.pages import Pages
+from vigil.edge.pages import Kind, Page, Pages
+from vigil.edge.policy import KEYWORD, Choice, Decision, Policy, differs, resolve
 from vigil.edge.puller import Client, Puller
 from vigil.edge.questions import URL, Question
+from vigil.edge.repeats import Window
 from vigil.edge.rounds import Rounds
 from vigil.edge.state import Readiness, State, readiness
 from vigil.edge.traffic import Traffic
@@ -29,6 +33,8 @@ from vigil.match.verdict import Outcome, Verdict
 
 STOP_SECONDS: Final = 3.0
 BACK_OFF_LONGEST: Final = 900.0
+# Where a browser asks, and asks again: a platform's questions are each an event of their own.
+MERGED: Final = frozenset({DoorName.ICAP, DoorName.FORWARD_AUTH, DoorName.SQUID, DoorName.SPOE, DoorName.GATE})
 
 
 class Node:
@@ -43,7 +49,11 @@ class Node:
         config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._ledger = Ledger(config.state / "counts")
         counts = config.file.counts
-        self._books = Bookkeeper(config.file.node, self.tally, self._ledger, counts.k, open_hours=counts.send_open_hour)
+        self.policy: Policy = config.file.policy
+        self._window = Window(counts.repeat_seconds)
+        epsilon = counts.epsilon if counts.privacy == "laplace" else None
+        rules = Rules(counts.k, epsilon, secrets.randbelow if epsilon else None)
+        self._books = Bookkeeper(config.file.node, self.tally, self._ledger, rules, open_hours=counts.send_open_hour)
         self._courier = Courier(counts.url, config.counts_token, self._ledger) if counts.url else None
         self._send_failures = 0
         self._next_show: datetime | None = None
@@ -110,39 +120,74 @@ class Node:
         now = self.clock.now()
         return readiness(self.state, now, self.pages.without_help(now.date()))
 
-    def answer(self, question: Question, edition: Enforced | None, kind: CountClass) -> Verdict:
-        """Decide by ``edition`` and count; ``kind`` is the class of a listed address."""
+    def answer(
+        self, question: Question, edition: Enforced | None, kind: CountClass, door: DoorName = DoorName.HTTP
+    ) -> Verdict:
+        """Decide by ``edition`` and count; ``kind`` is the class of a listed address, ``door`` who asks."""
         now = self.clock.now()
         verdict = decide(question, edition, now)
-        self._count(verdict, kind if verdict.signal == URL else CountClass.MEDIA_MATCH, now)
+        self.count(verdict, kind, now, door)
         return verdict
 
-    def answer_any(self, questions: Sequence[Question], edition: Enforced | None, kind: CountClass) -> Verdict:
+    def answer_any(
+        self,
+        questions: Sequence[Question],
+        edition: Enforced | None,
+        kind: CountClass,
+        door: DoorName = DoorName.HTTP,
+    ) -> Verdict:
         """One answer, counted once, for a request that can be read in several ways: if any reading is listed, it is."""
         if len(questions) == 1:
-            return self.answer(questions[0], edition, kind)
+            return self.answer(questions[0], edition, kind, door)
         now = self.clock.now()
         verdict = strongest(decide(question, edition, now) for question in questions)
-        self._count(verdict, kind if verdict.signal == URL else CountClass.MEDIA_MATCH, now)
+        self.count(verdict, kind, now, door)
         return verdict
 
-    def unread(self, edition: Enforced | None) -> None:
+    def act(self, verdict: Verdict, door: DoorName, on_unknown: Choice = "refuse") -> Decision:
+        """What ``door`` does about ``verdict``, by the operator's policy."""
+        return resolve(verdict, door, self.policy, on_unknown)
+
+    def show(self, language: str, edition: int | None, kind: Kind = Kind.BLOCK) -> Page:
+        """A page in ``language`` with one of its messages, chosen at random and counted; nobody is remembered for it."""
+        now = self.clock.now()
+        message = secrets.choice(self.pages.messages(language))
+        self.tally.message(edition, f"{message}.displayed", now)
+        return self.pages.page(language, edition, now, kind, message)
+
+    def unread(self, edition: Enforced | None, door: DoorName = DoorName.HTTP) -> None:
         """Count a request that no question could be made of."""
-        self.tally.add(edition.number if edition else None, None, CountClass.UNKNOWN, self.clock.now())
+        number = edition.number if edition else None
+        self.tally.add(number, None, CountClass.UNKNOWN, self.clock.now(), door=door)
 
-    def _count(self, verdict: Verdict, found: CountClass, now: datetime) -> None:
+    def count(self, verdict: Verdict, kind: CountClass, now: datetime, door: DoorName) -> None:
+        """Count a verdict: a hit under its class, or as let through where the policy lets it pass."""
         if verdict.verdict is Outcome.LISTED:
-            self.tally.add(verdict.edition, verdict.list, entry_class(verdict.labels, found), now)
+            self._count_hit(verdict, kind, now, door)
         elif verdict.verdict is Outcome.UNKNOWN:
-            self.tally.add(verdict.edition, None, CountClass.UNKNOWN, now)
+            self.tally.add(verdict.edition, None, CountClass.UNKNOWN, now, door=door)
 
-    def bypassed(self, verdict: Verdict) -> None:
+    def _count_hit(self, verdict: Verdict, kind: CountClass, now: datetime, door: DoorName) -> None:
+        if verdict.signal != URL:
+            kind = CountClass.KEYWORD_WARNING if verdict.signal == KEYWORD else CountClass.MEDIA_MATCH
+        elif door in MERGED and not self._window.is_new((verdict.list, verdict.entry, kind), now.timestamp()):
+            return
+        decision = self.act(verdict, door)
+        if decision.passes:
+            kind = CountClass.BYPASSED
+        shadow = self.config.shadow
+        if shadow is not None and (other := differs(decision, door, shadow, "refuse")) is not None:
+            self.tally.note(f"shadow:{door}:{other}")
+        self.tally.add(verdict.edition, verdict.list, entry_class(verdict.labels, kind), now, door=door)
+
+    def bypassed(self, verdict: Verdict, door: DoorName = DoorName.HTTP) -> None:
         """Count traffic that was let through although the answer was unknown."""
-        self.tally.add(verdict.edition, None, CountClass.BYPASSED, self.clock.now())
+        self.tally.add(verdict.edition, None, CountClass.BYPASSED, self.clock.now(), door=door)
 
     def _build(self, folder: Path) -> Enforced:
         file, edition = self.config.file, load_edition(folder)
-        indexes = self._indexes / str(edition.number)
+        # A name of its own for each build: workers may still map the one before, of the same number.
+        indexes = self._indexes / f"{edition.number}.{secrets.token_hex(4)}"
         return enforce(edition, indexes, file.editions.lists, file.enforcement.on_hard_expiry)
 
     def _swapped(self, enforced: Enforced, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""The block page: static, pre-rendered per language, the same for every entry, never echoing what was asked for.
+"""The block page and the warning on a search: static, pre-rendered, the same for every entry, never echoing what was asked for.
 
 Rules: facts/counting-and-pages.md 7–10 and facts/deterrence.md 5. The page works without script, style or pictures, is under
 14 KB with its headers, and links only by absolute addresses: behind a proxy it is served under the listed site's own name.
@@ -10,6 +10,7 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from functools import lru_cache
 from html import escape
 from importlib.resources import files
@@ -18,10 +19,14 @@ from urllib.parse import quote
 
 import msgspec
 
-from vigil.edge import config, reference
+from vigil.edge import config, directory, reference
 
 HELP_DAYS: Final = timedelta(days=180)
-TEXTS: Final = ("en", "nl", "fr", "ar")
+TEXTS: Final = (
+    "en", "ar", "cs", "da", "de", "el", "es", "fi", "fr", "he", "hi",
+    "hu", "it", "ja", "nl", "pl", "pt", "ro", "ru", "sv", "tr", "uk",
+)  # fmt: skip
+HELP_PREFIX: Final = "/help"
 Headers = tuple[tuple[bytes, bytes], ...]
 
 STYLE: Final = (
@@ -33,9 +38,16 @@ STYLE: Final = (
     "section{border-block-start:1px solid var(--line)}ul{list-style:none;padding:0;margin:0}"
     "a{color:var(--accent);display:inline-block;padding-block:.6rem;min-height:1.55rem;text-underline-offset:.2em}"
     "a:focus-visible{outline:3px solid var(--accent);outline-offset:2px}"
-    "li{margin-block:.25rem}.ref{font-variant-numeric:tabular-nums}"
+    ".lead{font-weight:600}li{margin-block:.25rem}.ref{font-variant-numeric:tabular-nums}"
     "nav a{margin-inline-end:1rem}@media print{body{background:#fff;color:#000}}"
 )
+
+
+class Kind(StrEnum):
+    """Which page: an address that was blocked, or a search that asked for listed terms."""
+
+    BLOCK = "block"
+    DETER = "deter"
 
 
 class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,7 +85,17 @@ class Text(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     complain_link: str
     reference: str
     languages: str
+    warning_title: str
+    warning_heading: str
+    warning_why: str
+    message_law: str
+    message_harm: str
+    message_help: str
     review: Review
+
+    def message(self, name: str) -> str:
+        """One of the messages that may rotate."""
+        return str(getattr(self, f"message_{name}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +119,8 @@ class Pages:
 
     def __init__(self, settings: config.Pages) -> None:
         self._settings = settings
-        self._finished: dict[tuple[str, int | None, int], Page] = {}
+        self._known = directory.help_lines(settings)
+        self._finished: dict[tuple[str, int | None, int, Kind, str], Page] = {}
 
     def choose(self, language: str | None, accept: str) -> str | None:
         """The language to show: by path first, then ``Accept-Language``, then the deployer's; None for an unknown path."""
@@ -105,30 +128,65 @@ class Pages:
             return language if language in texts() else None
         return preferred(accept, tuple(texts()), self._settings.language)
 
-    def page(self, language: str, edition: int | None, now: datetime) -> Page:
+    def messages(self, language: str) -> tuple[str, ...]:
+        """The messages that may be shown: all that are configured where the texts were reviewed, else only the first."""
+        reviewed = texts()[language].review.state == "reviewed"
+        return self._settings.messages if reviewed else self._settings.messages[:1]
+
+    def page(
+        self, language: str, edition: int | None, now: datetime, kind: Kind = Kind.BLOCK, message: str | None = None
+    ) -> Page:
         """The page in ``language``; nothing in it depends on the entry or on who asks."""
-        key = (language, edition, reference.slot_of(now))
+        message = message or self._settings.messages[0]
+        key = (language, edition, reference.slot_of(now), kind, message)
         page = self._finished.get(key)
         if page is None:
             if len(self._finished) >= 4 * len(TEXTS):
                 self._finished.clear()
-            page = self._finished[key] = self._render(language, edition, now)
+            page = self._finished[key] = self._render(language, edition, now, kind, message)
         return page
+
+    def help_at(self, place: int, today: date) -> config.HelpLine | None:
+        """The help line behind a counted link; None where there is none that may be shown."""
+        if not 0 <= place < len(self._known):
+            return None
+        line = self._known[place]
+        return line if is_valid(line, today) and line.url else None
 
     def without_help(self, today: date) -> list[str]:
         """Languages in which no verified help line can be shown today."""
-        return [code for code in texts() if not self._lines(code, today)]
+        return [code for code in texts() if not self.lines(code, today)]
 
-    def _render(self, language: str, edition: int | None, now: datetime) -> Page:
-        mark = reference.write(edition, now)
+    def lines(self, language: str, today: date) -> list[tuple[int, config.HelpLine]]:
+        """Verified lines that speak ``language``, with their places."""
+        speaks = {language, "*"}
+        return [
+            (place, line)
+            for place, line in enumerate(self._known)
+            if is_valid(line, today) and not speaks.isdisjoint(line.languages)
+        ]
+
+    def _render(self, language: str, edition: int | None, now: datetime, kind: Kind, message: str) -> Page:
         settings = in_language(self._settings, language)
-        body = _html(texts()[language], language, settings, self._lines(language, now.date()), mark).encode()
+        lines = self.lines(language, now.date())
+        body = _html(_Draft(texts()[language], language, settings, kind, message), lines, reference.write(edition, now)).encode()
         return Page(self._settings.status, headers(language, self._settings, len(body)), body)
 
-    def _lines(self, language: str, today: date) -> list[config.HelpLine]:
-        """Verified lines, those that speak the page's language first; a child is never left without one that exists."""
-        valid = [line for line in self._settings.help_lines if timedelta(0) <= today - line.verified_on <= HELP_DAYS]
-        return [line for line in valid if language in line.languages or "*" in line.languages]
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What a page is made of, its help lines and its reference aside."""
+
+    text: Text
+    language: str
+    settings: config.Pages
+    kind: Kind
+    message: str
+
+
+def is_valid(line: config.HelpLine, today: date) -> bool:
+    """True within 180 days after somebody verified the line."""
+    return timedelta(0) <= today - line.verified_on <= HELP_DAYS
 
 
 def in_language(settings: config.Pages, language: str) -> config.Pages:
@@ -167,7 +225,7 @@ def headers(language: str, settings: config.Pages, length: int) -> Headers:
         ("permissions-policy", "camera=(), geolocation=(), microphone=(), browsing-topics=()"),
     ]
     if settings.status == 451 and settings.deployer_url:
-        rows.append(("link", f'<{_ascii(settings.deployer_url)}>; rel="blocked-by"'))
+        rows.append(("link", f'<{ascii_address(settings.deployer_url)}>; rel="blocked-by"'))
     return tuple((name.encode(), value.encode("ascii")) for name, value in rows)
 
 
@@ -188,22 +246,25 @@ def _quality(parameter: str) -> float:
     return quality if 0.0 <= quality <= 1.0 else 0.0
 
 
-def _html(text: Text, language: str, settings: config.Pages, lines: list[config.HelpLine], mark: str) -> str:
+def _html(draft: _Draft, lines: list[tuple[int, config.HelpLine]], mark: str) -> str:
+    text, settings, block = draft.text, draft.settings, draft.kind is Kind.BLOCK
+    title, heading = (text.title, text.heading) if block else (text.warning_title, text.warning_heading)
     head = (
-        f'<!doctype html><html lang="{language}" dir="{text.direction}"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1"><title>{escape(text.title)}</title>'
-        f"<style>{STYLE}</style></head><body><main><h1>{escape(text.heading)}</h1>"
+        f'<!doctype html><html lang="{draft.language}" dir="{text.direction}"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1"><title>{escape(title)}</title>'
+        f"<style>{STYLE}</style></head><body><main><h1>{escape(heading)}</h1>"
     )
+    message = f'<p class="lead">{escape(text.message(draft.message))}</p>'
     parts = [
         head,
-        _paragraph(_ground(text, settings)),
-        _paragraph(escape(text.why)),
-        *_help(text, lines),
+        *([_paragraph(_ground(text, settings)), _paragraph(escape(text.why)), message] if block else [message]),
+        *_help(draft, lines),
         _section(_more(text, settings)),
-        _paragraph(escape(text.accident)),
+        "" if block else _paragraph(escape(text.warning_why)),
+        _paragraph(escape(text.accident)) if block else "",
         _section(_report(text, settings)),
-        _section(_complain(text, settings, mark)),
-        _switch(text, language, settings.base_url),
+        _section(_complain(text, settings, mark)) if block else "",
+        _switch(draft),
         "</main></body></html>",
     ]
     return "\n".join(part for part in parts if part)
@@ -214,34 +275,43 @@ def _ground(text: Text, settings: config.Pages) -> str:
     return escape(sentence).replace("{deployer}", f"<bdi>{escape(settings.deployer)}</bdi>")
 
 
-def _help(text: Text, lines: list[config.HelpLine]) -> list[str]:
+def _help(draft: _Draft, lines: list[tuple[int, config.HelpLine]]) -> list[str]:
+    text = draft.text
     groups = [
         ("self", text.self_heading, text.self_text),
         ("child", text.child_heading, text.child_text),
         ("anyone", text.anyone_heading, ""),
     ]
     return [
-        _help_group(text, heading, words, [line for line in lines if line.for_whom == whom]) for whom, heading, words in groups
+        _help_group(draft, heading, words, [pair for pair in lines if pair[1].for_whom == whom])
+        for whom, heading, words in groups
     ]
 
 
-def _help_group(text: Text, heading: str, words: str, lines: list[config.HelpLine]) -> str:
+def _help_group(draft: _Draft, heading: str, words: str, lines: list[tuple[int, config.HelpLine]]) -> str:
     if not lines:
         return ""
-    rows = "".join(f"<li>{_line(text, line)}</li>" for line in lines)
+    rows = "".join(f"<li>{_line(draft, place, line)}</li>" for place, line in lines)
     return _section(f"<h2>{escape(heading)}</h2>{_paragraph(escape(words))}<ul>{rows}</ul>")
 
 
-def _line(text: Text, line: config.HelpLine) -> str:
+def _line(draft: _Draft, place: int, line: config.HelpLine) -> str:
+    text = draft.text
     parts = [f"<bdi>{escape(line.name)}</bdi>"]
     if line.url:
-        parts = [_link(line.url, f"<bdi>{escape(line.name)}</bdi>")]
+        address = counted_link(draft.settings.base_url, draft.message, place) or line.url
+        parts = [_link(address, f"<bdi>{escape(line.name)}</bdi>")]
     if line.phone:
         digits = "".join(sign for sign in line.phone if sign.isdigit() or sign == "+")
         parts.append(f'<a href="tel:{digits}"><bdi>{escape(line.phone)}</bdi></a>')
     notes = [line.hours, text.anonymous if line.anonymous else "", text.free if line.free else ""]
     parts.extend(f"<bdi>{escape(note)}</bdi>" for note in notes if note)
     return " · ".join(parts)
+
+
+def counted_link(base: str | None, message: str, place: int) -> str | None:
+    """The address at which following a help link is counted; it says which message stood there, and nothing of the reader."""
+    return f"{base.rstrip('/')}{HELP_PREFIX}/{message}/{place}" if base else None
 
 
 def _more(text: Text, settings: config.Pages) -> str:
@@ -265,17 +335,19 @@ def _complain(text: Text, settings: config.Pages, mark: str) -> str:
     return f"<h2>{escape(text.complain_heading)}</h2>{_paragraph(escape(words))}{_paragraph(link)}{shown}"
 
 
-def _switch(text: Text, language: str, base: str | None) -> str:
+def _switch(draft: _Draft) -> str:
     """Links to the other languages; only where the deployer says under which absolute address the node is reached."""
+    base = draft.settings.base_url
     if not base:
         return ""
-    start = escape(base.rstrip("/"))
+    path = "blocked" if draft.kind is Kind.BLOCK else "deterrence"
+    start = f"{escape(base.rstrip('/'))}/{path}"
     links = [
-        f'<a href="{start}/blocked/{code}" rel="noreferrer" lang="{code}" hreflang="{code}">{escape(other.name)}</a>'
+        f'<a href="{start}/{code}" rel="noreferrer" lang="{code}" hreflang="{code}">{escape(other.name)}</a>'
         for code, other in texts().items()
-        if code != language
+        if code != draft.language
     ]
-    return f'<nav aria-label="{escape(text.languages)}">{" ".join(links)}</nav>'
+    return f'<nav aria-label="{escape(draft.text.languages)}">{" ".join(links)}</nav>'
 
 
 def complaint_link(address: str, mark: str) -> str:
@@ -297,6 +369,6 @@ def _section(inner: str) -> str:
     return f"<section>{inner}</section>" if inner else ""
 
 
-def _ascii(address: str) -> str:
+def ascii_address(address: str) -> str:
     """An address that can stand in a header."""
     return quote(address, safe=":/?#[]@!$&'()*+,;=%-._~")

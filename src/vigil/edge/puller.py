@@ -100,7 +100,7 @@ class Puller:
         before = self._state.enforced
         self._state.enforced = enforced
         self._swapped(enforced, now)
-        self._tidy(enforced.number)
+        self._tidy(enforced.folder)
         self._log.info(
             "edition_in_force",
             edition=enforced.number,
@@ -110,10 +110,10 @@ class Puller:
             hashes=enforced.sizes[1],
         )
 
-    def _tidy(self, number: int) -> None:
+    def _tidy(self, kept: Path) -> None:
         """Drop indexes of other editions; requests that still use them keep their maps until they end."""
         for folder in self._indexes.iterdir():
-            if folder.name != str(number):
+            if folder.name != kept.name:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _failed(self, concern: Concern, code: str, now: datetime) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from vigil.edge.barrier import Choice
+from vigil.edge.policy import Choice
 from vigil.edge.readings import Reading, Unreadable, readings
 from vigil.match.verdict import Outcome, Verdict
 

@@ -1,15 +1,33 @@
-"""What a process has answered since it started; the door counts, the metrics show."""
+"""What a process has answered since it started; the doors count, the metrics show. The numbers may lie in shared memory."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any, Final
+
+NAMES: Final = ("requests", "problems", "faults", "media_busy", "lost_counts")
 
 
-@dataclass(slots=True)
+class _Number:
+    """One of the numbers, as an attribute."""
+
+    def __init__(self, place: int) -> None:
+        self._place = place
+
+    def __get__(self, traffic: Traffic, kind: Any = None) -> int:
+        return traffic.numbers[self._place]
+
+    def __set__(self, traffic: Traffic, value: int) -> None:
+        traffic.numbers[self._place] = value
+
+
 class Traffic:
-    """Numbers of the process that say nothing about any list."""
+    """Numbers of the process that say nothing about any list. ``numbers``: unsigned 64-bit, one writer."""
 
-    requests: int = 0
-    problems: int = 0
-    faults: int = 0
-    media_busy: int = 0
+    requests = _Number(0)
+    problems = _Number(1)
+    faults = _Number(2)
+    media_busy = _Number(3)
+    lost_counts = _Number(4)
+
+    def __init__(self, numbers: memoryview | None = None) -> None:
+        self.numbers: memoryview = numbers if numbers is not None else memoryview(bytearray(8 * len(NAMES))).cast("Q")

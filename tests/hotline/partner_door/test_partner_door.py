@@ -164,7 +164,7 @@ def test_what_the_edge_sends_is_taken(machine: Machine, clock: FixedClock) -> No
     clock.advance(seconds=90)
     for k in (0, 10):
         for cell, column in tally.columns().items():
-            made = edge_counts.next_vector("n-1", cell, column, k)
+            made = edge_counts.next_vector("n-1", cell, column, edge_counts.Rules(k))
             assert machine.post(msgspec.structs.replace(made, revision=k).encoded()).status_code == 201
     kept = CountVector.objects.get(list="urls", in_force=False)
     assert (kept.counts["navigation"], kept.privacy) == (3, "none")

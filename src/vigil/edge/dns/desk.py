@@ -12,11 +12,12 @@ from hashlib import blake2b
 from typing import Final
 
 from vigil.edge.config import Dns
-from vigil.edge.counts import CountClass, entry_class
+from vigil.edge.counts import CountClass
 from vigil.edge.decide import decide
 from vigil.edge.dns import answers
 from vigil.edge.dns.answers import Style, Why
 from vigil.edge.dns.wire import HEADER_BYTES, Ede, Flag, Ignored, Query, Rcode, Refused, read_query
+from vigil.edge.doors import DoorName
 from vigil.edge.node import Node
 from vigil.edge.questions import NameQuestion
 from vigil.match.verdict import Outcome, Verdict
@@ -107,12 +108,17 @@ class Desk:
         verdict = decide(NameQuestion(query.name), self.node.state.enforced, now)
         if verdict.verdict is Outcome.LISTED:
             self._count(query.name, verdict, now)
+            if self.node.act(verdict, DoorName.DNS).passes:
+                return self._onward(query, room)
             return self._blocked(query, verdict.edition or 0, room)
         if verdict.verdict is Outcome.UNKNOWN:
-            self.node.tally.add(verdict.edition, None, CountClass.UNKNOWN, now)
+            self.node.count(verdict, CountClass.DNS_ANSWER, now, DoorName.DNS)
             if self.settings.on_unknown == "refuse":
                 return answers.plain(query, Rcode.SERVFAIL, self.style, NOT_READY, room)
-            self.node.bypassed(verdict)
+            self.node.bypassed(verdict, DoorName.DNS)
+        return self._onward(query, room)
+
+    def _onward(self, query: Query, room: int) -> bytes | Forward:
         if not self.settings.upstream:
             return answers.plain(query, Rcode.REFUSED, self.style, NOBODY_TO_ASK, room)
         return Forward(query, room)
@@ -128,5 +134,4 @@ class Desk:
 
     def _count(self, name: str, verdict: Verdict, now: datetime) -> None:
         if self._repeats.is_new(name, int(now.timestamp())):
-            kind = entry_class(verdict.labels, CountClass.DNS_ANSWER)
-            self.node.tally.add(verdict.edition, verdict.list, kind, now)
+            self.node.count(verdict, CountClass.DNS_ANSWER, now, DoorName.DNS)

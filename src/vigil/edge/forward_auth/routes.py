@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from vigil.edge.barrier import reply_to
 from vigil.edge.counts import CountClass, request_class
+from vigil.edge.doors import DoorName
 from vigil.edge.enforced import Enforced
 from vigil.edge.forward_auth.addresses import Pairs, asked_by, single_fields
 from vigil.edge.forward_auth.peers import Peers
@@ -14,7 +15,7 @@ from vigil.edge.http.replies import NO_STORE, NOSNIFF, Reply, RequestRefused
 from vigil.edge.http.routes import Request
 from vigil.edge.node import Node
 from vigil.edge.readings import Unreadable
-from vigil.edge.squid_lines import LINES, UNKNOWN, readings_of_line, word_for
+from vigil.edge.squid_lines import ERR, LINES, UNKNOWN, readings_of_line, word_for
 from vigil.match.verdict import Outcome
 
 PREFIX: Final = b"/auth/"
@@ -67,10 +68,11 @@ def answer(node: Node, proxy: str, pairs: Pairs, raw_target: bytes) -> Reply:
         fields = single_fields(pairs)
         asked = asked_by(proxy, fields, raw_target)
     except Unreadable as error:
-        node.unread(edition)
+        node.unread(edition, DoorName.FORWARD_AUTH)
         raise RequestRefused(NGINX_STATUS if proxy == "nginx" else 400, error.code, error.what) from error
-    verdict = node.answer_any(asked.readings, edition, request_class(fields))
-    reply = reply_to(node, verdict, fields, node.config.file.forward_auth.on_unknown, head=asked.head)
+    verdict = node.answer_any(asked.readings, edition, request_class(fields), DoorName.FORWARD_AUTH)
+    choice = node.config.file.forward_auth.on_unknown
+    reply = reply_to(node, verdict, fields, choice, head=asked.head, door=DoorName.FORWARD_AUTH)
     if reply is None:
         return ALLOWED
     return _for_nginx(reply) if proxy == "nginx" else _without_length(reply)
@@ -108,10 +110,12 @@ def _squid_word(node: Node, line: bytes, edition: Enforced | None) -> bytes:
     try:
         questions = readings_of_line(line)
     except Unreadable:
-        node.unread(edition)
+        node.unread(edition, DoorName.SQUID)
         return UNKNOWN
-    verdict = node.answer_any(questions, edition, CountClass.UNDETERMINED)
+    verdict = node.answer_any(questions, edition, CountClass.UNDETERMINED, DoorName.SQUID)
     if verdict.verdict is Outcome.UNKNOWN and choice == "pass":
-        node.bypassed(verdict)
+        node.bypassed(verdict, DoorName.SQUID)
+    if verdict.verdict is Outcome.LISTED and node.act(verdict, DoorName.SQUID).passes:
+        return ERR
     return word_for(verdict, choice)
 

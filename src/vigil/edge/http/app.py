@@ -14,7 +14,7 @@ from vigil.edge.config import Token
 from vigil.edge.forward_auth.routes import ForwardAuthDoor
 from vigil.edge.http.bodies import ClientGoneError, Receive
 from vigil.edge.http.replies import CLOSE, Reply, RequestRefused, fault_reply, problem_reply
-from vigil.edge.http.routes import PAGE_PREFIX, ROUTES, Door, Request, Route
+from vigil.edge.http.routes import PREFIXES, ROUTES, Door, Request, Route
 from vigil.edge.journal import fault_of
 from vigil.edge.node import Node
 
@@ -63,7 +63,7 @@ class EdgeApp:
         return await handler(self._door, request)
 
     def _route(self, path: str) -> Route:
-        route = ROUTES.get(PAGE_PREFIX if path.startswith(PAGE_PREFIX + "/") else path)
+        route = ROUTES.get(next((prefix for prefix in PREFIXES if path.startswith(prefix + "/")), path))
         if route is None or not route.exists(self._node):
             raise RequestRefused(404, "no_such_path", "There is nothing at this path.", mend="See docs/reference/edge-api.md.")
         return route

@@ -8,7 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from vigil.edge.http.requests import MatchBody, UrlBody
-from vigil.edge.http.routes import PAGE_PREFIX, ROUTES, Route
+from vigil.edge.http.routes import PAGE_PREFIX, ROUTES, WARNING_PREFIX, Route
+from vigil.edge.pages import HELP_PREFIX
 from vigil.match.verdict import Outcome
 
 _NUMBER_OR_NULL: Final = {"type": ["integer", "null"]}
@@ -20,6 +21,8 @@ def document() -> dict[str, Any]:
     """The whole document."""
     paths = {path: _path(path, route) for path, route in ROUTES.items()}
     paths[f"{PAGE_PREFIX}/{{language}}"] = {"get": _page("language")}
+    paths[f"{WARNING_PREFIX}/{{language}}"] = {"get": _page("language", "The warning on a search.")}
+    paths[f"{HELP_PREFIX}/{{message}}/{{place}}"] = paths[HELP_PREFIX]
     return {
         "openapi": "3.1.0",
         "info": {"title": "Vigil edge node", "version": "1", "description": "See docs/reference/edge-api.md."},
@@ -44,6 +47,8 @@ def _path(path: str, route: Route) -> dict[str, Any]:
         "/readyz": {"get": _ready()},
         "/metrics": {"get": _operation("Prometheus text.", {"type": "string"}, kind="text/plain")},
         PAGE_PREFIX: {"get": _page()},
+        WARNING_PREFIX: {"get": _page(summary="The warning on a search.")},
+        HELP_PREFIX: {"get": _help()},
         "/gate": {"get": _gate()},
     }[path]
     security: list[dict[str, list[str]]] = [] if route.open else [{"token": []}]
@@ -85,12 +90,25 @@ def _ready() -> dict[str, Any]:
     return operation
 
 
-def _page(parameter: str = "") -> dict[str, Any]:
+def _help() -> dict[str, Any]:
+    parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in ("message", "place")]
+    return {
+        "summary": "On to a help line, counted by message.",
+        "parameters": parameters,
+        "responses": {
+            "303": {"description": "The address of the help line."},
+            "default": _response("A problem.", _ref("Problem"), "application/problem+json"),
+        },
+        "security": [],
+    }
+
+
+def _page(parameter: str = "", summary: str = "The block page.") -> dict[str, Any]:
     page = {
-        "451": _response("The block page.", {"type": "string"}, "text/html"),
+        "451": _response(summary, {"type": "string"}, "text/html"),
         "403": _response("The same, if so configured.", {"type": "string"}, "text/html"),
     }
-    operation: dict[str, Any] = {"summary": "The block page.", "responses": page, "security": []}
+    operation: dict[str, Any] = {"summary": summary, "responses": page, "security": []}
     if parameter:
         operation["parameters"] = [{"name": parameter, "in": "path", "required": True, "schema": {"type": "string"}}]
     return operation

@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
 from vigil.edge.counts import request_class
+from vigil.edge.doors import DoorName
 from vigil.edge.gate import Refused, Step, step_of
 from vigil.edge.http import requests
 from vigil.edge.http.bodies import Receive, read_body
 from vigil.edge.http.replies import NO_STORE, NOSNIFF, Headers, Reply, RequestRefused, json_reply
 from vigil.edge.metrics import CONTENT_TYPE, exposition, registry_of
 from vigil.edge.node import Node
+from vigil.edge.pages import HELP_PREFIX, Kind, ascii_address
 from vigil.edge.questions import HashQuestion, UrlQuestion
 from vigil.edge.screening import question_of_file
 from vigil.match.verdict import Outcome
 from vigil.media import Decoder
 
 PAGE_PREFIX: Final = "/blocked"
+WARNING_PREFIX: Final = "/deterrence"
+PREFIXES: Final = (PAGE_PREFIX, WARNING_PREFIX, HELP_PREFIX)
 INLINE_BATCH: Final = 16
 RETRY: Final[Headers] = ((b"retry-after", b"2"),)
 
@@ -36,6 +40,12 @@ class Request:
     headers: Mapping[bytes, bytes] = field(repr=False)
     receive: Receive = field(repr=False)
     body_read: bool = False
+
+    @property
+    def rest(self) -> str | None:
+        """What stands behind the prefix of a route that has one; None where nothing does."""
+        _, _, rest = self.path.removeprefix("/").partition("/")
+        return rest if "/" in self.path[1:] else None
 
     async def body(self, limit: int, seconds: float) -> bytes:
         """The whole body within its bounds."""
@@ -167,16 +177,32 @@ async def metrics(door: Door, request: Request) -> Reply:
 
 async def blocked(door: Door, request: Request) -> Reply:
     """``GET /blocked`` and ``/blocked/<language>``: the block page."""
-    language = request.path[len(PAGE_PREFIX) + 1 :] if request.path != PAGE_PREFIX else None
-    return _page(door.node, request, language)
+    return _page(door.node, request, Kind.BLOCK, request.rest)
 
 
-def _page(node: Node, request: Request, language: str | None) -> Reply:
+async def deterrence(door: Door, request: Request) -> Reply:
+    """``GET /deterrence`` and ``/deterrence/<language>``: the page a search service shows in place of results."""
+    return _page(door.node, request, Kind.DETER, request.rest)
+
+
+async def help_followed(door: Door, request: Request) -> Reply:
+    """``GET /help/<message>/<place>``: on to a help line, counted by message; no referrer goes along."""
+    node, now = door.node, door.node.clock.now()
+    message, _, place = (request.rest or "").partition("/")
+    line = node.pages.help_at(int(place), now.date()) if place.isascii() and place.isdigit() and len(place) < 4 else None
+    if line is None or line.url is None or message not in node.config.file.pages.messages:
+        raise RequestRefused(404, "no_such_path", "There is nothing at this path.", mend="See docs/reference/edge-api.md.")
+    edition = node.state.enforced
+    node.tally.message(edition.number if edition else None, f"{message}.help_followed", now)
+    return Reply(303, ((b"location", ascii_address(line.url).encode()), (b"referrer-policy", b"no-referrer"), NO_STORE, NOSNIFF))
+
+
+def _page(node: Node, request: Request, kind: Kind, language: str | None) -> Reply:
     chosen = node.pages.choose(language, request.header(b"accept-language") or "")
     if chosen is None:
-        raise RequestRefused(404, "no_such_path", "There is no page in this language.", mend="Use /blocked.")
+        raise RequestRefused(404, "no_such_path", "There is no page in this language.", mend="Leave the language out.")
     edition = node.state.enforced
-    page = node.pages.page(chosen, edition.number if edition else None, node.clock.now())
+    page = node.show(chosen, edition.number if edition else None, kind)
     part_of_page = request.headers.get(b"sec-fetch-dest", b"document") != b"document"
     return Reply(page.status, page.headers, b"" if part_of_page or request.method == "HEAD" else page.body)
 
@@ -185,14 +211,16 @@ async def gate(door: Door, request: Request) -> Reply:
     """``GET /gate?url=``: on to the address, or the block page. For demonstrations; off unless configured."""
     node = door.node
     address = requests.fields_of(request.query, ("url",))["url"]
-    verdict = node.answer(UrlQuestion(address), node.state.enforced, request_class(request.headers))
+    verdict = node.answer(UrlQuestion(address), node.state.enforced, request_class(request.headers), DoorName.GATE)
+    if verdict.verdict is Outcome.LISTED and node.act(verdict, DoorName.GATE).passes:
+        verdict = replace(verdict, verdict=Outcome.NOT_LISTED)  # counted above as let through
     step = step_of(verdict, address, node.config.file.gate.hosts, node.config.file.enforcement.on_unknown)
     if step is Step.BLOCK:
-        return _page(node, request, None)
+        return _page(node, request, Kind.BLOCK, None)
     if isinstance(step, Refused):
         raise RequestRefused(step.status, step.code, step.what, where="url", headers=RETRY if step.status == 503 else ())
     if verdict.verdict is Outcome.UNKNOWN:
-        node.bypassed(verdict)
+        node.bypassed(verdict, DoorName.GATE)
     return Reply(302, ((b"location", step.address.encode("ascii")), (b"referrer-policy", b"no-referrer"), NO_STORE, NOSNIFF))
 
 
@@ -211,5 +239,7 @@ ROUTES: Final[Mapping[str, Route]] = {
     "/readyz": Route(_readable(ready), open=True),
     "/metrics": Route(_readable(metrics)),
     PAGE_PREFIX: Route(_readable(blocked), open=True),
+    WARNING_PREFIX: Route(_readable(deterrence), open=True),
+    HELP_PREFIX: Route({"GET": help_followed}, open=True),
     "/gate": Route(_readable(gate), open=True, exists=_gate_on),
 }

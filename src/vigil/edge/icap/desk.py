@@ -7,6 +7,7 @@ from typing import Final
 
 from vigil.edge.barrier import refused, reply_to
 from vigil.edge.counts import request_class
+from vigil.edge.doors import DoorName
 from vigil.edge.http.replies import Reply
 from vigil.edge.node import Node
 from vigil.edge.questions import MediaQuestion, Question
@@ -77,12 +78,12 @@ class Desk:
             head = request_head(block)
             questions: tuple[Question, ...] = readings_of(head)
         except Unreadable as error:
-            node.unread(edition)
+            node.unread(edition, DoorName.ICAP)
             return refused(400, error.code, error.what)
-        verdict = node.answer_any(questions, edition, request_class(head.fields))
+        verdict = node.answer_any(questions, edition, request_class(head.fields), DoorName.ICAP)
         if verdict.verdict is Outcome.NOT_LISTED:
             return None
-        return reply_to(node, verdict, head.fields, self.settings.on_unknown, head=head.method == b"HEAD")
+        return reply_to(node, verdict, head.fields, self.settings.on_unknown, head=head.method == b"HEAD", door=DoorName.ICAP)
 
     def asked(self, block: bytes | None) -> Asked:
         """Who asked for a file, from the request that the client may have sent along."""
@@ -117,10 +118,10 @@ class Desk:
 
     def _on_media(self, question: MediaQuestion, asked: Asked) -> Reply | None:
         node, edition = self.node, self.node.state.enforced
-        verdict = node.answer(question, edition, request_class(asked.fields))
+        verdict = node.answer(question, edition, request_class(asked.fields), DoorName.ICAP)
         own = verdict.edition is None or not edition or edition.stopped(node.clock.now())
         choice = self.settings.on_unknown if own else self.settings.on_unknown_media
-        return reply_to(node, verdict, asked.fields, choice, head=asked.head)
+        return reply_to(node, verdict, asked.fields, choice, head=asked.head, door=DoorName.ICAP)
 
 
 def file_head(block: bytes | None) -> HttpHead | None:

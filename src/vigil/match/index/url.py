@@ -12,6 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from vigil.base.errors import InputError
 from vigil.base.limits import URL_BYTES
+from vigil.match.index.columns import open_columns, write_columns
 from vigil.match.urls import (
     HOST_KEY_BYTES,
     KEY_BYTES,
@@ -60,6 +62,11 @@ _CACHED_HOSTS: Final = 65_536
 _UNREAD: Final = frozenset({""})
 _FILTER_BITS_LOG2: Final = 6
 _NOT_FOR_HOSTS: Final = HOST_ONLY_SKIPPED | SCHEME_EXACT | PORT_EXACT
+KIND: Final = "urls"
+# The arrays of an index, as attributes and as columns of its file; the filter beside them.
+_LAID_OUT: Final = (
+    "high", "low", "scopes", "schemes", "flags", "ports", "entries", "lists", "expires", "rows", "hosts", "depths",
+)  # fmt: skip
 _URL, _PAGE, _PREFIX, _HOST, _DOMAIN, _IP = range(len(SCOPES))
 _QUERY_SETS: Final = len(SCOPES)
 _OF_SUFFIX: Final = (_DOMAIN,)
@@ -213,12 +220,15 @@ class UrlIndex:
 
     def __init__(self, entries: EntryArrays, hosts: HostArrays, digest_key: bytes | None = None) -> None:
         require_arrays(entries, hosts)
+        self._set_up(digest_key)
+        self._lay_out_entries(entries)
+        self._lay_out_hosts(hosts)
+
+    def _set_up(self, digest_key: bytes | None) -> None:
         self._host_state = host_state(digest_key)
         self._states = [key_state(scope, digest_key) for scope in SCOPES]
         self._states.append(key_state(Scope.URL, digest_key, query_set_only=True))
         self._cache: set[str] = set()
-        self._lay_out_entries(entries)
-        self._lay_out_hosts(hosts)
 
     def _lay_out_entries(self, entries: EntryArrays) -> None:
         """Sorted by key, then by list and number: the first fitting one of a run is the answer."""
@@ -254,6 +264,26 @@ class UrlIndex:
     def from_columns(cls, entries: EntryArrays, hosts: HostArrays, digest_key: bytes | None = None) -> UrlIndex:
         """An index straight from the arrays of an edition: about a second for a million entries."""
         return cls(entries, hosts, digest_key)
+
+    def save(self, path: Path) -> None:
+        """Write the index to a file that :meth:`open` maps; the key of its digests is not in it."""
+        arrays = {name: np.asarray(getattr(self, f"_{name}")) for name in _LAID_OUT}
+        write_columns(path, KIND, {**arrays, "filter": self._filter}, {"present": sorted(self._present), "shift": self._shift})
+
+    @classmethod
+    def open(cls, path: Path, digest_key: bytes | None = None) -> UrlIndex:
+        """An index whose arrays are mapped from ``path``, shared between processes. Raises InputError for other files."""
+        arrays, notes = open_columns(path, KIND)
+        index = cls.__new__(cls)
+        index._set_up(digest_key)
+        if set(arrays) != {*_LAID_OUT, "filter"} or set(notes) != {"present", "shift"}:
+            raise InputError("index_corrupt", "The file does not hold the columns of an index.", where=path.name)
+        for name in _LAID_OUT:
+            setattr(index, f"_{name}", _view(arrays[name]))
+        index._shift, index._present = notes["shift"], frozenset(notes["present"])
+        index._filter = arrays["filter"]
+        index._filter_view = _view(index._filter)
+        return index
 
     def __len__(self) -> int:
         return len(self._high)
