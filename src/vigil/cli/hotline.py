@@ -308,3 +308,67 @@ def audit_verify(
             typer.echo(f"event {flaw.seq}: {flaw.what} [{flaw.code}]")
         typer.echo(f"{report.events} events, {'nothing altered' if report.ok else 'ALTERED'}; last hash {report.head}")
     raise typer.Exit(0 if report.ok else 1)
+
+
+@audit.command("key")
+def audit_key(
+    file: Annotated[Path, typer.Argument(help="Where the private key goes; its public half goes beside it as .pub.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the log, such as hotline.example/audit.")],
+) -> None:
+    """Make the key that signs tree heads. Keep it away from the doors; hand the printed line to auditors."""
+    from vigil.hotline.audit.heads import create_key
+
+    typer.echo(create_key(file, name).text())
+
+
+@audit.command("sign")
+def audit_sign(key: Annotated[Path, typer.Option("--key", help="File of the private key.")]) -> None:
+    """Sign the present state of the log; the signed tree head is printed."""
+    boot.start("worker")
+    from vigil.hotline.access.people import OPERATOR
+    from vigil.hotline.audit.heads import do_sign_head, load_key
+
+    typer.echo(do_sign_head(OPERATOR, load_key(key)).note, nl=False)
+
+
+@audit.command("export")
+def audit_export(out: Annotated[Path, typer.Option("--out", help="File to write, as JSON lines.")]) -> None:
+    """Write the whole log and its signed tree heads for an auditor; `vigil hotline audit verifier` checks the file."""
+    boot.start("worker")
+    from vigil.hotline.access.people import OPERATOR
+    from vigil.hotline.audit.heads import do_export
+
+    events = do_export(OPERATOR, out)
+    typer.echo(f"{events} events written to {out}")
+
+
+@audit.command("prove")
+def audit_prove(
+    event: Annotated[int, typer.Argument(min=1, help="Number of the event.")],
+    size: Annotated[int, typer.Option("--size", min=1, help="Events under the tree head.")],
+) -> None:
+    """Prove that one event stands under a signed tree head, as JSON (RFC 9162, section 2.1.3)."""
+    boot.start("worker")
+    from vigil.hotline.audit.heads import proof_of_inclusion
+
+    typer.echo(json.dumps(proof_of_inclusion(event, size), indent=2))
+
+
+@audit.command("consistency")
+def audit_consistency(
+    older: Annotated[int, typer.Argument(min=1, help="Events under the older tree head.")],
+    size: Annotated[int, typer.Argument(min=1, help="Events under the newer one.")],
+) -> None:
+    """Prove that an older signed tree head is a beginning of a newer one, as JSON (RFC 9162, section 2.1.4)."""
+    boot.start("worker")
+    from vigil.hotline.audit.heads import proof_of_consistency
+
+    typer.echo(json.dumps(proof_of_consistency(older, size), indent=2))
+
+
+@audit.command("verifier")
+def audit_verifier() -> None:
+    """Print the stand-alone verifier: one Python file that checks an export without Vigil."""
+    from importlib.resources import files
+
+    typer.echo((files("vigil.hotline.audit") / "standalone.py").read_text("utf-8"), nl=False)

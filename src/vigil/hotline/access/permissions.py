@@ -65,6 +65,7 @@ class Permission(StrEnum):
     # oversight
     STATISTICS_READ = "statistics.read"
     AUDIT_READ = "audit.read"
+    AUDIT_SIGN = "audit.sign"
     # running it
     PEOPLE_MANAGE = "people.manage"
     NODE_MANAGE = "node.manage"
@@ -125,9 +126,9 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
 SYSTEMS: Final[dict[str, frozenset[Permission]]] = {
     "public": frozenset({P.REPORT_SUBMIT, P.APPEAL_FILE}),
     "worker": frozenset({P.CAPTURE_RUN, P.TRIAGE_RUN, P.RETENTION_RUN, P.MAIL_IMPORT, P.REPORT_SUBMIT}),
-    "office": frozenset({P.PUBLICATION_BUILD, P.PUBLICATION_REQUEST, P.ENTRY_READ}),
+    "office": frozenset({P.PUBLICATION_BUILD, P.PUBLICATION_REQUEST, P.ENTRY_READ, P.AUDIT_SIGN}),
     "operator": frozenset(
-        {P.PEOPLE_MANAGE, P.NODE_MANAGE, P.LIST_MANAGE, P.AUDIT_READ, P.CAPTURE_ALLOW, P.RETENTION_RUN, P.MAIL_IMPORT}
+        {P.PEOPLE_MANAGE, P.NODE_MANAGE, P.LIST_MANAGE, P.AUDIT_READ, P.AUDIT_SIGN, P.CAPTURE_ALLOW, P.RETENTION_RUN, P.MAIL_IMPORT}
     ),
 }
 NODE: Final = frozenset({P.COUNTS_SEND, P.EDITION_FETCH})
@@ -186,7 +187,8 @@ DESCRIPTIONS: Final[dict[Permission, str]] = {
     P.WELFARE_OWN: "see one's own exposure, take breaks, swap, ask for a buddy",
     P.WELFARE_LEAD: "see the welfare page, as far as policy and the people themselves allow",
     P.STATISTICS_READ: "see the statistics",
-    P.AUDIT_READ: "read the audit log",
+    P.AUDIT_READ: "read and export the audit log",
+    P.AUDIT_SIGN: "sign a tree head of the audit log",
     P.PEOPLE_MANAGE: "add people, give and take roles",
     P.NODE_MANAGE: "enrol and revoke enforcement nodes",
     P.CAPTURE_ALLOW: "record the legal basis for captures, or end it",

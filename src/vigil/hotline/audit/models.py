@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 
-from vigil.hotline.access.entity import AppendOnlyError, AppendOnlyRows
+from vigil.hotline.access.entity import AppendOnly, AppendOnlyError, AppendOnlyRows
 
 
 class AuditEvent(models.Model):
@@ -56,3 +56,19 @@ class AuditHead(models.Model):
 
     def __str__(self) -> str:
         return f"audit head at {self.seq}"
+
+
+class AuditTreeHead(AppendOnly):
+    """A signed Merkle root of the log: ``size`` events, ``root`` in hex, ``key`` the public key, ``note`` the signed text."""
+
+    size = models.BigIntegerField(db_index=True)
+    root = models.CharField(max_length=64)
+    at = models.DateTimeField()
+    key = models.CharField(max_length=200)
+    note = models.TextField()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["size", "at"]
+
+    def __str__(self) -> str:
+        return f"tree head of {self.size} events"

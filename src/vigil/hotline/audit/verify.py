@@ -6,8 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from vigil.base.errors import InputError
 from vigil.hotline.audit.chain import GENESIS, hash_of
-from vigil.hotline.audit.models import AuditEvent, AuditHead
+from vigil.hotline.audit.merkle import Frontier
+from vigil.hotline.audit.models import AuditEvent, AuditHead, AuditTreeHead
+from vigil.hotline.audit.notes import opened, public_key_of
 
 MOST_PROBLEMS: Final = 20
 
@@ -50,8 +53,10 @@ def anchor_now() -> Anchor:
 
 
 def verify(anchors: Iterable[Anchor] = ()) -> AuditReport:
-    """Check every event against its hash, its neighbours, the kept end of the chain and the given anchors."""
+    """Check every event against its hash, its neighbours, the kept end of the chain, signed heads and the given anchors."""
     report = AuditReport()
+    tree, heads = Frontier(), _heads_by_size()
+    _compare_heads(report, heads.pop(0, []), tree)
     wanted: dict[int, list[Anchor]] = {}
     for anchor in anchors:
         wanted.setdefault(anchor.events, []).append(anchor)
@@ -60,12 +65,17 @@ def verify(anchors: Iterable[Anchor] = ()) -> AuditReport:
         report.flaws += _flaws_of(event, report)
         report.events, report.head = event.seq, event.hash
         _compare_anchors(report, wanted.pop(event.seq, []))
+        tree.append(bytes.fromhex(event.hash))
+        _compare_heads(report, heads.pop(event.seq, []), tree)
         if len(report.flaws) >= MOST_PROBLEMS:
             return report
     report.flaws += [
         Flaw(number, "anchor_beyond_end", f"The {anchor.source} knows {number} events; the log ends before.")
         for number, missing in wanted.items()
         for anchor in missing
+    ]
+    report.flaws += [
+        Flaw(size, "tree_head_beyond_end", f"A signed tree head knows {size} events; the log ends before.") for size in heads
     ]
     report.flaws += _flaws_of_end(report)
     return report
@@ -89,6 +99,29 @@ def _compare_anchors(report: AuditReport, anchors: list[Anchor]) -> None:
         if anchor.head != report.head:
             what = f"The log is not the one that the {anchor.source} was built on."
             report.flaws.append(Flaw(report.events, "anchor_differs", what))
+
+
+def _heads_by_size() -> dict[int, list[AuditTreeHead]]:
+    heads: dict[int, list[AuditTreeHead]] = {}
+    for head in AuditTreeHead.objects.order_by("size").iterator(chunk_size=2000):
+        heads.setdefault(head.size, []).append(head)
+    return heads
+
+
+def _compare_heads(report: AuditReport, heads: list[AuditTreeHead], tree: Frontier) -> None:
+    for head in heads:
+        if head.root != tree.root.hex() or not _is_signed(head):
+            what = f"The signed tree head of {head.size} events is not the root of this log."
+            report.flaws.append(Flaw(head.size, "tree_head_differs", what))
+
+
+def _is_signed(head: AuditTreeHead) -> bool:
+    """Whether the note says what the row says and carries the signature of the key that the row names."""
+    try:
+        told = opened(head.note, public_key_of(head.key))
+    except InputError:
+        return False
+    return (told.size, told.root.hex()) == (head.size, head.root)
 
 
 def _flaws_of_end(report: AuditReport) -> Iterator[Flaw]:

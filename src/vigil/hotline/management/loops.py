@@ -15,6 +15,7 @@ from vigil.base.errors import UnavailableError
 from vigil.hotline.management import boot
 
 KEYS_VARIABLE: Final = "VIGIL_SIGNING_KEYS"
+AUDIT_KEY_VARIABLE: Final = "VIGIL_AUDIT_KEY"
 
 
 def run_worker() -> None:
@@ -40,7 +41,19 @@ def run_office() -> None:
     from vigil.hotline.lists.office import Office
 
     stop = _stop_on_signal()
+    _sign_tree_heads(stop)
     Office(settings.EDITIONS, KeyRing.load(Path(folder))).run(stop)
+
+
+def _sign_tree_heads(stop: threading.Event) -> None:
+    """Beside the office: sign the state of the audit log every hour, where the environment names a key for that."""
+    named = os.environ.get(AUDIT_KEY_VARIABLE)
+    if named:
+        from vigil.hotline.access.people import OFFICE
+        from vigil.hotline.audit import heads
+
+        key = heads.load_key(Path(named))
+        threading.Thread(target=heads.serve, args=(OFFICE, key, stop), daemon=True).start()
 
 
 def _stop_on_signal() -> threading.Event:

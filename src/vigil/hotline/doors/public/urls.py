@@ -6,7 +6,7 @@ from django.conf.urls.i18n import i18n_patterns
 from django.urls import include, path
 
 from vigil.hotline.doors import errors
-from vigil.hotline.doors.public import appeal, pages, report, status
+from vigil.hotline.doors.public import appeal, pages, report, status, transparency
 
 desk = [
     path("", pages.home, name="home"),
@@ -29,6 +29,7 @@ urlpatterns = [
     path("leave/", pages.leave, name="leave"),
     path("blank/", pages.blank, name="blank"),
     path("healthz", pages.health, name="healthz"),
+    path("audit-head", transparency.audit_head, name="audit-head"),
     path("robots.txt", pages.robots, name="robots"),
     path("assets/", include("vigil.hotline.doors.design.urls")),
     *i18n_patterns(path("", include((desk, "public")))),
