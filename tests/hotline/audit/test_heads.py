@@ -163,7 +163,10 @@ def test_an_auditor_finds_any_changed_field(db: None, key: HeadKey, tmp_path: Pa
     assert standalone.check([json.dumps(row) for row in rows], "", [])[2]
 
 
-@pytest.mark.parametrize("content", ["", "{}", "no json\n", '{"format":1}\n{"seq":1}\n', '{"format":1}\n{"head":1,"note":"x","key":""}\n'])
+NO_EXPORTS = ["", "{}", "no json\n", '{"format":1}\n{"seq":1}\n', '{"format":1}\n{"head":1,"note":"x","key":""}\n']
+
+
+@pytest.mark.parametrize("content", NO_EXPORTS)
 def test_a_file_that_is_no_export_is_said_to_be_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "x").write_text(content)
     assert check(tmp_path / "x")[0] in {0, 2}
