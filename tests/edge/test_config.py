@@ -149,6 +149,7 @@ def test_the_guide_explains_every_field() -> None:
         "forward_auth.": config.ForwardAuth,
         "dns.": config.Dns,
         "policy.": Policy,
+        "hma.": config.Hma,
         "limits.": config.Limits,
     }
     names = {prefix + name for prefix, table in tables.items() for name in table.__struct_fields__}

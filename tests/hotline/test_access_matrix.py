@@ -20,9 +20,11 @@ from tests.hotline.conftest import DoorClient, door_settings
 
 from vigil.hotline.access.models import User
 from vigil.hotline.access.people import OPERATOR
-from vigil.hotline.access.permissions import NODE, PERMISSIONS, SCOPES, Permission
+from vigil.hotline.access.permissions import BANK_MACHINES, NODE, PERMISSIONS, SCOPES, Permission
 from vigil.hotline.access.roles import Role
 from vigil.hotline.access.rules import OpenToAll, Requires, Rule, SignedIn, rule_of
+from vigil.hotline.banks.machines import do_enrol_machine
+from vigil.hotline.banks.models import MachineRole
 from vigil.hotline.partners.actions import do_enrol_node
 from vigil.hotline.partners.senders import do_enrol_sender
 
@@ -181,6 +183,7 @@ MACHINES: dict[str, frozenset[Permission]] = {
     "wrong": frozenset(),
     "node": NODE,
     **{f"sender {scope}": frozenset({permission}) for scope, permission in SCOPES.items()},
+    **{f"banks {role}": allowed for role, allowed in BANK_MACHINES.items()},
 }
 
 
@@ -190,6 +193,8 @@ def token_of(machine: str) -> dict[str, str]:
         return {}
     if machine.startswith("sender "):
         _, token = do_enrol_sender(OPERATOR, "s-1", "child_service", [machine.removeprefix("sender ")])
+    elif machine.startswith("banks "):
+        _, token = do_enrol_machine(OPERATOR, "m-1", MachineRole(machine.removeprefix("banks ")))
     else:
         token = do_enrol_node(OPERATOR, "n-1")[1] if machine == "node" else "wrong"
     return {"Authorization": f"Bearer {token}"}

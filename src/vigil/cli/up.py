@@ -20,9 +20,10 @@ def up(
     demo: Annotated[bool, typer.Option("--demo", help="Benign sample data and a small outside world.")] = False,
     data: Annotated[Path, typer.Option("--data", help="The data folder; kept between starts.")] = Path("data"),
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = LOOPBACK,
-    port: Annotated[int, typer.Option("--port", min=1024, max=65000, help="First of six ports in a row.")] = 8470,
+    port: Annotated[int, typer.Option("--port", min=1024, max=65000, help="First of seven ports in a row.")] = 8470,
+    hma: Annotated[bool, typer.Option("--hma", help="HMA-compatible routes on the last of the ports, for this machine.")] = False,
 ) -> None:
     """Start everything, say when it is ready, and run until Ctrl-C."""
     console = Console(highlight=False, soft_wrap=True)
-    installation = Installation(DataFolder(data.resolve()), demo, host, Ports(port))
+    installation = Installation(DataFolder(data.resolve()), demo, host, Ports(port), hma)
     run(installation, lambda text: console.print(text if text.startswith("  ") or not text else f"vigil: {text}", markup=False))

@@ -20,6 +20,7 @@ import msgspec
 from vigil.base import limits
 from vigil.base.errors import InputError
 from vigil.base.redaction import Sealed
+from vigil.edge.hma.config import Hma, RoleToken, hma_rules, role_tokens
 from vigil.edge.policy import Policy
 
 KEPT: Final = "editions"  # below the state folder: what the client of editions keeps
@@ -229,6 +230,7 @@ class NodeFile(Table, frozen=True, kw_only=True):
     icap: Icap = Icap()
     forward_auth: ForwardAuth = ForwardAuth()
     dns: Dns = Dns()
+    hma: Hma = Hma()
     limits: Limits = Limits()
     policy: Policy = Policy()
 
@@ -251,6 +253,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     counts_token: Token | None
     api_tokens: tuple[Token, ...]
     shadow: Policy | None = None
+    banks_token: Token | None = None
+    hma_tokens: tuple[RoleToken, ...] = ()
 
 
 def load(path: Path) -> NodeConfig:
@@ -298,6 +302,8 @@ def resolve(file: NodeFile, raw: bytes, folder: Path) -> NodeConfig:
         counts_token=_token(file.counts.token, file.counts.token_file, folder, "counts.token_file"),
         api_tokens=file.api.tokens + _tokens(file.api.tokens_file, folder),
         shadow=_shadow(file.policy.shadow, folder),
+        banks_token=_token(None, file.hma.banks_token_file, folder, "hma.banks_token_file"),
+        hma_tokens=role_tokens((folder / file.hma.tokens_file).resolve()) if file.hma.tokens_file else (),
     )
 
 
@@ -441,6 +447,7 @@ def _rules(file: NodeFile) -> list[tuple[str, bool, str]]:
         ),
         *_icap_rules(file.icap),
         *_dns_rules(file.dns),
+        *hma_rules(file.hma),
         ("forward_auth.peers", _are_networks(file.forward_auth.peers), "Name addresses or networks such as 10.0.0.0/24."),
         ("forward_auth.proxies", _are_names(file.forward_auth.proxies), "Name each proxy once."),
         ("limits.media_bytes", 1 <= bounds.media_bytes <= limits.MEDIA_BYTES.value, "Use 1 to 67108864."),

@@ -40,6 +40,7 @@ class ListKind(StrEnum):
     DOMAIN = "domain"
     TLD_HOP = "tld_hop"
     PAYMENT = "payment"
+    BANK = "bank"  # a platform's own, for its own nodes; the list office puts none into an edition
 
 
 def require_name(text: str, what: str) -> str:

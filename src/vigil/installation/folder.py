@@ -62,6 +62,10 @@ class DataFolder:
         return self.secrets / "edge-node.token"
 
     @property
+    def banks_token(self) -> Path:
+        return self.secrets / "banks.token"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

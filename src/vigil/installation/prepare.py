@@ -33,7 +33,7 @@ verified_by = "demo"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The ports of an installation: six in a row from ``first``."""
+    """The ports of an installation: seven in a row from ``first``, the last one for the HMA-compatible door."""
 
     first: int
 
@@ -61,6 +61,10 @@ class Ports:
     def provider(self) -> int:
         return self.first + 5
 
+    @property
+    def hma(self) -> int:
+        return self.first + 6
+
     def named(self, *, demo: bool) -> dict[str, int]:
         """Port by process; the world and the provider exist in a demo only."""
         doors = {"public": self.public, "console": self.console, "partner": self.partner, "edge": self.edge}
@@ -75,6 +79,22 @@ def write_configuration(folder: DataFolder, *, demo: bool, host: str, ports: Por
         edge += HELP_LINE.format(table="pages.help_lines", date=today.isoformat())
     write_atomically(folder.edge_config, edge.encode(), mode=0o600)
     write_atomically(folder.hotline_config, hotline.encode(), mode=0o600)
+
+
+def add_hma(folder: DataFolder, *, host: str, ports: Ports) -> None:
+    """Add the tables of the HMA-compatible routes where they are missing; nothing else of the files is touched."""
+    partner = f"http://{_shown(host)}:{ports.partner}"
+    hotline, edge = folder.hotline_config.read_text(), folder.edge_config.read_text()
+    if "\n[banks]\n" not in hotline:
+        table = "\n# Banks, for this machine without a token: docs/guides/hma.md\n[banks]\nopen_on_loopback = true\n"
+        write_atomically(folder.hotline_config, (hotline + table).encode(), mode=0o600)
+    if "\n[hma]\n" not in edge:
+        table = (
+            "\n# The HMA-compatible routes, curation included: docs/guides/hma.md\n"
+            f"[hma]\nenabled = true\nport = {ports.hma}\nopen_on_loopback = true\n"
+            f"banks = {quoted(partner + '/v1/banks')}\nbanks_token_file = \"secrets/banks.token\"\ncuration = {quoted(partner)}\n"
+        )
+        write_atomically(folder.edge_config, (edge + table).encode(), mode=0o600)
 
 
 def write_production_example(folder: Path) -> Path:

@@ -30,6 +30,7 @@ def main(arguments: list[str]) -> None:
     seed_lists()
     if arguments[:1] == ["--people"]:
         seed_people(Path(arguments[1]))
+        seed_policy()
         seed_reports()
 
 
@@ -64,6 +65,21 @@ def seed_people(file: Path) -> None:
             )
         if not has_second_factor(user):
             enrol(user, login.totp_secret)
+
+
+def seed_policy() -> None:
+    """What banks of the demo are for, by two of its people."""
+    from vigil.hotline.access.queries import user_named
+    from vigil.hotline.banks.models import BankPolicy
+    from vigil.hotline.banks.policy import do_approve_policy, do_propose_policy
+
+    if BankPolicy.objects.exists():
+        return
+    proposed = do_propose_policy(
+        user_named("paula"), purpose="Demonstration: hashes of drawn shapes.", legal_basis="None needed for drawn shapes.",
+        owner="Demo provider", retention_days=30,
+    )  # fmt: skip
+    do_approve_policy(user_named("sam"), proposed)
 
 
 def seed_reports() -> None:

@@ -22,7 +22,7 @@ from vigil.base.errors import UnavailableError
 from vigil.base.files import write_atomically
 from vigil.installation.demo import people
 from vigil.installation.folder import DataFolder
-from vigil.installation.prepare import LOOPBACK, NODE_NAME, Ports, write_configuration
+from vigil.installation.prepare import LOOPBACK, NODE_NAME, Ports, add_hma, write_configuration
 from vigil.installation.processes import Program, StepError, Watcher, run_once, vigil
 from vigil.installation.readiness import Address, wait_for
 
@@ -39,6 +39,7 @@ class Installation:
     demo: bool
     host: str
     ports: Ports
+    hma: bool = False
 
     @property
     def hotline_environment(self) -> dict[str, str]:
@@ -95,6 +96,7 @@ def only_one(lock: Path) -> Iterator[None]:
 def require_free_ports(installation: Installation) -> None:
     """Name the ports that somebody else uses, before anything starts."""
     named = installation.ports.named(demo=installation.demo)
+    named |= {"HMA-compatible routes": installation.ports.hma} if installation.hma else {}
     taken = [f"{port} ({name})" for name, port in named.items() if not is_free(installation.host, port)]
     if taken:
         raise UnavailableError(
@@ -137,6 +139,8 @@ def prepare(installation: Installation, report: Report) -> None:
         write_configuration(
             folder, demo=installation.demo, host=installation.host, ports=installation.ports, today=SystemClock().now().date()
         )
+    if installation.hma:
+        add_hma(folder, host=installation.host, ports=installation.ports)
     if installation.demo and not folder.demo.exists():
         people.save(folder.demo, people.draw())
     try:
@@ -155,6 +159,8 @@ def _steps(installation: Installation) -> Iterator[tuple[str, Callable[[], objec
     yield "database", lambda: run_once(vigil("hotline", "migrate"), hotline)
     if not folder.node_token.exists():
         yield "enrolment of the edge node", lambda: _enrol(installation)
+    if installation.hma and not folder.banks_token.exists():
+        yield "enrolment of the edge node for banks", lambda: _enrol_for_banks(installation)
     arguments = ["--people", str(folder.demo)] if installation.demo else []
     seed = [*vigil()[:1], "-m", "vigil.installation.seed", *arguments]
     yield "people, lists and sample reports" if installation.demo else "lists", lambda: run_once(seed, hotline)
@@ -176,6 +182,15 @@ def _enrol(installation: Installation) -> None:
     name = next(name for name in _names() if name not in names)
     token = json.loads(run_once(vigil("hotline", "node", "add", name, "--json"), environment))["token"]
     write_atomically(installation.folder.node_token, (token + "\n").encode(), mode=0o600)
+
+
+def _enrol_for_banks(installation: Installation) -> None:
+    """A token with which the edge node follows the banks; an earlier one that was lost stays enrolled until it is revoked."""
+    environment = installation.hotline_environment
+    names = {row["name"] for row in json.loads(run_once(vigil("hotline", "bank", "machines", "--json"), environment))}
+    name = next(name for name in _names() if name not in names)
+    enrolled = run_once(vigil("hotline", "bank", "enrol", name, "--role", "follower", "--json"), environment)
+    write_atomically(installation.folder.banks_token, (json.loads(enrolled)["token"] + "\n").encode(), mode=0o600)
 
 
 def _names() -> Iterator[str]:
@@ -226,6 +241,8 @@ def closing_words(installation: Installation) -> Iterator[str]:
     yield f"  Report a page      http://{host}:{ports.public}/"
     yield f"  Console (staff)    http://{host}:{ports.console}/"
     yield f"  Edge node          http://{LOOPBACK}:{ports.edge}/readyz"
+    if installation.hma:
+        yield f"  HMA-compatible     http://{LOOPBACK}:{ports.hma}/   (this machine only; banks need a policy: console, Banks)"
     if installation.demo:
         yield from _demo_words(installation)
     else:

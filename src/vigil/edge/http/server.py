@@ -15,6 +15,7 @@ import uvicorn
 
 from vigil.base.errors import UnavailableError
 from vigil.edge.dns.server import DnsDoor
+from vigil.edge.hma.door import HmaDoor
 from vigil.edge.http.app import EdgeApp
 from vigil.edge.http.protocol import protocol_with
 from vigil.edge.http.routes import Door
@@ -78,6 +79,7 @@ class Service:
         self.port: int = self._socket.getsockname()[1]
         self.icap = IcapDoor(self.door) if node.config.file.icap.enabled else None
         self.dns = DnsDoor(node) if node.config.file.dns.enabled else None
+        self.hma = HmaDoor(node.config, node.clock, node.log) if node.config.file.hma.enabled else None
         doors = [door for door in (self.icap, self.dns) if door is not None]
         self._server = NodeServer(_uvicorn_config(node, EdgeApp(node, self.door)), node, doors)
 
@@ -86,6 +88,8 @@ class Service:
         node = self.node
         quiet_server_logs(node.log)
         node.start()
+        if self.hma is not None:
+            self.hma.start()
         node.log.info("listening", host=node.config.file.listen.host, port=self.port)
         try:
             if started is not None:
@@ -94,6 +98,8 @@ class Service:
         finally:
             self._socket.close()
             self.door.close()
+            if self.hma is not None:
+                self.hma.stop()
             node.stop()
             node.log.info("stopped")
 

@@ -75,6 +75,12 @@ class Permission(StrEnum):
     # personal data
     RETENTION_READ = "retention.read"
     SUBJECT_EXPORT = "subject.export"
+    # banks of a platform
+    BANK_POLICY = "bank.policy"
+    BANK_READ = "bank.read"
+    BANK_CURATE = "bank.curate"
+    BANK_FOLLOW = "bank.follow"
+    BANK_EXPIRE = "bank.expire"
     # machines of partners
     COUNTS_SEND = "counts.send"
     EDITION_FETCH = "edition.fetch"
@@ -101,7 +107,7 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     | {P.CONTENT_REVEAL, P.REPORT_TRIAGE, P.CAPTURE_REQUEST, P.ASSESS, P.SECOND_REVIEW, P.LISTING_DECIDE,
        P.WIDE_SCOPE_APPROVE, P.ENTRY_READ, P.ENTRY_WITHDRAW, P.WITHDRAWAL_REVIEW, P.APPEAL_READ, P.APPEAL_DECIDE,
        P.VAULT_USE, P.HOLD_READ, P.SCHEME_READ, P.REVIEW_QUALITY, P.IDENTITY_RELEASE,
-       P.APPROVE_OPERATION, P.APPROVE_ASSESSMENT, P.APPROVAL_READ},
+       P.APPROVE_OPERATION, P.APPROVE_ASSESSMENT, P.APPROVAL_READ, P.BANK_POLICY},
     R.CHILD_DESK: _CASEWORK
     | {P.CHILD_CASE_WORK, P.CONTENT_REVEAL, P.REPORT_TRIAGE, P.CAPTURE_REQUEST, P.ASSESS, P.ENTRY_READ,
        P.HOLD_READ, P.SCHEME_READ},
@@ -111,7 +117,7 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
        P.HOLD_READ, P.HOLD_MANAGE, P.VAULT_EXPORT, P.APPROVAL_READ},
     R.LIST_PUBLISHER: _CASEWORK
     | {P.LIST_MANAGE, P.ENTRY_READ, P.ENTRY_WITHDRAW, P.PUBLICATION_REQUEST, P.APPEAL_READ,
-       P.HOLD_READ, P.LIST_EMERGENCY, P.APPROVAL_READ},
+       P.HOLD_READ, P.LIST_EMERGENCY, P.APPROVAL_READ, P.BANK_POLICY},
     R.SCHEME_OWNER: frozenset({P.CONSOLE_ENTER, P.STATISTICS_READ,
        P.SCHEME_READ, P.SCHEME_MANAGE, P.APPROVAL_READ}),
     R.WELFARE: frozenset({P.CONSOLE_ENTER,
@@ -125,8 +131,9 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
 
 SYSTEMS: Final[dict[str, frozenset[Permission]]] = {
     "public": frozenset({P.REPORT_SUBMIT, P.APPEAL_FILE}),
-    "worker": frozenset({P.CAPTURE_RUN, P.TRIAGE_RUN, P.RETENTION_RUN, P.MAIL_IMPORT, P.REPORT_SUBMIT}),
+    "worker": frozenset({P.CAPTURE_RUN, P.TRIAGE_RUN, P.RETENTION_RUN, P.MAIL_IMPORT, P.REPORT_SUBMIT, P.BANK_EXPIRE}),
     "office": frozenset({P.PUBLICATION_BUILD, P.PUBLICATION_REQUEST, P.ENTRY_READ, P.AUDIT_SIGN}),
+    "loopback": frozenset({P.BANK_READ, P.BANK_CURATE}),
     "operator": frozenset(
         {P.PEOPLE_MANAGE, P.NODE_MANAGE, P.LIST_MANAGE, P.AUDIT_READ, P.AUDIT_SIGN, P.CAPTURE_ALLOW, P.RETENTION_RUN,
          P.MAIL_IMPORT}
@@ -141,6 +148,12 @@ SCOPES: Final[dict[str, Permission]] = {
     "child.outcomes": P.CHILD_OUTCOME_READ,
 }
 """What the token of a sender (a partner that reports) may be given; each scope is one permission."""
+# Software of a platform, by the role of its token.
+BANK_MACHINES: Final[dict[str, frozenset[Permission]]] = {
+    "reader": frozenset({P.BANK_READ}),
+    "curator": frozenset({P.BANK_READ, P.BANK_CURATE}),
+    "follower": frozenset({P.BANK_FOLLOW}),
+}
 
 DESCRIPTIONS: Final[dict[Permission, str]] = {
     P.REPORT_SUBMIT: "hand in a report",
@@ -197,6 +210,11 @@ DESCRIPTIONS: Final[dict[Permission, str]] = {
     P.MAIL_IMPORT: "take in reports from the mailbox folder",
     P.RETENTION_READ: "see the retention policy and the proofs of disposal",
     P.SUBJECT_EXPORT: "export what is held about a reporter",
+    P.BANK_POLICY: "propose what banks are for, or approve what somebody else proposed",
+    P.BANK_READ: "see banks and what they hold",
+    P.BANK_CURATE: "set up, change and delete banks and what they hold",
+    P.BANK_FOLLOW: "follow what banks hold, to match it",
+    P.BANK_EXPIRE: "erase what is past its retention",
     P.COUNTS_SEND: "send counts of blocked requests",
     P.EDITION_FETCH: "fetch editions",
 }
@@ -228,5 +246,6 @@ def reference() -> str:
         systems = [f"`{name}`" for name, allowed in SYSTEMS.items() if permission in allowed]
         systems += ["enforcement nodes"] if permission in NODE else []
         systems += ["partners' tokens by scope"] if permission in SCOPES.values() else []
+        systems += [f"{role} machines" for role, allowed in BANK_MACHINES.items() if permission in allowed]
         lines.append(f"| `{permission}` | {DESCRIPTIONS[permission]} | {roles} | {', '.join(systems) or '–'} |")
     return "\n".join(lines) + "\n"

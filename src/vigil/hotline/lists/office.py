@@ -29,7 +29,7 @@ from django.db.models import Max
 from vigil.base.errors import VigilError
 from vigil.editions.build import BuiltEdition, build_edition
 from vigil.editions.keys import KeyRing
-from vigil.editions.model import AuditAnchor, EditionContents, HashEntry, ListInfo, UrlEntry
+from vigil.editions.model import AuditAnchor, EditionContents, HashEntry, ListInfo, ListKind, UrlEntry
 from vigil.editions.publish import current_number, publish, recover, refresh
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.people import OFFICE, must
@@ -196,7 +196,8 @@ def next_number(current: int | None) -> int:
 def contents_now(moment: datetime, anchor: AuditAnchor) -> EditionContents:
     """All lists and every entry in force at ``moment``."""
     lists = tuple(
-        ListInfo(each.name, each.kind, tuple(each.jurisdictions), each.max_distance) for each in List.objects.all()
+        ListInfo(each.name, each.kind, tuple(each.jurisdictions), each.max_distance)
+        for each in List.objects.exclude(kind=ListKind.BANK.value)
     )
     urls: list[UrlEntry] = []
     hashes: list[HashEntry] = []

@@ -19,6 +19,7 @@ CONNECTIONS: Final = 200
 # nothing beyond FORM_BYTES is ever parsed.
 PASTE_BYTES: Final = 16 * 1024 * 1024
 IDLE_SECONDS: Final = 30
+FORM_BYTES: Final = 128 * 1024  # what a form writes around the file it carries
 
 
 def serve(door: str) -> None:
@@ -35,9 +36,11 @@ def serve(door: str) -> None:
 def arguments_of(door: str) -> dict[str, Any]:
     """What waitress is told. The scheme of a request is believed from the configured proxy alone."""
     where = getattr(settings.CONFIG.doors, door)
+    banks = settings.CONFIG.banks if door == "partner" else None
     body = {"public": PASTE_BYTES, "console": BODY_BYTES.value}.get(door, JSON_BODY_BYTES.value)
-    # What staff hand in stays in memory: no picture may touch the disk. Strangers may not fill the memory instead.
-    held = {"inbuf_overflow": body + 1} if door == "console" else {}
+    body = body if banks is None else max(body, banks.media_bytes + FORM_BYTES)
+    # What staff or machines hand in stays in memory: no picture may touch the disk. Strangers may not fill the memory instead.
+    held = {"inbuf_overflow": body + 1} if door == "console" or banks is not None else {}
     trust: dict[str, Any] = {"clear_untrusted_proxy_headers": True}
     if not settings.CONFIG.demo:
         trust |= {"trusted_proxy": where.proxy, "trusted_proxy_headers": {"x-forwarded-proto"}}

@@ -53,6 +53,21 @@ class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     legal_basis: Text
 
 
+class Banks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Banks of a platform at the partner door: off unless this table is there.
+
+    ``open_on_loopback``  no token is asked of who asks on this machine itself; only where the door listens on loopback.
+    ``media_bytes``       the largest file that is banked; it is held in memory, hashed and dropped.
+    ``fetch_hosts``       names that files are fetched from (``media.example``, ``.media.example``, ``name:port``); none: never.
+    ``fetch_networks``    addresses reached although they are not public, such as ``10.0.0.0/8``.
+    """
+
+    open_on_loopback: bool = False
+    media_bytes: Annotated[int, msgspec.Meta(ge=1024, le=67_108_864)] = 33_554_432
+    fetch_hosts: tuple[Text, ...] = ()
+    fetch_networks: tuple[Text, ...] = ()
+
+
 class HelpLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One row of the help directory shown to reporters; fields as in the directory of enforcement nodes."""
 
@@ -81,6 +96,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     capture: Capture | None = None
     help_lines: tuple[HelpLine, ...] = ()
     time_zone: Text = "UTC"
+    banks: Banks | None = None
 
     @property
     def demo(self) -> bool:
@@ -121,6 +137,11 @@ def checked(config: Config) -> Config:
     for name in ("public", "console", "partner"):
         door: Door = getattr(config.doors, name)
         _check_door(name, door, demo=config.demo)
+    if config.banks is not None and config.banks.open_on_loopback and config.doors.partner.host not in LOOPBACK:
+        raise InputError(
+            "banks_open_to_network", "Banks are open without a token on loopback only.", where="banks.open_on_loopback",
+            mend="Let the partner door listen on 127.0.0.1, or give machines tokens.",
+        )  # fmt: skip
     return config
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from vigil.hotline.doors import errors
 from vigil.hotline.doors.health import alive
-from vigil.hotline.doors.partner import children, reports, views
+from vigil.hotline.doors.partner import answers, banks, children, exchanges, reports, views
 
 urlpatterns = [
     path("v1/counts", views.counts, name="counts"),
@@ -18,6 +17,23 @@ urlpatterns = [
     path("v1/openapi.json", reports.openapi, name="openapi"),
     path("editions/<str:folder>/<str:name>", views.edition_file, name="edition"),
     path("healthz", alive, name="healthz"),
+    # banks of a platform; off unless the configuration has a table for them
+    path("v1/banks", banks.feed, name="bank-feed"),
+    path("c/banks", banks.all_banks, name="banks"),
+    path("c/bank/<str:bank>", banks.one_bank, name="bank"),
+    path("c/bank/<str:bank>/content", banks.media, name="bank-media"),
+    path("c/bank/<str:bank>/signal", banks.signals, name="bank-signals"),
+    path("c/bank/<str:bank>/content/<int:content>", banks.one_content, name="bank-content"),
+    path("c/signal_type", banks.signal_types, name="signal-types"),
+    path("c/signal_type/index", banks.index, name="bank-index"),
+    path("c/signal_type/<str:name>", banks.one_signal_type, name="signal-type"),
+    path("c/content_type", banks.content_types, name="content-types"),
+    path("c/exchanges/apis", exchanges.kinds, name="exchange-kinds"),
+    path("c/exchanges/api/<str:api>", exchanges.one_kind, name="exchange-kind"),
+    path("c/exchanges/api/<str:api>/schema", exchanges.schema, name="exchange-schema"),
+    path("c/exchanges", exchanges.all_exchanges, name="exchanges"),
+    path("c/exchange/<str:name>", exchanges.one_exchange, name="exchange"),
+    path("c/exchange/<str:name>/status", exchanges.status, name="exchange-status"),
 ]
 
-handler400, handler403, handler404, handler500 = errors.bad_request, errors.refused, errors.not_found, errors.broken
+handler400, handler403, handler404, handler500 = answers.bad_request, answers.refused, answers.not_found, answers.broken

@@ -1,0 +1,1 @@
+"""The HMA-compatible door: hashing and matching as Hasher-Matcher-Actioner answers it, on a port and in processes of its own."""

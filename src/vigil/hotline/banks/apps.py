@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class Banks(AppConfig):
+    name = "vigil.hotline.banks"
+    label = "banks"
