@@ -50,6 +50,7 @@ CHECKS = [
     Check("hotline-sqlite", "the hotline on SQLite", pytest("hotline-sqlite", "tests/hotline", "tests/installation")),
     Check("hotline-postgresql", "the hotline on PostgreSQL",
           on_postgres(*pytest("hotline-postgresql", "tests/hotline"))),
+    Check("hma", "the routes that HMA clients know, black-box", pytest("hma", "tests/hma")),
     Check("lab", "proxies and resolvers of networks, as packaged, in front of an edge node", pytest("lab", "tests/lab")),
     Check("fuzz-python", "parsers against random bytes, short", [PYTHON, "tools/fuzz_python.py", "20"]),
     Check("fuzz-kernel", "kernel against random bytes under AddressSanitizer, short",

@@ -1,4 +1,4 @@
-"""Servers for the conformance suite: Vigil's partner door and edge node as processes, and a small site that hands out pictures."""
+"""Servers for the conformance suite: Vigil's partner door and edge node as processes, and a site that hands out pictures."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,13 @@ from vigil.installation.folder import DataFolder
 from vigil.installation.prepare import Ports, add_hma, write_configuration
 
 PATIENCE = 60.0
-POLICY = """
+PREPARE = """
+from pathlib import Path
 from vigil.hotline.management import boot
+from vigil.hotline.settings import config, keyfiles
+keyfiles.create_secrets(Path(config.current().secrets))
 boot.start("worker")
+boot.migrate()
 from vigil.hotline.access.people import OPERATOR
 from vigil.hotline.access.roles import Role
 from vigil.hotline.audit.people import do_add_user
@@ -38,6 +43,9 @@ one = do_add_user(OPERATOR, "paula", display_name="Paula", password="paula-long-
 two = do_add_user(OPERATOR, "sam", display_name="Sam", password="sam-long-password", roles=[Role.SUPERVISOR])
 proposed = do_propose_policy(one, purpose="Tests.", legal_basis="None needed.", owner="Tests", retention_days=30)
 do_approve_policy(two, proposed)
+from vigil.hotline.banks.machines import do_enrol_machine
+from vigil.hotline.banks.models import MachineRole
+print(do_enrol_machine(OPERATOR, "edge-1", MachineRole.FOLLOWER)[1])
 """
 
 
@@ -262,21 +270,16 @@ def installation(root: Path, media: str) -> Iterator[Installation]:
     """Prepared as ``vigil up --hma`` does, less the processes that nobody here asks; ``media``: the site to fetch from."""
     folder, ports = DataFolder(root), Ports(free_ports())
     folder.create()
-    write_configuration(folder, demo=True, host="127.0.0.1", ports=ports, today=__import__("datetime").date(2026, 11, 22))
+    write_configuration(folder, demo=True, host="127.0.0.1", ports=ports, today=date(2026, 11, 22))
     add_hma(folder, host="127.0.0.1", ports=ports)
     fetching = f'fetch_hosts = ["{media.removeprefix("http://")}"]\nfetch_networks = ["127.0.0.0/8"]\n'
     edge = folder.edge_config.read_text().replace("\n[hma]\n", f"\n[hma]\nworkers = 2\npoll_seconds = 0.1\n{fetching}")
     folder.edge_config.write_text(edge)
     folder.hotline_config.write_text(folder.hotline_config.read_text().replace("\n[banks]\n", f"\n[banks]\n{fetching}"))
     made = Installation(folder, ports, {})
-    made.vigil("hotline", "secrets")
-    made.vigil("edition", "keys", "init", str(folder.keys))
-    folder.root_of_trust.write_bytes((folder.keys / "1.root.json").read_bytes())
-    made.vigil("hotline", "migrate")
-    run([sys.executable, "-c", POLICY], made.environment)
+    folder.root_of_trust.write_bytes(b"{}")  # no edition is ever asked for here
     folder.node_token.write_text("node-token-zorblat-0001\n")
-    enrolled = json.loads(made.vigil("hotline", "bank", "enrol", "edge-1", "--role", "follower", "--json"))
-    folder.banks_token.write_text(enrolled["token"] + "\n")
+    folder.banks_token.write_text(run([sys.executable, "-c", PREPARE], made.environment))
     try:
         made.start("partner")
         made.start("edge")
