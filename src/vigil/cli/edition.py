@@ -14,6 +14,7 @@ import typer
 from vigil.base.clock import SystemClock, text_of
 from vigil.base.errors import InputError
 from vigil.base.files import write_atomically
+from vigil.cli.edition_trace import trace
 from vigil.editions.build import build_edition
 from vigil.editions.ceremony import Change as KeyChange
 from vigil.editions.ceremony import Elsewhere, revoke_keys, rotate_keys
@@ -33,6 +34,7 @@ from vigil.editions.verify import verify as verify_folder
 app = typer.Typer(help="Build, export, show, compare, verify and pull editions; manage keys.", no_args_is_help=True)
 keys = typer.Typer(help="Signing keys: for the list office only.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+app.command("trace")(trace)
 
 TOKEN_VARIABLE: Final = "VIGIL_EDITION_TOKEN"  # noqa: S105  the name of a variable
 SHOWN_CHANGES: Final = 20

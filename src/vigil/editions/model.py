@@ -28,7 +28,7 @@ _JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?\Z")
 
 
 class ListKind(StrEnum):
-    """Kinds of list (``list_kind`` of the data model)."""
+    """Kinds of list (``list_kind`` of the data model); ``test`` holds benign entries by which deployers prove their blocks."""
 
     URL = "url"
     HASH_CSAM = "hash_csam"
@@ -41,6 +41,7 @@ class ListKind(StrEnum):
     TLD_HOP = "tld_hop"
     PAYMENT = "payment"
     BANK = "bank"  # a platform's own, for its own nodes; the list office puts none into an edition
+    TEST = "test"
 
 
 def require_name(text: str, what: str) -> str:

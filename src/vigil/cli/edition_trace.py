@@ -1,0 +1,54 @@
+"""``vigil edition trace``: whose copy leaked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vigil.base.errors import InputError
+from vigil.base.limits import Limit
+from vigil.editions.marks import MarkBook, decode_book
+from vigil.editions.trace import Trace, trace_file
+
+BOOK_BYTES = Limit(4 * 1024 * 1024, "bytes", "a book names partners and lists; the marks follow from its key")
+
+
+def trace(
+    file: Annotated[Path, typer.Argument(help="The file that leaked: plain, hashed or exported.", metavar="FILE")],
+    marks: Annotated[
+        Path | None, typer.Option("--marks", help="The book of marks.", metavar="FILE")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Name the partner, or the smallest set of partners, whose copy a leaked file is; exit status 1 where nobody can be named."""
+    if marks is None:
+        raise InputError("marks_not_named", "The book of marks is not named.", where="--marks", mend="Name its file.")
+    best = trace_file(file, _read(marks))
+    if as_json:
+        typer.echo(json.dumps(asdict(best) | {"words": best.words()}))
+    else:
+        _print(best)
+    raise typer.Exit(0 if best.named else 1)
+
+
+def _print(found: Trace) -> None:
+    typer.echo(found.words())
+    for each in found.named:
+        typer.echo(f"{each.partner:24} {', '.join(each.evidence)}; marks of its own: {each.private}; score {each.score}")
+    read = ", ".join(f"{name} ({places} places)" for name, places in found.lists.items())
+    typer.echo(f"Read as {found.form}: {found.marks} marks; code of {read or 'no list'}.")
+    if found.explained is not None:
+        typer.echo(f"Together they can have produced {found.explained:.1%} of the places of the code.")
+
+
+def _read(path: Path) -> MarkBook:
+    try:
+        with path.open("rb") as stream:
+            return decode_book(stream.read(BOOK_BYTES.value))
+    except OSError as error:
+        raise InputError("marks_unreadable", "The book of marks cannot be read.", where=str(path)) from error
+
