@@ -75,10 +75,10 @@ def test_only_some_enrol(make_user: Callable[..., User]) -> None:
     do_enrol_node(make_user(Role.SYSADMIN), "n-1")
 
 
-def test_a_node_may_do_two_things() -> None:
+def test_a_node_may_do_three_things() -> None:
     node, _ = do_enrol_node(OPERATOR, "n-1")
     assert {permission for permission in Permission if node.may(permission)} == {
-        Permission.COUNTS_SEND, Permission.EDITION_FETCH,
+        Permission.COUNTS_SEND, Permission.EDITION_FETCH, Permission.VOTE_SEND,
     }  # fmt: skip
     with pytest.raises(RefusedError):
         must(node, Permission.ENTRY_READ)

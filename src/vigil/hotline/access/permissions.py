@@ -43,6 +43,13 @@ class Permission(StrEnum):
     PUBLICATION_BUILD = "publication.build"
     APPEAL_READ = "appeal.read"
     APPEAL_DECIDE = "appeal.decide"
+    ENTRY_PROPOSE = "entry.propose"
+    ENTRY_HOLD = "entry.hold"
+    # partners and their agreements
+    PARTNER_READ = "partner.read"
+    PARTNER_PROPOSE = "partner.propose"
+    PARTNER_APPROVE = "partner.approve"
+    PARTNER_STOP = "partner.stop"
     # two-person acts: the first seats that have no permission of their own yet, and the second seats
     APPROVAL_READ = "approval.read"
     IDENTITY_RELEASE = "identity.release"
@@ -84,6 +91,7 @@ class Permission(StrEnum):
     # machines of partners
     COUNTS_SEND = "counts.send"
     EDITION_FETCH = "edition.fetch"
+    VOTE_SEND = "vote.send"
 
 
 P, R = Permission, Role
@@ -94,7 +102,7 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     R.INTAKE: _CASEWORK | {P.REPORT_TRIAGE,
        P.IDENTITY_RELEASE, P.APPROVAL_READ},
     R.ANALYST: _CASEWORK | {P.CONTENT_REVEAL, P.REPORT_TRIAGE, P.CAPTURE_REQUEST, P.ASSESS, P.ENTRY_READ,
-       P.VAULT_USE, P.VAULT_EXPORT, P.HOLD_READ, P.SCHEME_READ, P.APPROVAL_READ},
+       P.VAULT_USE, P.VAULT_EXPORT, P.HOLD_READ, P.SCHEME_READ, P.APPROVAL_READ, P.ENTRY_PROPOSE},
     R.IMAGE_ASSESSOR: _CASEWORK | {P.CONTENT_REVEAL, P.ASSESS,
        P.VAULT_USE, P.SCHEME_READ},
     R.SECOND_REVIEWER: _CASEWORK
@@ -107,7 +115,8 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     | {P.CONTENT_REVEAL, P.REPORT_TRIAGE, P.CAPTURE_REQUEST, P.ASSESS, P.SECOND_REVIEW, P.LISTING_DECIDE,
        P.WIDE_SCOPE_APPROVE, P.ENTRY_READ, P.ENTRY_WITHDRAW, P.WITHDRAWAL_REVIEW, P.APPEAL_READ, P.APPEAL_DECIDE,
        P.VAULT_USE, P.HOLD_READ, P.SCHEME_READ, P.REVIEW_QUALITY, P.IDENTITY_RELEASE,
-       P.APPROVE_OPERATION, P.APPROVE_ASSESSMENT, P.APPROVAL_READ, P.BANK_POLICY},
+       P.APPROVE_OPERATION, P.APPROVE_ASSESSMENT, P.APPROVAL_READ,
+       P.ENTRY_PROPOSE, P.ENTRY_HOLD, P.PARTNER_READ, P.PARTNER_APPROVE, P.PARTNER_STOP, P.BANK_POLICY},
     R.CHILD_DESK: _CASEWORK
     | {P.CHILD_CASE_WORK, P.CONTENT_REVEAL, P.REPORT_TRIAGE, P.CAPTURE_REQUEST, P.ASSESS, P.ENTRY_READ,
        P.HOLD_READ, P.SCHEME_READ},
@@ -117,7 +126,8 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
        P.HOLD_READ, P.HOLD_MANAGE, P.VAULT_EXPORT, P.APPROVAL_READ},
     R.LIST_PUBLISHER: _CASEWORK
     | {P.LIST_MANAGE, P.ENTRY_READ, P.ENTRY_WITHDRAW, P.PUBLICATION_REQUEST, P.APPEAL_READ,
-       P.HOLD_READ, P.LIST_EMERGENCY, P.APPROVAL_READ, P.BANK_POLICY},
+       P.HOLD_READ, P.LIST_EMERGENCY, P.APPROVAL_READ,
+       P.ENTRY_PROPOSE, P.ENTRY_HOLD, P.PARTNER_READ, P.PARTNER_PROPOSE, P.PARTNER_STOP, P.BANK_POLICY},
     R.SCHEME_OWNER: frozenset({P.CONSOLE_ENTER, P.STATISTICS_READ,
        P.SCHEME_READ, P.SCHEME_MANAGE, P.APPROVAL_READ}),
     R.WELFARE: frozenset({P.CONSOLE_ENTER,
@@ -125,21 +135,23 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     R.DATA_PROTECTION: frozenset({P.CONSOLE_ENTER, P.STATISTICS_READ, P.AUDIT_READ,
        P.RETENTION_MANAGE, P.APPROVE_DATA, P.APPROVAL_READ, P.RETENTION_READ, P.SUBJECT_EXPORT}),
     R.AUDITOR: frozenset({P.CONSOLE_ENTER, P.STATISTICS_READ, P.AUDIT_READ, P.ENTRY_READ, P.APPEAL_READ,
-       P.APPROVAL_READ, P.SCHEME_READ}),
+       P.APPROVAL_READ, P.SCHEME_READ, P.PARTNER_READ}),
     R.SYSADMIN: frozenset({P.CONSOLE_ENTER, P.PEOPLE_MANAGE, P.NODE_MANAGE}),
 }  # fmt: skip
 
 SYSTEMS: Final[dict[str, frozenset[Permission]]] = {
     "public": frozenset({P.REPORT_SUBMIT, P.APPEAL_FILE}),
     "worker": frozenset({P.CAPTURE_RUN, P.TRIAGE_RUN, P.RETENTION_RUN, P.MAIL_IMPORT, P.REPORT_SUBMIT, P.BANK_EXPIRE}),
-    "office": frozenset({P.PUBLICATION_BUILD, P.PUBLICATION_REQUEST, P.ENTRY_READ, P.AUDIT_SIGN}),
+    "office": frozenset(
+        {P.PUBLICATION_BUILD, P.PUBLICATION_REQUEST, P.ENTRY_READ, P.AUDIT_SIGN, P.ENTRY_HOLD, P.CAPTURE_REQUEST}
+    ),
     "loopback": frozenset({P.BANK_READ, P.BANK_CURATE}),
     "operator": frozenset(
         {P.PEOPLE_MANAGE, P.NODE_MANAGE, P.LIST_MANAGE, P.AUDIT_READ, P.AUDIT_SIGN, P.CAPTURE_ALLOW, P.RETENTION_RUN,
-         P.MAIL_IMPORT}
+         P.MAIL_IMPORT, P.PARTNER_READ, P.PARTNER_STOP}
     ),
 }
-NODE: Final = frozenset({P.COUNTS_SEND, P.EDITION_FETCH})
+NODE: Final = frozenset({P.COUNTS_SEND, P.EDITION_FETCH, P.VOTE_SEND})
 SCOPES: Final[dict[str, Permission]] = {
     "report.send": P.REPORT_SUBMIT,
     "report.bulk": P.REPORT_SUBMIT_BULK,
@@ -183,6 +195,12 @@ DESCRIPTIONS: Final[dict[Permission, str]] = {
     P.PUBLICATION_BUILD: "build, sign and publish an edition",
     P.APPEAL_READ: "see the appeals",
     P.APPEAL_DECIDE: "decide an appeal",
+    P.ENTRY_PROPOSE: "propose an entry that rests on no case: a keyword, a test, what a partner assessed",
+    P.ENTRY_HOLD: "hold an entry back from editions, and let it go again",
+    P.PARTNER_READ: "see partners, their agreements, deliveries and alarms",
+    P.PARTNER_PROPOSE: "propose a partner or an agreement",
+    P.PARTNER_APPROVE: "approve what somebody else proposed for a partner",
+    P.PARTNER_STOP: "stop a partner at once",
     P.APPROVAL_READ: "see the two-person acts in which one has a seat",
     P.IDENTITY_RELEASE: "ask for the release of who reported",
     P.LIST_EMERGENCY: "ask for an addition to a list out of turn, or of a whole domain",
@@ -217,6 +235,7 @@ DESCRIPTIONS: Final[dict[Permission, str]] = {
     P.BANK_EXPIRE: "erase what is past its retention",
     P.COUNTS_SEND: "send counts of blocked requests",
     P.EDITION_FETCH: "fetch editions",
+    P.VOTE_SEND: "confirm or reject matches",
 }
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
 
 from vigil.base.errors import InputError, RefusedError
 from vigil.base.limits import Limit
+from vigil.editions.marks import ADDRESSES
 from vigil.editions.model import ListInfo, ListKind
+from vigil.hotline.access.clock import now
 from vigil.hotline.access.models import User
 from vigil.hotline.access.people import Person, must, must_differ
 from vigil.hotline.access.permissions import Permission
@@ -19,8 +22,8 @@ from vigil.hotline.assessments.queries import assessors_of
 from vigil.hotline.assessments.queries import in_force as assessment_in_force
 from vigil.hotline.audit.actions import record
 from vigil.hotline.lists import codes
-from vigil.hotline.lists.enumerations import ListingDecision
-from vigil.hotline.lists.guards import check_scope, is_wide
+from vigil.hotline.lists.enumerations import ListingDecision, LivePolicy
+from vigil.hotline.lists.guards import check_scope, guards_on, is_wide, reason_for, require_not_allowed
 from vigil.hotline.lists.models import Decision, List, ListEntry
 from vigil.hotline.lists.placement import KINDS_FOR, kinds_of, reason_of
 from vigil.hotline.lists.proposals import HashProposal, Proposal, UrlProposal
@@ -37,6 +40,53 @@ AGAINST: Final = frozenset(
         ListingDecision.DO_NOT_LIST_NOT_LIVE,
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a list is kept. See :class:`vigil.hotline.lists.models.List`; None means never or not asked for."""
+
+    jurisdictions: tuple[str, ...] = ()
+    max_distance: int = 31
+    legal_basis: str = ""
+    owner: str = ""
+    live_hours: int | None = None
+    live_policy: LivePolicy = LivePolicy.OFF
+    default_days: int | None = None
+    flood_floor: int = 1000
+
+
+def check_policy(person: Person, name: str, kind: ListKind, policy: Policy) -> None:
+    """Refuse a policy that an edition could not hold or that contradicts itself."""
+    must(person, Permission.LIST_MANAGE)
+    ListInfo(name, kind.value, policy.jurisdictions, policy.max_distance)
+    if (policy.live_policy is LivePolicy.OFF) != (policy.live_hours is None):
+        raise InputError("live_window", "A live re-check needs its window in hours, and a window its policy.", where="live_hours")
+    if policy.live_hours is not None and kind not in ADDRESSES:
+        raise InputError("live_of_addresses", "Only addresses can be looked at again.", where="live_hours")
+    for value, most, where in ((policy.live_hours, 24 * 90, "live_hours"), (policy.default_days, 3660, "default_days")):
+        if value is not None and not 0 < value <= most:
+            raise InputError("period_wrong", f"Choose 1 to {most}.", where=where)
+    if not 0 < policy.flood_floor <= 10**9:
+        raise InputError("flood_floor", "Choose 1 to 1,000,000,000.", where="flood_floor")
+
+
+def do_change_list(person: Person, target: List, policy: Policy) -> List:
+    """Change how a list is kept; its name and its kind never change. The version of its policy goes up."""
+    with transaction.atomic():
+        fresh = List.objects.select_for_update().get(pk=target.pk)
+        check_policy(person, fresh.name, ListKind(fresh.kind), policy)
+        for field in fields(policy):
+            setattr(fresh, field.name, _stored(getattr(policy, field.name)))
+        version = int(fresh.policy_version) + 1 if fresh.policy_version.isdigit() else 1
+        fresh.policy_version = str(version)
+        fresh.save()
+        record(person, codes.LIST_CHANGED, fresh, list=fresh.name, policy_version=fresh.policy_version)
+    return fresh
+
+
+def _stored(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value.value if isinstance(value, LivePolicy) else value
 
 
 def do_create_list(
@@ -79,6 +129,7 @@ def check_list(person: Person, report: Report, proposals: Sequence[Proposal], wi
     for proposal in proposals:
         check_scope(person, proposal, wide_scope)
         proposal.content()
+        require_not_allowed(proposal)
     return assessment
 
 
@@ -150,6 +201,8 @@ def _add(
         return None
     if ListKind(target.kind) not in KINDS_FOR[proposal.signal]:
         raise InputError("list_of_other_kind", "This list holds entries of another kind.", where=target.name)
+    reason = reason_for(proposal, reason_of(decision.assessment.realism))
+    guards = guards_on(person, proposal, reason)
     entry = ListEntry.objects.create(
         list=target,
         signal=proposal.signal.value,
@@ -158,18 +211,25 @@ def _add(
         algorithm=proposal.algorithm if isinstance(proposal, HashProposal) else "",
         content=proposal.content(),
         digest=digest,
-        reason=reason_of(decision.assessment.realism).value,
+        reason=reason.value,
         labels=list(proposal.labels),
         jurisdictions=target.jurisdictions,
         decision=decision,
         added_by=person.label,
-        expires_at=expires_at,
+        expires_at=expires_at or expiry_of(target),
+        guards=[guard.value for guard in guards],
+        approval_due=bool(guards),
     )
     record(
         person, codes.ENTRY_ADDED, name_of(entry), list=target.name, signal=entry.signal, scope=entry.scope,
         reason=entry.reason,
     )  # fmt: skip
     return entry
+
+
+def expiry_of(target: List) -> datetime | None:
+    """When a new entry of a list ends by itself."""
+    return None if target.default_days is None else now() + timedelta(days=target.default_days)
 
 
 def name_of(entry: ListEntry) -> str:

@@ -10,6 +10,7 @@ class Signal(StrEnum):
 
     URL = "url"
     HASH = "hash"
+    KEYWORD = "keyword"
 
 
 class EntryReason(StrEnum):
@@ -18,6 +19,8 @@ class EntryReason(StrEnum):
     DEDICATED_DOMAIN = "dedicated_domain"
     LINKS_DEDICATED = "links_dedicated"
     NP_CRIMINAL = "np_criminal"
+    EVIDENCE_OF_NEED = "evidence_of_need"
+    TEST = "test"
 
 
 class RemovedReason(StrEnum):
@@ -29,6 +32,59 @@ class RemovedReason(StrEnum):
     EXPIRED = "expired"
     POLICE_REQUEST = "police_request"
     NOT_LIVE_AT_BUILD = "not_live_at_build"
+
+
+class LivePolicy(StrEnum):
+    """What the edition does with an entry whose last live check is older than the window of its list."""
+
+    OFF = "off"
+    FLAG = "flag"
+    LEAVE_OUT = "leave_out"
+
+
+class Guard(StrEnum):
+    """Why an entry waits for a second approver before it takes effect."""
+
+    WHOLE_HOST = "whole_host"
+    POPULAR_HOST = "popular_host"
+    OWN_SPACE = "own_space"
+    PARTNER_SPACE = "partner_space"
+    WIDER_THAN_REASON = "wider_than_reason"
+    BENIGN_SAMPLE = "benign_sample"
+
+
+class HeldReason(StrEnum):
+    """Why an entry is held back from editions."""
+
+    FLOOD = "flood"
+    DISPUTED = "disputed"
+    BY_HAND = "by_hand"
+
+
+class ProposalState(StrEnum):
+    PENDING = "pending"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+
+
+class Opinion(StrEnum):
+    """What a partner says about a match."""
+
+    CONFIRM = "confirm"
+    REJECT = "reject"
+
+
+class VoteReason(StrEnum):
+    """Why, as a code: no free text comes in."""
+
+    SEEN_AND_AGREED = "seen_and_agreed"
+    NOT_THE_SAME = "not_the_same"
+    LAWFUL_HERE = "lawful_here"
+    OWN_CONTENT = "own_content"
+    GONE = "gone"
+    TOO_WIDE = "too_wide"
+    OTHER = "other"
 
 
 class ListingDecision(StrEnum):

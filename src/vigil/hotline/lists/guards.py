@@ -1,4 +1,4 @@
-"""What may not be listed, because it would cover too much."""
+"""What may not be listed because it would cover too much, and what waits for a second approver before it takes effect."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from publicsuffixlist import PublicSuffixList
 from vigil.base.errors import RefusedError
 from vigil.hotline.access.people import Person, must
 from vigil.hotline.access.permissions import Permission
-from vigil.hotline.lists.proposals import Proposal, UrlProposal
+from vigil.hotline.lists.enumerations import EntryReason, Guard
+from vigil.hotline.lists.models import AllowEntry
+from vigil.hotline.lists.proposals import Proposal, UrlProposal, digests_covering
+from vigil.hotline.lists.reach import guards_of
+from vigil.hotline.partners.models import Partner
 from vigil.match.urls import CanonicalUrl, EntryFlag, Scope
 
 WHOLE_HOST: Final = frozenset({Scope.HOST, Scope.DOMAIN, Scope.IP})
@@ -48,4 +52,35 @@ def check_scope(person: Person, proposal: Proposal, wide_scope: str) -> None:
             "public_suffix",
             "This host is shared by strangers; it cannot be listed whole.",
             mend="List the page, or a name below it.",
+        )
+
+
+def reason_for(proposal: Proposal, usual: EntryReason) -> EntryReason:
+    """The reason of an entry: a whole host is listed because it is dedicated, not because of one page."""
+    return EntryReason.DEDICATED_DOMAIN if is_wide(proposal) else usual
+
+
+def guards_on(person: Person, proposal: Proposal, reason: EntryReason) -> tuple[Guard, ...]:
+    """Why this proposal waits for a second approver. A supervisor who decides on a whole host, after somebody else assessed
+    it, is that second person already; what is popular, our own, a partner's, or wider than its reason is looked at again."""
+    if not isinstance(proposal, UrlProposal):
+        return ()
+    found = guards_of(proposal.canonical(), proposal.scope, proposal.flags, reason, partner_hosts())
+    decided = {Guard.WHOLE_HOST} if person.may(Permission.WIDE_SCOPE_APPROVE) else set()
+    return tuple(guard for guard in found if guard not in decided)
+
+
+def partner_hosts() -> frozenset[str]:
+    """Names of the partners' own space."""
+    return frozenset(host for hosts in Partner.objects.values_list("hosts", flat=True) for host in hosts)
+
+
+def require_not_allowed(proposal: Proposal) -> None:
+    """Refuse what stands on the allow list, by itself or by something that covers it."""
+    digests = [proposal.digest()]
+    if isinstance(proposal, UrlProposal):
+        digests += digests_covering(proposal.canonical())
+    if AllowEntry.objects.filter(digest__in=digests, ended_at=None).exists():
+        raise RefusedError(
+            "allow_listed", "This stands on the allow list.", mend="If that is wrong, end the row there first."
         )

@@ -17,11 +17,16 @@ from vigil.hotline.lists.enumerations import (
     AppealOutcome,
     AppellantType,
     EntryReason,
+    HeldReason,
     ListingDecision,
+    LivePolicy,
+    Opinion,
     PoliceView,
+    ProposalState,
     PublicationState,
     RemovedReason,
     Signal,
+    VoteReason,
 )
 from vigil.match.urls import Scope
 
@@ -34,7 +39,13 @@ def choices(values: type[StrEnum]) -> list[tuple[str, str]]:
 
 
 class List(Entity):
-    """A product with a policy. ``max_distance`` in bits, for perceptual hashes; ``position`` is the order in editions."""
+    """A product with a policy. ``max_distance`` in bits, for perceptual hashes; ``position`` is the order in editions.
+
+    ``legal_basis``   the law under which it is kept and handed out.
+    ``live_hours``    window of the live re-check of addresses; None: none is asked for. ``live_policy`` says what happens then.
+    ``default_days``  after how many days a new entry expires by itself; None: never.
+    ``flood_floor``   matches of one entry in an hour, over all nodes, below which nothing is a flood.
+    """
 
     name = models.CharField(max_length=60, unique=True)
     kind = models.CharField(max_length=30, choices=choices(ListKind))
@@ -42,6 +53,12 @@ class List(Entity):
     policy_version = models.CharField(max_length=40, default="1")
     max_distance = models.PositiveSmallIntegerField(default=31)
     position = models.PositiveSmallIntegerField(default=0)
+    legal_basis = models.CharField(max_length=500, blank=True)
+    owner = models.CharField(max_length=200, blank=True)
+    live_hours = models.PositiveSmallIntegerField(null=True, blank=True)
+    live_policy = models.CharField(max_length=10, default=LivePolicy.OFF, choices=choices(LivePolicy))
+    default_days = models.PositiveSmallIntegerField(null=True, blank=True)
+    flood_floor = models.PositiveIntegerField(default=1000)
 
     class Meta:
         ordering: ClassVar[list[str]] = ["position", "name"]
@@ -79,6 +96,10 @@ class ListEntry(models.Model):
     ``content``  sealed: the canonical address, or the hash as text.
     ``digest``   keyed digest of what it covers, by which a second listing and an appeal find it.
     ``tombstone`` true once withdrawn, so that recipients delete it too.
+    ``attributes`` of a keyword: language, whole word, evasions, group.
+    ``guards``   why a second approver is asked for; ``approval_due`` until one has approved, and out of editions until then.
+    ``held_at``  since when it is held back from editions, and ``held_reason`` why; a person decides.
+    ``last_live_at`` when a capture last saw its page, ``last_check_at`` when one last looked.
     """
 
     number = models.BigAutoField(primary_key=True)
@@ -103,10 +124,23 @@ class ListEntry(models.Model):
     review_due = models.BooleanField(default=False)
     reviewed_at = models.DateTimeField(null=True, blank=True)
     reviewed_by = models.CharField(max_length=200, blank=True)
+    attributes = models.JSONField(default=dict, blank=True)
+    guards = models.JSONField(default=no_values, blank=True)
+    approval_due = models.BooleanField(default=False)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    approved_by = models.CharField(max_length=200, blank=True)
+    held_at = models.DateTimeField(null=True, blank=True)
+    held_reason = models.CharField(max_length=20, blank=True, choices=choices(HeldReason))
+    held_by = models.CharField(max_length=200, blank=True)
+    last_live_at = models.DateTimeField(null=True, blank=True)
+    last_check_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar[list[str]] = ["number"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=~Q(approved_by=models.F("added_by")) | Q(approved_by=""), name="lists_approved_by_another"
+            ),
             models.UniqueConstraint(
                 fields=["list", "digest"], condition=Q(tombstone=False), name="lists_one_entry_in_force"
             ),
@@ -119,10 +153,87 @@ class ListEntry(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["tombstone", "list"], name="lists_entries_in_force"),
             models.Index(fields=["review_due"], condition=Q(review_due=True), name="lists_review_due"),
+            models.Index(fields=["approval_due"], condition=Q(approval_due=True), name="lists_approval_due"),
+            models.Index(fields=["held_at"], condition=Q(held_at__isnull=False), name="lists_held"),
         ]
 
     def __str__(self) -> str:
         return f"entry {self.number}"
+
+
+class EntryProposal(Entity):
+    """An entry that rests on no case of ours, proposed by one person and waiting for another: a keyword, a test entry,
+    a domain, a partner's finding. ``content`` and ``evidence`` (why it is needed, and how that was checked) are sealed."""
+
+    list = models.ForeignKey(List, on_delete=models.PROTECT, related_name="proposals")
+    signal = models.CharField(max_length=10, choices=choices(Signal))
+    scope = models.CharField(max_length=10, blank=True, choices=choices(Scope))
+    flags = models.PositiveIntegerField(default=0)
+    algorithm = models.CharField(max_length=20, blank=True)
+    content = SealedTextField()
+    attributes = models.JSONField(default=dict, blank=True)
+    labels = models.JSONField(default=no_values, blank=True)
+    reason = models.CharField(max_length=30, choices=choices(EntryReason))
+    evidence = SealedTextField()
+    guards = models.JSONField(default=no_values, blank=True)
+    entry_expires_at = models.DateTimeField(null=True, blank=True)
+    state = models.CharField(max_length=10, choices=choices(ProposalState), default=ProposalState.PENDING)
+    expires_at = models.DateTimeField()
+    decided_by = models.CharField(max_length=200, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    entry = models.ForeignKey(ListEntry, on_delete=models.PROTECT, null=True, blank=True, related_name="proposals")
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-created_at"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=~Q(decided_by=models.F("created_by")), name="lists_proposal_two_people")
+        ]
+
+
+class AllowEntry(Entity):
+    """Something that no list may hold: an address, a host or a hash known to be harmless. Takes effect at once, since it
+    takes something off; a second person reviews it. ``digest`` as that of an entry covering the same."""
+
+    signal = models.CharField(max_length=10, choices=choices(Signal))
+    scope = models.CharField(max_length=10, blank=True, choices=choices(Scope))
+    algorithm = models.CharField(max_length=20, blank=True)
+    content = SealedTextField()
+    digest = models.CharField(max_length=64, db_index=True)
+    why = models.CharField(max_length=300)
+    review_due = models.BooleanField(default=True)
+    reviewed_by = models.CharField(max_length=200, blank=True)
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.CharField(max_length=200, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-created_at"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["digest"], condition=Q(ended_at=None), name="lists_allowed_once")
+        ]
+
+
+class Vote(AppendOnly):
+    """A partner's opinion on an entry after it saw a match. The newest of a node counts; the same again leaves no row."""
+
+    node = models.ForeignKey("partners.Node", on_delete=models.PROTECT, related_name="votes")
+    partner = models.CharField(max_length=32, blank=True)
+    entry = models.ForeignKey(ListEntry, on_delete=models.PROTECT, related_name="votes")
+    opinion = models.CharField(max_length=10, choices=choices(Opinion))
+    reason = models.CharField(max_length=20, choices=choices(VoteReason))
+    edition = models.PositiveIntegerField()
+
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["entry", "node", "created_at"], name="lists_votes")]
+
+
+class MarkGeneration(AppendOnly):
+    """A book of marks that was in use from a moment on: its key, and the names it used. All of them trace."""
+
+    number = models.PositiveIntegerField(unique=True)
+    key = SealedTextField()
+    domains = models.JSONField(default=no_values)
+    positions = models.PositiveSmallIntegerField()
 
 
 class Publication(Entity):

@@ -29,20 +29,20 @@ from django.db.models import Max
 from vigil.base.errors import VigilError
 from vigil.editions.build import BuiltEdition, build_edition
 from vigil.editions.keys import KeyRing
-from vigil.editions.model import AuditAnchor, EditionContents, HashEntry, ListInfo, ListKind, UrlEntry
+from vigil.editions.model import AuditAnchor, EditionContents
 from vigil.editions.publish import current_number, publish, recover, refresh
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.people import OFFICE, must
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.audit.actions import record
 from vigil.hotline.audit.verify import anchor_now
-from vigil.hotline.lists import codes
-from vigil.hotline.lists.enumerations import PublicationState, Signal
-from vigil.hotline.lists.models import List, ListEntry, Publication
+from vigil.hotline.lists import codes, live
+from vigil.hotline.lists.contents import contents_now, counts_of
+from vigil.hotline.lists.enumerations import PublicationState
+from vigil.hotline.lists.marking import own_contents
+from vigil.hotline.lists.models import Publication
 from vigil.hotline.lists.publications import do_request_publication
-from vigil.hotline.lists.queries import changes_since_last, in_force, last_published
-from vigil.match.hashing import algorithm_named
-from vigil.match.urls import EntryFlag, Scope, canonical
+from vigil.hotline.lists.queries import changes_since_last, last_published
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +108,8 @@ class Office:
             refresh(self._repository, self._keys, now())
         except VigilError as error:
             log.error("refresh failed", extra={"fields": {"code": error.code}})
+        live.take_answers()
+        live.do_ask(OFFICE, now())
         last = last_published()
         if last is not None and last.building_at is not None and now() - last.building_at >= RENEW_AFTER:
             do_request_publication(OFFICE, renewal=True)
@@ -116,6 +118,7 @@ class Office:
         """Take the request: a number nobody had, the entries in force, the end of the audit log."""
         must(OFFICE, Permission.PUBLICATION_BUILD)
         previous = current_number(self._repository)
+        live.take_answers()
         with transaction.atomic():
             publication = Publication.objects.select_for_update().get(pk=waiting.pk)
             publication.state = PublicationState.BUILDING.value
@@ -132,7 +135,8 @@ class Office:
         return Draft(publication, publication.number, previous, contents, publication.building_at)
 
     def _build(self, draft: Draft) -> BuiltEdition:
-        built = build_edition(draft.contents, number=draft.number, previous=draft.previous, issued_at=draft.issued_at)
+        held = own_contents(OFFICE, draft.contents)
+        built = build_edition(held, number=draft.number, previous=draft.previous, issued_at=draft.issued_at)
         publication = draft.publication
         publication.digest = hashlib.sha256(built.files[MANIFEST]).hexdigest()
         publication.urls, publication.hashes = len(draft.contents.urls), len(draft.contents.hashes)
@@ -191,51 +195,3 @@ def next_number(current: int | None) -> int:
     """A number above that of the edition in force and above every number given out before."""
     given: int = Publication.objects.aggregate(highest=Max("number"))["highest"] or 0
     return max(given, current or 0) + 1
-
-
-def contents_now(moment: datetime, anchor: AuditAnchor) -> EditionContents:
-    """All lists and every entry in force at ``moment``."""
-    lists = tuple(
-        ListInfo(each.name, each.kind, tuple(each.jurisdictions), each.max_distance)
-        for each in List.objects.exclude(kind=ListKind.BANK.value)
-    )
-    urls: list[UrlEntry] = []
-    hashes: list[HashEntry] = []
-    for entry in in_force(moment).order_by("number").iterator(chunk_size=2000):
-        if entry.signal == Signal.URL:
-            urls.append(_url_entry(entry))
-        else:
-            hashes.append(_hash_entry(entry))
-    return EditionContents(lists, tuple(urls), tuple(hashes), anchor)
-
-
-def _url_entry(entry: ListEntry) -> UrlEntry:
-    return UrlEntry(
-        entry=entry.number,
-        list=entry.list.name,
-        url=canonical(entry.content.open()),
-        scope=Scope(entry.scope),
-        flags=EntryFlag(entry.flags),
-        labels=tuple(entry.labels),
-        expires=entry.expires_at,
-    )
-
-
-def _hash_entry(entry: ListEntry) -> HashEntry:
-    return HashEntry(
-        entry=entry.number,
-        list=entry.list.name,
-        algorithm=entry.algorithm,
-        value=algorithm_named(entry.algorithm).parse(entry.content.open()),
-        labels=tuple(entry.labels),
-        expires=entry.expires_at,
-    )
-
-
-def counts_of(contents: EditionContents) -> dict[str, int]:
-    """Number of entries by list."""
-    counts = {each.name: 0 for each in contents.lists}
-    entries: list[UrlEntry | HashEntry] = [*contents.urls, *contents.hashes]
-    for entry in entries:
-        counts[entry.list] += 1
-    return counts

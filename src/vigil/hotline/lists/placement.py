@@ -13,14 +13,19 @@ from vigil.hotline.assessments.scheme import AiStatus, Realism
 from vigil.hotline.lists.enumerations import EntryReason, Signal
 
 KINDS_FOR: Final[dict[Signal, frozenset[ListKind]]] = {
-    Signal.URL: frozenset({ListKind.URL, ListKind.NP_URL, ListKind.DOMAIN}),
-    Signal.HASH: frozenset({ListKind.HASH_CSAM, ListKind.HASH_AI, ListKind.HASH_NP, ListKind.HASH_EXPLOITATIVE}),
+    Signal.URL: frozenset({ListKind.URL, ListKind.NP_URL, ListKind.DOMAIN, ListKind.TEST}),
+    Signal.HASH: frozenset(
+        {ListKind.HASH_CSAM, ListKind.HASH_AI, ListKind.HASH_NP, ListKind.HASH_EXPLOITATIVE, ListKind.TEST}
+    ),
+    Signal.KEYWORD: frozenset({ListKind.KEYWORD}),
 }
 AI: Final = frozenset({AiStatus.CONFIRMED, AiStatus.SUSPECTED})
 
 
 def kinds_of(signal: Signal, realism: str, ai_status: str) -> tuple[ListKind, ...]:
-    """The kinds of list for a finding, the main one first."""
+    """The kinds of list for a finding, the main one first. Words are listed for a need, whatever was found."""
+    if signal is Signal.KEYWORD:
+        return (ListKind.KEYWORD,)
     drawn = realism == Realism.NON_PHOTOGRAPHIC
     if signal is Signal.URL:
         return (ListKind.NP_URL if drawn else ListKind.URL,)

@@ -9,8 +9,8 @@ from django.db.models import Q, QuerySet
 
 from vigil.base.errors import InputError
 from vigil.editions.model import ListKind
-from vigil.hotline.lists.enumerations import PublicationState
-from vigil.hotline.lists.models import Appeal, Decision, List, ListEntry, Publication
+from vigil.hotline.lists.enumerations import ProposalState, PublicationState
+from vigil.hotline.lists.models import AllowEntry, Appeal, Decision, EntryProposal, List, ListEntry, Publication
 from vigil.hotline.lists.proposals import digests_covering
 from vigil.hotline.reports.models import Report
 from vigil.hotline.reports.models.capture import Media
@@ -28,9 +28,30 @@ def list_of_kind(kind: ListKind) -> List:
 
 
 def in_force(moment: datetime) -> QuerySet[ListEntry]:
-    """Entries that the next edition holds: not withdrawn, not expired."""
+    """Entries that the next edition holds: not withdrawn, not expired, not held back, and approved where that is asked for."""
     alive = Q(expires_at=None) | Q(expires_at__gt=moment)
-    return ListEntry.objects.filter(alive, tombstone=False).select_related("list")
+    return ListEntry.objects.filter(alive, tombstone=False, approval_due=False, held_at=None).select_related("list")
+
+
+def approvals_due() -> QuerySet[ListEntry]:
+    """Guarded entries that wait for a second approver."""
+    return ListEntry.objects.filter(approval_due=True, tombstone=False).select_related("list").order_by("number")
+
+
+def held() -> QuerySet[ListEntry]:
+    """Entries that are held back and wait for a person's decision."""
+    return ListEntry.objects.filter(held_at__isnull=False, tombstone=False).select_related("list").order_by("held_at")
+
+
+def proposals_waiting(moment: datetime) -> QuerySet[EntryProposal]:
+    """Proposed entries that wait for a second person."""
+    waiting = EntryProposal.objects.filter(state=ProposalState.PENDING.value, expires_at__gt=moment)
+    return waiting.select_related("list").order_by("created_at")
+
+
+def allowed_rows() -> QuerySet[AllowEntry]:
+    """The allow list, the newest first."""
+    return AllowEntry.objects.filter(ended_at=None)
 
 
 def entry_numbered(number: int) -> ListEntry:
@@ -96,8 +117,13 @@ def changes_since_last(moment: datetime) -> tuple[int, int]:
     """(added, removed) since the edition in force was built: what a new one would change."""
     last = last_published()
     since = last.building_at if last else None
-    added = in_force(moment).filter(added_at__gt=since) if since else in_force(moment)
-    gone = Q(tombstone=True, removed_at__gt=since) | Q(tombstone=False, expires_at__gt=since, expires_at__lte=moment)
+    new = Q(added_at__gt=since) | Q(approved_at__gt=since)
+    added = in_force(moment).filter(new) if since else in_force(moment)
+    gone = (
+        Q(tombstone=True, removed_at__gt=since, approval_due=False)
+        | Q(tombstone=False, expires_at__gt=since, expires_at__lte=moment)
+        | Q(tombstone=False, held_at__gt=since)
+    )
     return added.count(), ListEntry.objects.filter(gone, added_at__lte=since).count() if since else 0
 
 

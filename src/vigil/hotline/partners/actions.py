@@ -15,6 +15,7 @@ from vigil.hotline.access.people import Person, must
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.audit.actions import record
 from vigil.hotline.partners import codes
+from vigil.hotline.partners.agreements import require_agreement
 from vigil.hotline.partners.models import Delivery, Node
 from vigil.hotline.partners.tokens import digest_of, new_token
 
@@ -22,9 +23,11 @@ TOKEN_DAYS: Final = 365
 LONGEST_DAYS: Final = 1100
 
 
-def check_enrol_node(person: Person, name: str, days: int = TOKEN_DAYS) -> None:
-    """Refuse a node whose name is taken or malformed, and a token that would live too long."""
+def check_enrol_node(person: Person, name: str, days: int = TOKEN_DAYS, partner: str = "") -> None:
+    """Refuse a node whose name is taken or malformed, a token that would live too long, and a partner without agreement."""
     must(person, Permission.NODE_MANAGE)
+    if partner:
+        require_agreement(partner)
     if not 0 < days <= LONGEST_DAYS:
         raise InputError("token_lifetime", f"A token lives 1 to {LONGEST_DAYS} days.", where="days")
     try:
@@ -33,15 +36,16 @@ def check_enrol_node(person: Person, name: str, days: int = TOKEN_DAYS) -> None:
         raise InputError("node_refused", "The node cannot be enrolled: " + " ".join(error.messages), where="name") from error
 
 
-def do_enrol_node(person: Person, name: str, days: int = TOKEN_DAYS) -> tuple[Node, str]:
-    """Enrol a node; gives the token too, which nobody can show again."""
-    check_enrol_node(person, name, days)
+def do_enrol_node(person: Person, name: str, days: int = TOKEN_DAYS, partner: str = "") -> tuple[Node, str]:
+    """Enrol a node, of the ``partner`` with that code or of the hotline; gives the token too, which nobody can show again."""
+    check_enrol_node(person, name, days, partner)
     token = new_token()
     with transaction.atomic():
         node = Node.objects.create(
-            name=name, token_digest=digest_of(token), expires_at=now() + timedelta(days=days), created_by=person.label
-        )
-        record(person, codes.NODE_ENROLLED, node, name=name, expires=text_of(node.expires_at))
+            name=name, token_digest=digest_of(token), expires_at=now() + timedelta(days=days), created_by=person.label,
+            partner=partner,
+        )  # fmt: skip
+        record(person, codes.NODE_ENROLLED, node, name=name, expires=text_of(node.expires_at), partner=partner)
     return node, token
 
 

@@ -6,8 +6,14 @@ from typing import Final
 
 from vigil.hotline.audit.codes import define
 
-NODE_ENROLLED: Final = define("node.enrolled", "An enforcement node was enrolled.", "name", "expires")
+NODE_ENROLLED: Final = define("node.enrolled", "An enforcement node was enrolled.", "name", "expires", "partner")
 NODE_REVOKED: Final = define("node.revoked", "The token of an enforcement node was revoked.", "name")
 EDITION_DELIVERED: Final = define("edition.delivered", "An enforcement node fetched an edition.", "edition")
 SENDER_ENROLLED: Final = define("sender.enrolled", "A partner that reports was given a token.", "name", "scopes", "expires")
 SENDER_REVOKED: Final = define("sender.revoked", "The token of a partner that reports was revoked.", "name")
+PARTNER_PROPOSED: Final = define("partner.proposed", "A partner was proposed.", "partner", "kind")
+PARTNER_STOPPED: Final = define("partner.stopped", "A partner was stopped: it gets nothing from now on.", "partner", "nodes")
+PARTNER_RESUMED: Final = define("partner.resumed", "A stopped partner was let in again.", "partner")
+AGREEMENT_PROPOSED: Final = define("agreement.proposed", "An agreement was proposed.", "partner", "lists", "until")
+AGREEMENT_APPROVED: Final = define("agreement.approved", "A second person approved an agreement.", "partner")
+AGREEMENT_ENDED: Final = define("agreement.ended", "An agreement was ended or refused.", "partner")

@@ -1,4 +1,4 @@
-"""Enforcement nodes and what they fetched."""
+"""Partners, their agreements, their enforcement nodes and what those fetched."""
 
 from __future__ import annotations
 
@@ -7,14 +7,82 @@ from typing import ClassVar
 
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models import F, Q
 
 from vigil.hotline.access.entity import AppendOnly, Entity
 from vigil.hotline.access.permissions import NODE, SCOPES, Permission
 from vigil.hotline.access.roles import Role
+from vigil.hotline.access.sealing import SealedTextField
+from vigil.hotline.partners.enumerations import PartnerKind
+
+
+def no_values() -> list[str]:
+    return []
+
+
+class Partner(Entity):
+    """Somebody who gets our lists under an agreement.
+
+    ``code``       how the partner stands in editions and metadata: random, says nothing about who it is.
+    ``hosts``      names of its own space: an entry there is looked at twice.
+    ``recipient``  its public key (age) for what is encrypted to it.
+    ``stopped_at`` the kill switch: from then on it gets nothing, whatever was agreed.
+    """
+
+    code = models.CharField(max_length=32, unique=True, validators=[RegexValidator(r"^[a-z0-9][a-z0-9-]{0,31}$")])
+    title = models.CharField(max_length=200)
+    kind = models.CharField(max_length=20, choices=[(kind.value, kind.value.replace("_", " ")) for kind in PartnerKind])
+    hosts = models.JSONField(default=no_values, blank=True)
+    recipient = models.CharField(max_length=200, blank=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+    stopped_by = models.CharField(max_length=200, blank=True)
+    stop_reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["title"]
+
+
+class Agreement(Entity):
+    """What a partner may have: which lists, under which laws, in which forms, until when, and who there answers for it.
+
+    In force once a second person has approved it, between ``starts_at`` and ``ends_at``, until somebody ends it.
+    ``jurisdictions`` empty: entries of every jurisdiction. ``people`` sealed, one a line.
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="agreements")
+    reference = models.CharField(max_length=200)
+    lists = models.JSONField(default=no_values)
+    jurisdictions = models.JSONField(default=no_values, blank=True)
+    exports = models.JSONField(default=no_values, blank=True)
+    people = SealedTextField()
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    approved_by = models.CharField(max_length=200, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.CharField(max_length=200, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-created_at"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=~Q(approved_by=F("created_by")), name="partners_two_people_agree")
+        ]
+
+    def in_force(self, now: datetime) -> bool:
+        """Approved, begun, neither over nor ended, and its partner not stopped."""
+        return (
+            self.approved_at is not None
+            and self.starts_at <= now < self.ends_at
+            and self.ended_at is None
+            and self.partner.stopped_at is None
+        )
 
 
 class Node(Entity):
-    """One enforcement node (or a group behind one name) of a deployer. ``token_digest`` is a keyed digest."""
+    """One enforcement node (or a group behind one name) of a deployer. ``token_digest`` is a keyed digest.
+
+    ``partner``  code of the partner whose node it is; empty for the hotline's own.
+    """
 
     name = models.CharField(
         max_length=60,
@@ -25,6 +93,7 @@ class Node(Entity):
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.CharField(max_length=200, blank=True)
+    partner = models.CharField(max_length=32, blank=True, db_index=True)
 
     @property
     def label(self) -> str:

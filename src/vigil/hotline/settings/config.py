@@ -68,6 +68,23 @@ class Banks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fetch_networks: tuple[Text, ...] = ()
 
 
+class Lists(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What lists know of the world outside, all of it the operator's own.
+
+    ``canary_domains``  names of the hotline with everything below them, for marks in partners' copies.
+    ``mark_positions``  places of the presence code in each list.
+    ``own_hosts``       the hotline's own names: an entry there is looked at twice.
+    ``popular_hosts``   file of popular hosts, ``host`` or ``rank,host`` a line: an entry there is looked at twice.
+    ``benign_sample``   file of harmless addresses, one a line, against which a new entry is tried.
+    """
+
+    canary_domains: tuple[Text, ...] = ()
+    mark_positions: Annotated[int, msgspec.Meta(ge=16, le=8192)] = 768
+    own_hosts: tuple[Text, ...] = ()
+    popular_hosts: str = ""
+    benign_sample: str = ""
+
+
 class HelpLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One row of the help directory shown to reporters; fields as in the directory of enforcement nodes."""
 
@@ -94,6 +111,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     editions: Text
     doors: Doors
     capture: Capture | None = None
+    lists: Lists = Lists()
     help_lines: tuple[HelpLine, ...] = ()
     time_zone: Text = "UTC"
     banks: Banks | None = None
@@ -163,7 +181,13 @@ def _absolute(config: Config, folder: Path) -> Config:
         secrets=str(folder / config.secrets),
         editions=str(folder / config.editions),
         database=_absolute_database(config.database, folder),
+        lists=_absolute_lists(config.lists, folder),
     )
+
+
+def _absolute_lists(lists: Lists, folder: Path) -> Lists:
+    files = {name: str(folder / path) for name in ("popular_hosts", "benign_sample") if (path := getattr(lists, name))}
+    return msgspec.structs.replace(lists, **files)
 
 
 def _absolute_database(database: str, folder: Path) -> str:

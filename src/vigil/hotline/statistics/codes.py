@@ -9,3 +9,8 @@ from vigil.hotline.audit.codes import define
 COUNTS_CONFLICT: Final = define(
     "counts.conflict", "A node sent other numbers under a key it had used.", "list", "edition", "hour", "revision"
 )
+CANARY_HIT: Final = define(
+    "canary.hit", "Somebody asked for a mark: a list is being probed or has leaked.",
+    "list", "partner", "source", "number",
+)  # fmt: skip
+CANARY_SEEN: Final = define("canary.seen", "Somebody has taken up an alarm about a mark.")

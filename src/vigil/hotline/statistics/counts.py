@@ -24,6 +24,7 @@ from vigil.hotline.audit.actions import record
 from vigil.hotline.lists.models import List, Publication
 from vigil.hotline.partners.models import Node
 from vigil.hotline.statistics import codes
+from vigil.hotline.statistics.canaries import note_counted
 from vigil.hotline.statistics.classes import CountClass
 from vigil.hotline.statistics.models import CountAlarm, CountVector
 
@@ -156,7 +157,9 @@ def do_take_counts(node: Node, body: bytes) -> Taken:
         Node.objects.select_for_update().get(pk=node.pk)  # one vector of a node at a time
         known = _same_key(node, vector)
         if known is None:
-            return Taken(_keep(node, vector, digest), fresh=True)
+            kept = _keep(node, vector, digest)
+            note_counted(node, kept)
+            return Taken(kept, fresh=True)
         if known.body_digest == digest:
             return Taken(known, fresh=False)
         _alarm(node, known, digest)

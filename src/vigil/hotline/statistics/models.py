@@ -54,3 +54,48 @@ class CountAlarm(AppendOnly):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["vector", "body_digest"], name="statistics_alarm_once")
         ]
+
+
+class EntryCount(Entity):
+    """How often one entry matched at a node in one hour: sent only from a floor on, and in steps of it.
+
+    Ordinary matches never come in here; it exists to find entries that match far too much.
+    """
+
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="entry_counts")
+    entry = models.BigIntegerField()
+    edition = models.PositiveIntegerField()
+    hour = models.DateTimeField()
+    number = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["node", "entry", "edition", "hour"], name="statistics_entry_count_once")
+        ]
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["entry", "hour"], name="statistics_entry_hour")]
+
+
+class CanaryAlarm(Entity):
+    """Somebody asked for a mark: a list is being probed or used by somebody who should not have it.
+
+    ``source``  ``count`` (nodes counted it) or ``log`` (the hotline's own server for its marks saw a request).
+    ``node``    name of the node that counted it.
+    ``partner`` code of the partner whose private mark it was; empty where that cannot be told.
+    """
+
+    source = models.CharField(max_length=10, choices=[("count", "counted by a node"), ("log", "asked of our own server")])
+    node = models.CharField(max_length=60, blank=True)
+    list = models.CharField(max_length=64)
+    partner = models.CharField(max_length=32, blank=True)
+    hour = models.DateTimeField()
+    number = models.PositiveBigIntegerField()
+    seen_by = models.CharField(max_length=200, blank=True)
+    seen_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-hour"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["source", "node", "list", "partner", "hour"], name="statistics_canary_once"
+            )
+        ]

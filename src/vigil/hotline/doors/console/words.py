@@ -10,11 +10,16 @@ from vigil.hotline.lists.enumerations import (
     AppealOutcome,
     AppellantType,
     EntryReason,
+    Guard,
+    HeldReason,
     ListingDecision,
+    LivePolicy,
     PoliceView,
     PublicationState,
     RemovedReason,
+    VoteReason,
 )
+from vigil.hotline.partners.enumerations import PartnerKind
 from vigil.hotline.reports.enumerations import Priority, Status, Theme
 from vigil.hotline.reports.models.capture import CaptureStatus
 from vigil.match.urls import Scope
@@ -98,6 +103,55 @@ REASON: Final[dict[EntryReason, str]] = {
     EntryReason.DEDICATED_DOMAIN: "Dedicated domain",
     EntryReason.LINKS_DEDICATED: "Dedicated to links",
     EntryReason.NP_CRIMINAL: "Prohibited, not photographic",
+    EntryReason.EVIDENCE_OF_NEED: "Needed, with evidence",
+    EntryReason.TEST: "Harmless, for tests",
+}
+
+GUARD: Final[dict[Guard, str]] = {
+    Guard.WHOLE_HOST: "It covers a whole host.",
+    Guard.POPULAR_HOST: "The host is among the popular ones of your file.",
+    Guard.OWN_SPACE: "It lies in the hotline's own space.",
+    Guard.PARTNER_SPACE: "It lies in a partner's own space.",
+    Guard.WIDER_THAN_REASON: "It would block more than its reason says.",
+    Guard.BENIGN_SAMPLE: "It would block addresses of your harmless sample.",
+}
+
+HELD: Final[dict[HeldReason, str]] = {
+    HeldReason.FLOOD: "It suddenly matched far too much",
+    HeldReason.DISPUTED: "Partners reject it",
+    HeldReason.BY_HAND: "Held by hand",
+}
+
+LIVE_POLICY: Final[dict[LivePolicy, str]] = {
+    LivePolicy.OFF: "Not looked at again",
+    LivePolicy.FLAG: "Stays, with a flag",
+    LivePolicy.LEAVE_OUT: "Left out of the edition",
+}
+
+VOTE_REASON: Final[dict[VoteReason, str]] = {
+    VoteReason.SEEN_AND_AGREED: "seen and agreed",
+    VoteReason.NOT_THE_SAME: "not the same",
+    VoteReason.LAWFUL_HERE: "lawful where they are",
+    VoteReason.OWN_CONTENT: "their own content",
+    VoteReason.GONE: "gone",
+    VoteReason.TOO_WIDE: "too wide",
+    VoteReason.OTHER: "other",
+}
+
+PARTNER_KIND: Final[dict[PartnerKind, str]] = {
+    PartnerKind.HOST: "Hosting provider",
+    PartnerKind.CDN: "Content delivery network",
+    PartnerKind.REGISTRAR: "Registrar",
+    PartnerKind.REGISTRY: "Registry",
+    PartnerKind.PLATFORM: "Platform",
+    PartnerKind.ISP: "Internet provider",
+    PartnerKind.PAYMENT: "Payment service",
+    PartnerKind.SEARCH: "Search engine",
+    PartnerKind.HOTLINE: "Hotline",
+    PartnerKind.POLICE: "Police",
+    PartnerKind.NGO: "Non-governmental organisation",
+    PartnerKind.REGULATOR: "Regulator",
+    PartnerKind.CLEARING_HOUSE: "Clearing house",
 }
 
 REMOVED: Final[dict[RemovedReason, str]] = {

@@ -15,7 +15,10 @@ urlpatterns = [
     path("v1/child-cases", children.hand_over, name="child_case"),
     path("v1/child-cases/<str:case_number>", children.outcome, name="child_outcome"),
     path("v1/openapi.json", reports.openapi, name="openapi"),
+    path("v1/matches", views.matches, name="matches"),
+    path("v1/votes", views.votes, name="votes"),
     path("editions/<str:folder>/<str:name>", views.edition_file, name="edition"),
+    path("editions/targets/<str:branch>/<str:owner>/<str:name>", views.branch_file, name="edition_branch"),
     path("healthz", alive, name="healthz"),
     # banks of a platform; off unless the configuration has a table for them
     path("v1/banks", banks.feed, name="bank-feed"),

@@ -1,0 +1,79 @@
+"""What each partner gets: the lists and the jurisdictions of its agreements in force, as a marked copy of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import TypeVar
+
+from vigil.editions.marks import MarkBook
+from vigil.editions.model import EditionContents, HashEntry, UrlEntry
+from vigil.hotline.access.people import Person
+from vigil.hotline.lists.marking import book_now
+from vigil.hotline.lists.models import ListEntry
+from vigil.hotline.partners.agreements import agreements_in_force
+from vigil.hotline.partners.models import Agreement
+
+Entry = TypeVar("Entry", UrlEntry, HashEntry)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What the agreements of one partner allow together: for each list the jurisdictions, None for all of them."""
+
+    partner: str
+    lists: dict[str, frozenset[str] | None]
+
+    def allows(self, entry: UrlEntry | HashEntry, jurisdictions: Collection[str]) -> bool:
+        """Whether this entry, listed for ``jurisdictions`` (none: for every one), may be handed to the partner."""
+        if entry.list not in self.lists:
+            return False
+        wanted = self.lists[entry.list]
+        return wanted is None or not jurisdictions or not wanted.isdisjoint(jurisdictions)
+
+
+def grants_at(moment: datetime) -> list[Grant]:
+    """The grant of each partner with an agreement in force, by code."""
+    found = groupby(agreements_in_force(moment), key=lambda agreement: agreement.partner.code)
+    return [grant_of(code, agreements) for code, agreements in found]
+
+
+def grant_of(partner: str, agreements: Iterable[Agreement]) -> Grant:
+    """Several agreements add up."""
+    lists: dict[str, frozenset[str] | None] = {}
+    for agreement in agreements:
+        wanted = frozenset(agreement.jurisdictions) or None
+        for name in agreement.lists:
+            known = lists.get(name, frozenset())
+            lists[name] = None if wanted is None or known is None else known | wanted
+    return Grant(partner, lists)
+
+
+def shares_now(person: Person, contents: EditionContents, moment: datetime) -> list[tuple[str, EditionContents]]:
+    """(code, contents) of every partner's copy of ``contents``, which is the whole state at ``moment``."""
+    grants = grants_at(moment)
+    if not grants:
+        return []
+    book, jurisdictions = book_now(person), jurisdictions_of(contents)
+    return [(grant.partner, copy_of(grant, contents, jurisdictions, book)) for grant in grants]
+
+
+def jurisdictions_of(contents: EditionContents) -> dict[int, tuple[str, ...]]:
+    """The jurisdictions of entries that are not listed for all of them, by number."""
+    rows = ListEntry.objects.filter(tombstone=False).exclude(jurisdictions=[]).values_list("number", "jurisdictions")
+    return {number: tuple(codes) for number, codes in rows.iterator(chunk_size=5000)}
+
+
+def copy_of(
+    grant: Grant, contents: EditionContents, jurisdictions: dict[int, tuple[str, ...]], book: MarkBook
+) -> EditionContents:
+    """One partner's copy: what its agreements allow, marked, under numbers of its own."""
+
+    def allowed(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+        return tuple(entry for entry in entries if grant.allows(entry, jurisdictions.get(entry.entry, ())))
+
+    lists = tuple(info for info in contents.lists if info.name in grant.lists)
+    given = EditionContents(lists, allowed(contents.urls), allowed(contents.hashes), contents.audit)
+    return book.copy_for(grant.partner, given)
