@@ -8,7 +8,6 @@ Every field, its unit and its default are described in ``docs/guides/edge-node.m
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 from datetime import date
 from pathlib import Path
@@ -22,6 +21,8 @@ from vigil.base.errors import InputError
 from vigil.base.redaction import Sealed
 from vigil.edge.hma.config import Hma, RoleToken, hma_rules, role_tokens
 from vigil.edge.policy import Policy
+from vigil.edge.rpz.settings import Rpz, rpz_rules
+from vigil.edge.tables import Table, are_networks, endpoint_of, is_address, is_loopback
 
 KEPT: Final = "editions"  # below the state folder: what the client of editions keeps
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
@@ -31,10 +32,6 @@ TOKEN_LENGTH_LEAST: Final = 16
 
 class Token(Sealed[str]):
     """A bearer token; never shown, never logged."""
-
-
-class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the file."""
 
 
 class Listen(Table, frozen=True, kw_only=True):
@@ -231,6 +228,7 @@ class NodeFile(Table, frozen=True, kw_only=True):
     forward_auth: ForwardAuth = ForwardAuth()
     dns: Dns = Dns()
     hma: Hma = Hma()
+    rpz: Rpz = Rpz()
     limits: Limits = Limits()
     policy: Policy = Policy()
 
@@ -239,6 +237,17 @@ class ShadowFile(Table, frozen=True, kw_only=True):
     """The file of ``policy.shadow``."""
 
     policy: Policy
+
+
+class RpzPaths(msgspec.Struct, frozen=True, kw_only=True):
+    """The files that ``[rpz]`` names, made absolute."""
+
+    names: tuple[Path, ...]
+    keys: Path | None
+    certificate: Path | None
+    key: Path | None
+    clients: Path | None
+    file: Path | None
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -252,6 +261,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     edition_token: Token | None
     counts_token: Token | None
     api_tokens: tuple[Token, ...]
+    rpz: RpzPaths
     shadow: Policy | None = None
     banks_token: Token | None = None
     hma_tokens: tuple[RoleToken, ...] = ()
@@ -301,9 +311,24 @@ def resolve(file: NodeFile, raw: bytes, folder: Path) -> NodeConfig:
         edition_token=_token(file.editions.token, file.editions.token_file, folder, "editions.token_file"),
         counts_token=_token(file.counts.token, file.counts.token_file, folder, "counts.token_file"),
         api_tokens=file.api.tokens + _tokens(file.api.tokens_file, folder),
+        rpz=_rpz_paths(file.rpz, folder),
         shadow=_shadow(file.policy.shadow, folder),
         banks_token=_token(None, file.hma.banks_token_file, folder, "hma.banks_token_file"),
         hma_tokens=role_tokens((folder / file.hma.tokens_file).resolve()) if file.hma.tokens_file else (),
+    )
+
+
+def _rpz_paths(rpz: Rpz, folder: Path) -> RpzPaths:
+    def absolute(name: str | None) -> Path | None:
+        return (folder / name).resolve() if name is not None else None
+
+    return RpzPaths(
+        names=tuple((folder / name).resolve() for name in rpz.names),
+        keys=absolute(rpz.keys_file),
+        certificate=absolute(rpz.tls_certificate),
+        key=absolute(rpz.tls_key),
+        clients=absolute(rpz.tls_clients),
+        file=absolute(rpz.file),
     )
 
 
@@ -358,16 +383,6 @@ def _without_root(config: NodeConfig) -> str:
         "editions.root is not set and the state holds no root: every edition will be refused (root_missing), "
         "and the node will not become ready."
     )
-
-
-def is_loopback(host: str) -> bool:
-    """True where only this machine can connect."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _decode_token(kind: type, value: Any) -> Token:
@@ -448,7 +463,8 @@ def _rules(file: NodeFile) -> list[tuple[str, bool, str]]:
         *_icap_rules(file.icap),
         *_dns_rules(file.dns),
         *hma_rules(file.hma),
-        ("forward_auth.peers", _are_networks(file.forward_auth.peers), "Name addresses or networks such as 10.0.0.0/24."),
+        *rpz_rules(file.rpz),
+        ("forward_auth.peers", are_networks(file.forward_auth.peers), "Name addresses or networks such as 10.0.0.0/24."),
         ("forward_auth.proxies", _are_names(file.forward_auth.proxies), "Name each proxy once."),
         ("limits.media_bytes", 1 <= bounds.media_bytes <= limits.MEDIA_BYTES.value, "Use 1 to 67108864."),
         ("limits.json_bytes", 1 <= bounds.json_bytes <= limits.JSON_BODY_BYTES.value, "Use 1 to 4194304."),
@@ -481,9 +497,9 @@ def _icap_rules(icap: Icap) -> list[tuple[str, bool, str]]:
 def _dns_rules(dns: Dns) -> list[tuple[str, bool, str]]:
     addresses = [endpoint_of(server) for server in dns.upstream]
     return [
-        ("dns.host", _is_address(dns.host), "Give an IP address; on a host with several, the one that is asked."),
+        ("dns.host", is_address(dns.host), "Give an IP address; on a host with several, the one that is asked."),
         ("dns.port", 0 <= dns.port <= 65535, "Use 0 to 65535; 0 takes any free port."),
-        ("dns.clients", _are_networks(dns.clients), "Name addresses or networks such as 10.0.0.0/24."),
+        ("dns.clients", are_networks(dns.clients), "Name addresses or networks such as 10.0.0.0/24."),
         ("dns.upstream", None not in addresses and len(addresses) <= 8, 'Name at most 8 resolvers such as "192.0.2.53:53".'),
         ("dns.upstream", (dns.host, dns.port) not in addresses, "Name another resolver: this is the door itself."),
         ("dns.upstream_seconds", 0.05 <= dns.upstream_seconds <= 30, "Use 0.05 to 30 seconds."),
@@ -509,34 +525,7 @@ def _are_known(file: NodeFile) -> bool:
 
 def _are_page_addresses(dns: Dns) -> bool:
     fits = 1 <= len(dns.page_addresses) <= 8 if dns.answer == "page" else not dns.page_addresses
-    return fits and all(map(_is_address, dns.page_addresses))
-
-
-def endpoint_of(server: str) -> tuple[str, int] | None:
-    """Address and port of ``address``, ``address:port`` or ``[address]:port``; port 53 where none is named; None for others."""
-    host, port = server, "53"
-    if server.startswith("["):
-        host, _, rest = server[1:].partition("]")
-        port = rest.removeprefix(":") if rest else port
-    elif server.count(":") == 1:
-        host, _, port = server.partition(":")
-    good = _is_address(host) and port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) <= 65535
-    return (host, int(port)) if good else None
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _are_networks(peers: tuple[str, ...]) -> bool:
-    try:
-        return all(ipaddress.ip_network(peer) for peer in peers)
-    except ValueError:
-        return False
+    return fits and all(map(is_address, dns.page_addresses))
 
 
 def _seconds(bounds: Limits) -> list[tuple[str, float]]:

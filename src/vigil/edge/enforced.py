@@ -18,6 +18,7 @@ from vigil.editions.model import Edition, HashColumns, LabelColumn
 from vigil.match.hashing import ALGORITHMS, Kind
 from vigil.match.index import DigestTable, HammingIndex
 from vigil.match.index.columns import Columns, open_columns, write_columns
+from vigil.match.index.host_scopes import HostScopes
 from vigil.match.index.url import EntryTable, UrlHit, UrlIndex, UrlUnknown
 from vigil.match.urls import Scope, UrlFlag, UrlRefused, canonical, second_pass
 
@@ -118,6 +119,7 @@ class Enforced:
         self.ignored_signals = about.ignored_signals
         self.sizes = about.sizes
         self._urls, self._tables, self._hard_expiry = urls, tables, hard_expiry
+        self._host_scopes: HostScopes | None = None
 
     def stopped(self, now: datetime) -> bool:
         """True where the deployer chose that a hard-expired edition answers nothing."""
@@ -153,6 +155,12 @@ class Enforced:
         """The living entry for the whole host of a DNS name: ASCII, in small letters, without the final dot."""
         found = self._urls.index.lookup_host(name, int(now.timestamp()))
         return self._url_hit(found) if found is not None else None
+
+    def host_scopes(self) -> HostScopes:
+        """The entries for whole hosts, for the names of a policy zone all at once; made when first asked for."""
+        if self._host_scopes is None:
+            self._host_scopes = HostScopes(self._urls.index)
+        return self._host_scopes
 
     def hash_hit(self, question: HashQuestion, now: datetime) -> Hit | Unsure | None:
         """The best living entry for a hash."""

@@ -23,6 +23,7 @@ FIELDS: Final = frozenset(
         "previous",
         "lists",
         "urls",
+        "names",
         "hashes",
         "code",
         "status",

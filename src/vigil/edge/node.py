@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -62,6 +62,7 @@ class Node:
             client or _client(config), self._build, config.state / KEPT, self._indexes, self.state, self._swapped, log
         )
         self._threads: list[Rounds] = []
+        self.swaps: list[Callable[[], None]] = []  # called after each swap, in the thread of the puller
 
     def start(self) -> None:
         """Take up the last good edition and the kept counts, then start pulling, writing and sending."""
@@ -192,6 +193,8 @@ class Node:
 
     def _swapped(self, enforced: Enforced, now: datetime) -> None:
         self._books.in_force(enforced.number, enforced.lists, now)
+        for heard in self.swaps:
+            heard()
 
 
 def _client(config: NodeConfig) -> Client:

@@ -10,13 +10,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from vigil.base.errors import UnavailableError
-from vigil.edge.config import Dns, endpoint_of
+from vigil.edge.config import Dns
 from vigil.edge.dns.clients import Clients
 from vigil.edge.dns.desk import Desk, Forward
 from vigil.edge.dns.upstream import FRAME_BYTES, Upstream
 from vigil.edge.dns.wire import HEADER_BYTES
 from vigil.edge.journal import fault_of
 from vigil.edge.node import Node
+from vigil.edge.tables import endpoint_of
 
 SWEEP_SECONDS: Final = 0.25
 BACKLOG: Final = 256
@@ -47,7 +48,7 @@ class DnsDoor:
     async def start(self) -> None:
         """Listen. Raises UnavailableError where the port is taken."""
         loop = asyncio.get_running_loop()
-        udp, tcp = _sockets(self.settings.host, self.settings.port)
+        udp, tcp = sockets_at(self.settings.host, self.settings.port)
         self.port = udp.getsockname()[1]
         self._udp, _ = await loop.create_datagram_endpoint(lambda: Datagrams(self), sock=udp)
         self._tcp = await loop.create_server(lambda: Connection(self), sock=tcp, backlog=BACKLOG)
@@ -264,12 +265,12 @@ class Connection(asyncio.Protocol):
                 transport.resume_reading()
 
 
-def _sockets(host: str, port: int) -> tuple[socket.socket, socket.socket]:
+def sockets_at(host: str, port: int) -> tuple[socket.socket, socket.socket]:
     """A UDP and a listening TCP socket on one port; with port 0 on any that is free for both."""
     for left in reversed(range(PORT_TRIES if port == 0 else 1)):
-        udp = _socket(host, port, socket.SOCK_DGRAM)
+        udp = socket_at(host, port, socket.SOCK_DGRAM)
         try:
-            return udp, _socket(host, udp.getsockname()[1], socket.SOCK_STREAM)
+            return udp, socket_at(host, udp.getsockname()[1], socket.SOCK_STREAM)
         except UnavailableError:
             udp.close()
             if not left:
@@ -277,7 +278,7 @@ def _sockets(host: str, port: int) -> tuple[socket.socket, socket.socket]:
     raise UnavailableError("port_taken", "No port is free for UDP and TCP.", where=host)
 
 
-def _socket(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
+def socket_at(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
     made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
     try:
         if kind is socket.SOCK_STREAM:

@@ -48,6 +48,7 @@ class Rcode(IntEnum):
     NXDOMAIN = 3
     NOTIMP = 4
     REFUSED = 5
+    NOTAUTH = 9
     BADVERS = 16
 
 
@@ -55,9 +56,12 @@ class Type(IntEnum):
     """The record types that this door knows by number; it carries all others without looking."""
 
     A = 1
+    NS = 2
+    CNAME = 5
     SOA = 6
     AAAA = 28
     OPT = 41
+    TSIG = 250
     IXFR = 251
     AXFR = 252
     ANY = 255
@@ -77,6 +81,7 @@ class Ede(IntEnum):
 
 IN: Final = 1
 QUERY: Final = 0
+NOTIFY: Final = 4
 EDE_OPTION: Final = 15
 DO: Final = 0x8000
 

@@ -22,6 +22,7 @@ from vigil.edge.http.routes import Door
 from vigil.edge.icap.server import IcapDoor
 from vigil.edge.journal import quiet_server_logs
 from vigil.edge.node import Node
+from vigil.edge.rpz.server import RpzDoor
 
 BACKLOG: Final = 1024
 
@@ -32,7 +33,7 @@ class NodeServer(uvicorn.Server):
     Other doors of the node live in the same loop: they start before it and stop with it.
     """
 
-    def __init__(self, config: uvicorn.Config, node: Node, doors: Sequence[IcapDoor | DnsDoor] = ()) -> None:
+    def __init__(self, config: uvicorn.Config, node: Node, doors: Sequence[IcapDoor | DnsDoor | RpzDoor] = ()) -> None:
         super().__init__(config)
         self._node = node
         self._doors = doors
@@ -80,7 +81,8 @@ class Service:
         self.icap = IcapDoor(self.door) if node.config.file.icap.enabled else None
         self.dns = DnsDoor(node) if node.config.file.dns.enabled else None
         self.hma = HmaDoor(node.config, node.clock, node.log) if node.config.file.hma.enabled else None
-        doors = [door for door in (self.icap, self.dns) if door is not None]
+        self.rpz = RpzDoor(node) if node.config.file.rpz.enabled else None
+        doors = [door for door in (self.icap, self.dns, self.rpz) if door is not None]
         self._server = NodeServer(_uvicorn_config(node, EdgeApp(node, self.door)), node, doors)
 
     def run(self, started: Callable[[int], None] | None = None) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -215,6 +216,24 @@ class HostTable:
     max_depth: NDArray[np.uint8]
 
 
+@dataclass(frozen=True, slots=True)
+class HostEntries:
+    """The n entries for whole hosts of an index.
+
+    ``keys``       (n, 2) uint64, sorted
+    ``is_host``    (n,) bool: kept under the digest of scope host, else of scope domain
+    ``is_below``   (n,) bool: covers the names below its host too
+    ``expires``    (n,) int64 unix seconds, 0 = never
+    ``states``     the digests of scope host and of scope domain before the name
+    """
+
+    keys: NDArray[np.uint64]
+    is_host: NDArray[np.bool_]
+    is_below: NDArray[np.bool_]
+    expires: NDArray[np.int64]
+    states: tuple[blake2b, blake2b]
+
+
 class UrlIndex:
     """Entries of one edition, ready to answer. Never changes: a new edition is a new index."""
 
@@ -324,6 +343,15 @@ class UrlIndex:
                     if self._fits(at, kind, exact, now) and not self._flags[at] & _NOT_FOR_HOSTS:
                         return self._hit(at, False)
         return None
+
+    def host_entries(self) -> HostEntries:
+        """The entries for whole hosts that an adapter which sees only the host may enforce."""
+        scopes, flags = np.asarray(self._scopes), np.asarray(self._flags)
+        rows = np.flatnonzero(np.isin(scopes, _OF_HOST) & (flags & np.uint16(_NOT_FOR_HOSTS) == 0))
+        keys = np.stack([np.asarray(self._high)[rows], np.asarray(self._low)[rows]], axis=1)
+        is_domain = (scopes[rows] == _DOMAIN) & (flags[rows] & np.uint16(EXACT_HOST) == 0)
+        states = self._states[_HOST], self._states[_DOMAIN]
+        return HostEntries(keys, scopes[rows] == _HOST, is_domain, np.asarray(self._expires)[rows], states)
 
     def check(self, address: str | bytes, now: int | None = None) -> UrlHit | UrlUnknown | None:
         """Canonical form or second pass, then lookup. None is "not listed"; an address nobody can read is unknown."""
