@@ -182,6 +182,17 @@ class Tally:
             key = (cell.list, door, kind)
             self._totals[key] = self._totals.get(key, 0) + number
 
+    def adder(self, edition: int | None, name: str | None, kind: CountClass, door: DoorName) -> Adder:
+        """What counts events of one kind again and again, cheaper than :meth:`add`."""
+        return Adder(self, edition or NO_EDITION, name or NO_LIST, kind, door)
+
+    def add_one(self, cell: Cell, kind: CountClass, key: tuple[str, DoorName, CountClass]) -> None:
+        """Count one event; ``key`` is that of the totals."""
+        with self._lock:
+            counts = self._column(cell).counts
+            counts[kind] = counts.get(kind, 0) + 1
+            self._totals[key] = self._totals.get(key, 0) + 1
+
     def message(self, edition: int | None, name: str, now: datetime, number: int = 1) -> None:
         """Count a text that was shown (``law.displayed``) or whose help was followed (``law.help_followed``)."""
         with self._lock:
@@ -252,6 +263,24 @@ class Tally:
         if column is None:
             column = self._columns[cell] = Column(0.0, {})
         return column
+
+
+class Adder:
+    """Counts events of one kind; knows the hour that it counts into, so that it is not worked out for each."""
+
+    __slots__ = ("_cell", "_edition", "_end", "_key", "_kind", "_name", "_tally")
+
+    def __init__(self, tally: Tally, edition: int, name: str, kind: CountClass, door: DoorName) -> None:
+        self._tally, self._edition, self._name, self._kind = tally, edition, name, kind
+        self._key = (name, door, kind)
+        self._cell, self._end = Cell(datetime.fromtimestamp(0, UTC), edition, name), 0
+
+    def add(self, second: int) -> None:
+        """One event, in the second ``second`` (unix)."""
+        if not self._end - 3600 <= second < self._end:
+            hour = hour_of(datetime.fromtimestamp(second, UTC))
+            self._cell, self._end = Cell(hour, self._edition, self._name), int(hour.timestamp()) + 3600
+        self._tally.add_one(self._cell, self._kind, self._key)
 
 
 def added_up(totals: Mapping[tuple[str, DoorName, CountClass], int]) -> dict[tuple[str, CountClass], int]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from vigil.base.clock import Clock
 from vigil.edge.bookkeeper import Bookkeeper
 from vigil.edge.config import KEPT, NodeConfig
-from vigil.edge.counts import CountClass, Rules, Tally, entry_class
+from vigil.edge.counts import Adder, CountClass, Rules, Tally, entry_class
 from vigil.edge.decide import decide, strongest
 from vigil.edge.delivery import Courier
 from vigil.edge.delivery import Outcome as Delivered
@@ -167,6 +167,12 @@ class Node:
             self._count_hit(verdict, kind, now, door)
         elif verdict.verdict is Outcome.UNKNOWN:
             self.tally.add(verdict.edition, None, CountClass.UNKNOWN, now, door=door)
+
+    def adder(self, verdict: Verdict, kind: CountClass, door: DoorName) -> Adder | None:
+        """What counts further hits like ``verdict``, an address, at ``door``; None where each must be looked at by itself."""
+        if door in MERGED or self.config.shadow is not None or self.act(verdict, door).passes:
+            return None
+        return self.tally.adder(verdict.edition, verdict.list, entry_class(verdict.labels, kind), door)
 
     def _count_hit(self, verdict: Verdict, kind: CountClass, now: datetime, door: DoorName) -> None:
         if verdict.signal != URL:

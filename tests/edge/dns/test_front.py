@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 from datetime import timedelta
@@ -20,7 +21,7 @@ from tests.edge.world import Hotline, RunningNode, until
 from vigil.base.clock import SystemClock
 from vigil.edge.config import warnings
 from vigil.edge.counts import CountClass
-from vigil.edge.dns.desk import Repeats
+from vigil.edge.dns.memory import Repeats
 
 Found = dns.message.Message
 
@@ -237,7 +238,7 @@ def test_whole_hosts_of_a_hard_expired_edition_are_unknown(hotline: Hotline, sta
 def test_one_count_for_a_name_and_second(hotline: Hotline, state: Path) -> None:
     listed(hotline)
     with front(hotline, state) as node:
-        door_of(node).desk._repeats = Same()
+        door_of(node).desk.memory.repeats = Same()
         for kind in ("A", "AAAA", "HTTPS", "A"):
             ask(node, "host.example", kind)
         ask(node, "domain.example")
@@ -252,14 +253,16 @@ class Same(Repeats):
     def __init__(self) -> None:
         super().__init__(b"k" * 16)
 
-    def is_new(self, name: str, second: int) -> bool:
-        return super().is_new(name, 1)
+    def is_new(self, digest: bytes, second: int) -> bool:
+        return super().is_new(digest, 1)
 
 
 def test_repeats_know_names_only_as_digests_and_only_for_a_second() -> None:
     repeats = Repeats(b"k" * 16)
-    assert [repeats.is_new("zorblat.example", second) for second in (1, 1, 2, 2, 1)] == [True, False, True, False, True]
-    assert repeats.is_new("quimber.example", 1)
+    name, other = repeats.digest(b"\x07Zorblat\x07example\0"), repeats.digest(b"\x07quimber\x07example\0")
+    assert name == repeats.digest(b"\x07zorblat\x07example\0") != Repeats(b"l" * 16).digest(b"\x07zorblat\x07example\0")
+    assert [repeats.is_new(name, second) for second in (1, 1, 2, 2, 1)] == [True, False, True, False, True]
+    assert repeats.is_new(other, 1)
     assert not re.search("zorblat|quimber", repr(vars(repeats)))
     assert not Repeats(b"l" * 16)._seen
 
@@ -278,12 +281,55 @@ def test_strangers_are_refused_and_learn_nothing(hotline: Hotline, state: Path, 
 def test_a_fault_of_ours_is_said_and_logged_without_the_name(hotline: Hotline, state: Path) -> None:
     listed(hotline)
     with front(hotline, state) as node:
-        door_of(node).desk._addresses = None  # type: ignore[assignment]
-        door_of(node).desk._repeats = None  # type: ignore[assignment]
+        door_of(node).desk.memory = None  # type: ignore[assignment]
         raw = over_udp(node, dns.message.make_query("host.example", "A", id=7).to_wire())
         assert (raw[:2], raw[3] & 15) == (b"\0\7", dns.rcode.SERVFAIL)
-        assert node.node.traffic.faults == 1
+        assert node.node.traffic.faults == 2, "once at what is remembered, once at the decision"
         faults = [event for event in node.events() if event["event"] == "fault"]
         assert faults[0]["fault"] == "AttributeError"
         assert ask(node, "zorblat.example").rcode() == dns.rcode.REFUSED
     assert "host.example" not in node.log.getvalue()
+
+
+def test_what_is_remembered_is_what_is_decided(hotline: Hotline, state: Path) -> None:
+    """Every question twice, by every way that leads to the memory or past it: the same answer, but for id and capitals."""
+    listed(hotline)
+    with front(hotline, state, 'explanation_text = "Ask the operator."') as node:
+        desk = door_of(node).desk
+        asked = [
+            dns.message.make_query(name, kind, use_edns=edns, payload=payload, want_dnssec=dnssec, id=number)
+            for number, (name, kind, edns, payload, dnssec) in enumerate(
+                itertools.product(
+                    ("host.example", "HOST.example", "a.domain.example", f"{'a' * 63}.{'b' * 63}.domain.example", "page.example"),
+                    ("A", "AAAA", "HTTPS"),
+                    (-1, 0),
+                    (512, 1232),
+                    (False, True),
+                )
+            )
+        ]
+        decided = {query.id: desk.on_message(query.to_wire(), tcp=False) for query in asked}
+        remembered = {query.id: desk.remembered(query.to_wire()) for query in asked}
+        assert all(answer is None or answer == decided[number] for number, answer in remembered.items())
+        known = sum(answer is not None for answer in remembered.values())
+        assert 0 < known < len(asked), "page.example is not listed, and long names in small datagrams are worked out each time"
+        assert desk.remembered(asked[0].to_wire() + b"\0") is None and desk.remembered(b"") is None
+        before = hotline.number
+        hotline.publish()
+        until(lambda: node.node.state.enforced is not None and node.node.state.enforced.number > before)
+        assert all(desk.remembered(query.to_wire()) is None for query in asked)
+
+
+def test_what_is_remembered_is_counted_and_forgets_names(hotline: Hotline, state: Path) -> None:
+    listed(hotline)
+    with front(hotline, state) as node:
+        memory = door_of(node).desk.memory
+        for second in (1, 1, 2, 3):
+            ask(node, "host.example")
+            memory.repeats._second = -second
+        assert counted(node)[CountClass.DNS_ANSWER] == 4
+        assert not re.search(rb"host", repr((memory._names, memory._shapes, vars(memory.repeats))).encode())
+        edition = node.node.state.enforced
+        memory.repeats._second = 0
+        query = dns.message.make_query("host.example", "A").to_wire()
+        assert memory.answer(query, edition, 2**33) is None, "what was remembered ends"

@@ -73,6 +73,14 @@ class DnsDoor:
         if self._sweeper is not None:
             self._sweeper.cancel()
 
+    def remembered(self, message: bytes) -> bytes | None:
+        """The answer to a datagram that was answered before; None where it must be dealt with in full."""
+        try:
+            return self.desk.remembered(message)
+        except Exception as error:  # noqa: BLE001  nothing is swallowed: logged by type and place, then dealt with in full
+            self._fault(error, message)
+            return None
+
     def handle(self, message: bytes, reply: Reply, *, tcp: bool, allowed: bool = True) -> None:
         """Deal with one message; ``reply`` is called once, now or later, with the answer, or with nothing for none."""
         try:
@@ -128,7 +136,12 @@ class Datagrams(asyncio.DatagramProtocol):
         door = self._door
         if door.stopping or addr[1] == 0:
             return
-        door.handle(data, lambda answer: self._send(answer, addr), tcp=False, allowed=door.clients.may_ask(addr[0]))
+        allowed = door.clients.may_ask(addr[0])
+        answer = door.remembered(data) if allowed else None
+        if answer is not None:
+            self._send(answer, addr)
+        else:
+            door.handle(data, lambda answer: self._send(answer, addr), tcp=False, allowed=allowed)
 
     def _send(self, answer: bytes, addr: tuple[Any, ...]) -> None:
         transport = self._transport
