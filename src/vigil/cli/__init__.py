@@ -21,12 +21,15 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "hash": ("vigil.cli.hash", "Hash files: md5 sha1 sha256 pdq."),
     "index": ("vigil.cli.index", "Build, search and verify an index of hashes."),
     "match": ("vigil.cli.match", "Verdict per file against an edition."),
+    "scan": ("vigil.cli.scan", "Look through an archive of one's own: folders, archives, buckets, Parquet."),
     "url": ("vigil.cli.url", "Canonical form of addresses, and their verdicts."),
     "edition": ("vigil.cli.edition", "Build, show, compare, verify, pull and export editions; manage keys."),
     "edge": ("vigil.cli.edge", "Run an enforcement node."),
     "hotline": ("vigil.cli.hotline", "Administer the case system."),
     "doctor": ("vigil.cli.doctor", "What is wrong with this installation, and how to mend it."),
 }
+
+EXTRAS: Final = {"up": "hotline", "hotline": "hotline", "doctor": "hotline", "scan": "scan"}
 
 
 class LazyVerbs(TyperGroup):
@@ -44,7 +47,7 @@ class LazyVerbs(TyperGroup):
         try:
             module = importlib.import_module(module_name)
         except ModuleNotFoundError as error:
-            extra = "hotline" if cmd_name in {"up", "hotline", "doctor"} else "edge"
+            extra = EXTRAS.get(cmd_name, "edge")
             typer.echo(
                 f"vigil {cmd_name} needs a part that is not installed ({error.name}). "
                 f"Install it with: pip install 'vigil[{extra}]'",
