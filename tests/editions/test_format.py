@@ -23,7 +23,7 @@ from vigil.editions import limits
 from vigil.editions.load import load_edition
 from vigil.editions.manifest import Manifest
 from vigil.editions.refusal import Refusal
-from vigil.editions.wire import COLUMNS
+from vigil.editions.wire import COLUMNS, DELTA_COLUMNS
 
 SPECIFICATION = Path(__file__).parents[2] / "docs" / "spec" / "edition-format.md"
 
@@ -124,6 +124,9 @@ def test_the_specification_names_all_there_is() -> None:
         section = text.split(f"### `{name}`")[1].split("\n#")[0]
         found = re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.MULTILINE)
         assert found == [(column.name, column.type) for column in columns], name
+    section = text.split("## Deltas")[1].split("\n## ")[0]
+    found = re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.MULTILINE)
+    assert found == [(column.name, column.type) for column in DELTA_COLUMNS]
     section = text.split("## `edition.json`")[1].split("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(Manifest.__struct_fields__)
     section = text.split("## Reasons for refusing")[1].split("\n## ")[0]
@@ -142,6 +145,11 @@ def test_the_specification_names_the_limits() -> None:
         limits.LABELS.value,
         limits.LABEL_SETS.value,
         limits.NAME_BYTES.value,
+        limits.DELTAS.value,
+        limits.DELTA_BYTES.value,
+        limits.DELTA_ROWS.value,
+        limits.PARTNERS.value,
+        limits.DIGEST_KEYS.value,
         base_limits.EDITION_FILE_BYTES.value,
         base_limits.METADATA_BYTES.value,
     }

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from vigil.base.clock import FixedClock
 from vigil.editions.build import BuiltEdition, build_edition
@@ -68,10 +69,10 @@ class Hotline:
             contents or some_contents(first=number), number=number, previous=previous, issued_at=self.now
         )
 
-    def publish(self, contents: EditionContents | None = None) -> int:
+    def publish(self, contents: EditionContents | None = None, **options: Any) -> int:
         """Build and publish; gives the number."""
         built = self.build(contents)
-        publish(self.repository, built, self.keys, self.now)
+        publish(self.repository, built, self.keys, self.now, **options)
         return built.number
 
     def refresh(self) -> bool:
@@ -207,8 +208,15 @@ def endless(limit: int) -> Answer:
     return answer
 
 
-def client(source: Host | Path, hotline: Hotline, state: Path, token: str | None = None) -> EditionClient:
+def client(source: Host | Path, hotline: Hotline, state: Path, token: str | None = None, **options: Any) -> EditionClient:
     """A node's client that trusts the hotline's root."""
-    return EditionClient(source.address if isinstance(source, Host) else str(source), state, hotline.keys.root, token)
+    address = source.address if isinstance(source, Host) else str(source)
+    return EditionClient(address, state, hotline.keys.root, token, **options)
+
+
+def many(count: int, first: int = 1) -> EditionContents:
+    """Enough hashes that a delta is worth while, and a few addresses."""
+    numbers = range(first, first + count)
+    return EditionContents(LISTS, tuple(page(n) for n in range(first, first + 6)), tuple(picture(n, "md5") for n in numbers))
 
 

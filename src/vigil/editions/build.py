@@ -21,7 +21,6 @@ from vigil.base.clock import require_utc
 from vigil.base.errors import InputError
 from vigil.editions.limits import LABEL_SETS, LISTS, ROWS
 from vigil.editions.manifest import (
-    DIGEST,
     FORMAT,
     MANIFEST_NAME,
     PURPOSE,
@@ -32,12 +31,14 @@ from vigil.editions.manifest import (
     FileMember,
     ListMember,
     Manifest,
+    digest_rule,
     encode_manifest,
     whole_second,
 )
 from vigil.editions.model import (
     ALL_FLAGS,
     LARGEST_ENTRY,
+    DigestKey,
     EditionContents,
     HashEntry,
     UrlEntry,
@@ -70,16 +71,19 @@ def build_edition(
     issued_at: datetime,
     valid_hours: int = 24,
     hard_hours: int = 168,
+    digest_key: DigestKey | None = None,
 ) -> BuiltEdition:
     """Build edition ``number``, which follows ``previous`` (None: the first).
 
     ``valid_hours`` after ``issued_at`` a node raises an alarm; after ``hard_hours`` it stops enforcing whole hosts.
+    ``digest_key`` is the secret key of the digests of addresses; without one anybody can test guesses.
     Raises InputError for anything that may not be in an edition.
     """
     _check_numbers(number, previous, valid_hours, hard_hours)
     numbers = _list_numbers(contents)
     entries = [form for entry in contents.urls for form in _forms(entry)]
-    records = [_record(entry, _list_number(entry, numbers)) for entry in entries]
+    secret = digest_key.secret.open() if digest_key else None
+    records = [_record(entry, _list_number(entry, numbers), secret) for entry in entries]
     tables = {
         URLS: _url_table(records, entries),
         HOSTS: _host_table(records),
@@ -96,7 +100,7 @@ def build_edition(
         valid_until=start + timedelta(hours=valid_hours),
         hard_until=start + timedelta(hours=hard_hours),
         canon=CANON,
-        digest=DIGEST,
+        digest=digest_rule(digest_key.key_id if digest_key else None),
         lists=tuple(ListMember(x.name, x.kind, x.jurisdictions, x.max_distance) for x in contents.lists),
         counts=_counts(tables),
         files={name: _file(name, encoded[name], tables[name].num_rows) for name in COLUMNS},
@@ -135,14 +139,16 @@ def _forms(entry: UrlEntry) -> Iterable[UrlEntry]:
     return [replace(entry, url=form) for form in forms_of_entry(entry.url)]
 
 
-def _record(entry: UrlEntry, number: int) -> UrlRecord:
+def _record(entry: UrlEntry, number: int, secret: bytes | None) -> UrlRecord:
     place, expires, flags = _entry_number(entry.entry), _seconds(entry.expires), int(entry.flags)
     if flags & _PORT_EXACT and not entry.url.effective_port():
         raise InputError("port_zero", "An entry is bound to port 0, which nothing uses.", where=f"entry {place}")
     if flags & ~ALL_FLAGS:
         raise InputError("flag_unknown", "An entry has a flag that does not exist.", where=f"entry {place}")
     try:
-        return record_of(entry.url, entry.scope, entry.flags, place, list_number=number, expires=expires)
+        return record_of(
+            entry.url, entry.scope, entry.flags, place, list_number=number, expires=expires, digest_key=secret
+        )
     except InputError as error:
         raise InputError(error.code, error.what, where=f"entry {place}", mend=error.mend) from error
 

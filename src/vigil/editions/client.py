@@ -9,11 +9,13 @@ rolled-back and withheld editions rests on it:
 
     metadata/             python-tuf's own: trusted roots, the newest timestamp, snapshot and targets seen
     accepted.json         the signed targets of the edition in force
-    editions/N/           the files of an edition, checked; the one in force and the one before it
+    editions/N/           the files of an edition, checked; the one in force and the one before it. A partner's are encrypted
+                          here too. ``rebuilt.json`` stands there where files put together from deltas have other bytes
     editions/.part-N/     a download under way; whole files in it are used again after a break
     current -> editions/N the edition in force; replaced in one step, after everything was checked
 
-A refusal or a failure changes nothing of ``current``.
+A refusal or a failure changes nothing of ``current``. Deltas are tried first where they are smaller than the edition; what
+comes out is compared with the signed digest of the whole state, and on any difference the whole edition is fetched.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,19 +42,34 @@ from tuf.api.exceptions import (
     SlowRetrievalError,
     UnsignedMetadataError,
 )
-from tuf.api.metadata import Root, TargetFile, Targets
+from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 from tuf.ngclient import Updater, UpdaterConfig
 
 from vigil.base.clock import require_utc
-from vigil.base.files import sync_folder, write_atomically
+from vigil.base.errors import InputError
+from vigil.base.files import sync_file, sync_folder, write_atomically
 from vigil.base.limits import EDITION_FILE_BYTES, METADATA_BYTES
-from vigil.editions.fetch import FolderFetcher, HttpFetcher, fetcher_for
-from vigil.editions.folder import CURRENT, plain_files
+from vigil.editions.cipher import KEYS_NAME, SUFFIX, Identity, sealed_bytes
+from vigil.editions.fetch import TlsFiles, fetcher_for
+from vigil.editions.folder import CURRENT, REBUILT_NAME, Files, Stored, plain_files, rebuilt_in, sealed_files
 from vigil.editions.limits import MANIFEST_BYTES
 from vigil.editions.load import read_edition
 from vigil.editions.manifest import MANIFEST_NAME
+from vigil.editions.model import Edition
+from vigil.editions.rebuild import Rebuild, Rebuilt
 from vigil.editions.refusal import EditionRefused, EditionUnreachable, Refusal, Unreachable
-from vigil.editions.roles import METADATA_FOLDER, ROOT, TARGETS, TARGETS_FOLDER, read_metadata, versioned_name
+from vigil.editions.roles import (
+    METADATA_FOLDER,
+    PARTNER_PREFIX,
+    PARTNERS,
+    ROOT,
+    TARGETS,
+    TARGETS_FOLDER,
+    branch_path,
+    read_metadata,
+    role_of,
+    versioned_name,
+)
 from vigil.editions.wire import COLUMNS
 
 __all__ = ["EditionClient", "EditionRefused", "EditionUnreachable", "Pulled"]
@@ -67,7 +84,7 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 _CONFIG: Final = UpdaterConfig(
     max_root_rotations=64,
-    max_delegations=1,
+    max_delegations=3,  # targets, the role that names the partners, the partner
     root_max_length=256 * 1024,
     timestamp_max_length=16 * 1024,
     snapshot_max_length=METADATA_BYTES.value,
@@ -80,26 +97,52 @@ class Pulled:
     """What a pull brought. ``fresh``: it differs from what was in force before.
 
     After a stolen key was revoked, an edition may come that has the number of the one in force, or a lower one.
+    ``deltas``: from how many deltas it was put together; ``delta_refused``: why deltas that were there did not serve.
     """
 
     number: int
     folder: Path
     fresh: bool
+    deltas: int = 0
+    delta_refused: str | None = None
 
 
 class EditionClient:
     """Fetches, checks and keeps editions. One client at a time uses a state folder; a lock sees to it.
 
-    ``source``  ``https://…`` address of an edition folder, or a local one
-    ``state``   folder of this node, kept between starts
-    ``root``    root metadata handed over by the hotline; may be None once the state holds one
-    ``token``   bearer token of the node
+    ``source``    ``https://…`` address of an edition folder, ``s3://…`` of one in a store, or a local folder
+    ``state``     folder of this node, kept between starts
+    ``root``      root metadata handed over by the hotline; may be None once the state holds one
+    ``token``     bearer token of the node
+    ``part``      empty for the whole edition; ``lists/NAME`` for one list; ``partners/ID`` for a partner's copy
+    ``identity``  what opens a partner's copy
+    ``tls``       certificates, where the host is not to be checked by those of the system, or wants to see one of ours
+    ``extra``     further files of a partner's copy to be kept where the hotline gives them, such as ``keywords.parquet``
     """
 
-    def __init__(self, source: str, state: Path, root: bytes | None, token: str | None = None) -> None:
+    def __init__(
+        self,
+        source: str,
+        state: Path,
+        root: bytes | None,
+        token: str | None = None,
+        *,
+        part: str = "",
+        identity: Identity | None = None,
+        tls: TlsFiles | None = None,
+        extra: Sequence[str] = (),
+    ) -> None:
         self._state = state
         self._root = root
-        self._fetcher: HttpFetcher | FolderFetcher = fetcher_for(source, token)
+        self._role = role_of(part)
+        self._path = branch_path(self._role)
+        self._sealed = self._role.startswith(PARTNER_PREFIX)
+        if self._sealed and identity is None:
+            raise InputError("identity_missing", "A partner's copy needs the partner's identity.", mend="Name its file.")
+        self._identity = identity if self._sealed else None
+        self._names = (*FILES, KEYS_NAME) if self._sealed else FILES
+        self._extra = tuple(extra) if self._sealed else ()
+        self._fetcher = fetcher_for(source, token, tls)
         self._proven: bytes | None = None
 
     def pull(self, now: datetime) -> Pulled:
@@ -111,20 +154,54 @@ class EditionClient:
         with self._errors(now), self._locked(), closing(self._fetcher):
             before = number_in_force(self._state)
             updater = self._refreshed(now)
-            signed = (self._state / METADATA_FOLDER / f"{TARGETS}.json").read_bytes()
-            number = read_metadata(signed, Targets).signed.version
+            targets = self._described(updater)
+            signed = (self._state / METADATA_FOLDER / f"{self._role}.json").read_bytes()
+            role = read_metadata(signed, Targets).signed
+            number = role.version
             if before is not None and number < before and self._still_counts():
                 raise EditionRefused(Refusal.ROLLBACK, f"The host offers edition {number}; {before} is in force.")
-            targets = {name: _target(updater, name) for name in FILES}
             if number == before and self._is_whole(number, targets, signed):
                 self._accept(signed)
                 return Pulled(number, self._folder(number), fresh=False)
-            same = number == before and self._accepted_files() == read_metadata(signed, Targets).signed.targets
-            self._fetch(updater, number, targets)
-            self._prove(number, now)
+            same = number == before and self._accepted_files() == role.targets
+            done = self._bring(updater, role, before, targets, now)
             self._swap(number, signed)
             self._prune(number, before)
-            return Pulled(number, self._folder(number), fresh=not same)
+            return Pulled(number, self._folder(number), not same, done.steps, done.refused)
+
+    def _described(self, updater: Updater) -> dict[str, TargetFile]:
+        """What was signed about each file, by its name on disk. The delegations are followed on the way."""
+        found = {self._disk_name(name): _target(updater, self._path + self._disk_name(name), name) for name in self._names}
+        for name in self._extra:
+            if updater.get_targetinfo(self._path + self._disk_name(name)) is not None:
+                found[self._disk_name(name)] = _target(updater, self._path + self._disk_name(name), name)
+        return found
+
+    def _disk_name(self, name: str) -> str:
+        return name + SUFFIX if self._sealed else name
+
+    def _bring(
+        self, updater: Updater, role: Targets, before: int | None, targets: dict[str, TargetFile], now: datetime
+    ) -> Rebuilt:
+        """Fill the folder of the coming edition: by deltas where they serve, else whole. Nothing of it is in force yet."""
+        part = self._part(role.version)
+        rebuild = Rebuild(updater, self._path, self._identity, part, self._folder(before) if before is not None else None)
+        done = rebuild.by_deltas(role, before, targets)
+        if done.edition is None:
+            (part / REBUILT_NAME).unlink(missing_ok=True)  # of an attempt that a power cut ended
+            self._fetch(updater, role.version, targets)
+            self._prove(self._read(part), role.version, now)
+        else:
+            others = {name: target for name, target in targets.items() if not (part / name).exists()}
+            self._fetch(updater, role.version, others)
+            self._prove(done.edition, role.version, now)
+        sync_folder(part)
+        return done
+
+    def _read(self, folder: Path) -> Edition:
+        """The whole edition as a node will read it; a signed one that cannot be read must not replace one that can."""
+        files = sealed_files(folder, self._identity) if self._sealed else Files(plain_files(folder))
+        return read_edition(files.read, files.keys)
 
     def _refreshed(self, now: datetime) -> Updater:
         """python-tuf's client workflow, up to the newest targets metadata."""
@@ -172,8 +249,19 @@ class EditionClient:
             accepted = read_metadata((self._state / ACCEPTED).read_bytes(), Targets)
         except (OSError, RepositoryError):
             return True
-        root = read_metadata((self._state / METADATA_FOLDER / f"{ROOT}.json").read_bytes(), Root).signed
-        return root.get_verification_result(TARGETS, accepted.signed_bytes, accepted.signatures).verified
+        return self._is_signed(accepted)
+
+    def _is_signed(self, accepted: Metadata[Targets]) -> bool:
+        """Whether the keys count today to which the newest root and its delegations lead."""
+        kept = self._state / METADATA_FOLDER
+        delegator: Root | Targets = read_metadata((kept / f"{ROOT}.json").read_bytes(), Root).signed
+        if self._role != TARGETS:
+            name = PARTNERS if self._sealed else TARGETS
+            delegator = read_metadata((kept / f"{name}.json").read_bytes(), Targets).signed
+        try:
+            return delegator.get_verification_result(self._role, accepted.signed_bytes, accepted.signatures).verified
+        except ValueError:  # nobody delegates to this role any more
+            return False
 
     def _accepted_files(self) -> dict[str, TargetFile] | None:
         try:
@@ -190,6 +278,8 @@ class EditionClient:
     def _is_whole(self, number: int, targets: dict[str, TargetFile], signed: bytes) -> bool:
         """Whether the files in force are all there; bytes are compared once a process, sizes each time."""
         folder = self._folder(number)
+        rebuilt = rebuilt_in(folder)
+        targets = {name: _as_kept(target, rebuilt.get(name.removesuffix(SUFFIX))) for name, target in targets.items()}
         paths = {name: folder / name for name in targets}
         if not all(path.is_file() and path.stat().st_size == targets[name].length for name, path in paths.items()):
             return False
@@ -206,12 +296,11 @@ class EditionClient:
             path = part / name
             if updater.find_cached_target(target, str(path)) is None:
                 updater.download_target(target, str(path))
-            _sync_file(path)
+            sync_file(path)
         sync_folder(part)
 
-    def _prove(self, number: int, now: datetime) -> None:
-        """Read the whole edition as a node will; a signed edition that cannot be read must not replace one that can."""
-        edition = read_edition(plain_files(self._part(number)))
+    def _prove(self, edition: Edition, number: int, now: datetime) -> None:
+        """What the signature alone does not say: the number of the edition, and that it is not from the future."""
         if edition.number != number:
             raise EditionRefused(Refusal.METADATA, "The edition has another number than its signature.", where=MANIFEST_NAME)
         if edition.issued_at - now > CLOCK_TOLERANCE:
@@ -232,7 +321,7 @@ class EditionClient:
         self._part(number).rename(folder)
         sync_folder(folder.parent)
         for path in (self._state / METADATA_FOLDER).glob("*.json"):
-            _sync_file(path)
+            sync_file(path)
         link = self._state / f"{PART}{CURRENT}"
         link.unlink(missing_ok=True)
         link.symlink_to(Path(EDITIONS) / str(number))
@@ -318,17 +407,29 @@ def number_in_force(state: Path) -> int | None:
     return int(number) if number.isdecimal() and link.is_dir() else None
 
 
-def _target(updater: Updater, name: str) -> TargetFile:
+def _target(updater: Updater, path: str, name: str) -> TargetFile:
     """What was signed about a file, within our limits."""
-    target = updater.get_targetinfo(name)
+    target = updater.get_targetinfo(path)
+    if target is None and "/" in path and name == MANIFEST_NAME:
+        raise EditionRefused(
+            Refusal.WITHDRAWN,
+            "The hotline does not offer this list or partner's copy, or does not any more.",
+            where=path.rpartition("/")[0],
+            mend="Ask the hotline; the last good edition stays in force.",
+        )
     if target is None:
         raise EditionRefused(Refusal.MISSING, "The edition lacks a file that belongs to it.", where=name)
     if set(target.hashes) != {"sha256"} or not _DIGEST.match(target.hashes["sha256"]):
         raise EditionRefused(Refusal.METADATA, "A file was signed with another digest than SHA-256.", where=name)
-    limit = MANIFEST_BYTES if name == MANIFEST_NAME else EDITION_FILE_BYTES
-    if target.length > limit.value:
+    limit = MANIFEST_BYTES if name in (MANIFEST_NAME, KEYS_NAME) else EDITION_FILE_BYTES
+    if target.length > sealed_bytes(limit.value):
         raise EditionRefused(Refusal.TOO_LARGE, "A file of the edition is larger than the limit.", where=name)
     return target
+
+
+def _as_kept(target: TargetFile, stored: Stored | None) -> TargetFile:
+    """What a file on disk is compared with: what was signed, or what was noted when it was put together."""
+    return target if stored is None else TargetFile(stored.disk_bytes, {"sha256": stored.disk_sha256}, target.path)
 
 
 def _is_same(target: TargetFile, path: Path) -> bool:
@@ -338,14 +439,6 @@ def _is_same(target: TargetFile, path: Path) -> bool:
     except LengthOrHashMismatchError:
         return False
     return True
-
-
-def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _refusal(error: RepositoryError) -> EditionRefused:

@@ -45,6 +45,16 @@ def difference(before: Edition, after: Edition) -> Difference:
     )
 
 
+def is_list_of(alone: Edition, whole: Edition) -> bool:
+    """Whether ``alone`` is exactly one list of ``whole``, under the same number and times."""
+    times = [(each.number, each.issued_at, each.valid_until, each.hard_until) for each in (alone, whole)]
+    names = {info.name for info in alone.lists}
+    if len(names) != 1 or times[0] != times[1] or not set(alone.lists) <= set(whole.lists):
+        return False
+    rows, wanted = _rows(alone), {key: rows for key, rows in _rows(whole).items() if key[0] in names}
+    return rows == wanted
+
+
 def _changes(keys: set[tuple[str, str, int]]) -> tuple[Change, ...]:
     return tuple(Change(*key) for key in sorted(keys))
 

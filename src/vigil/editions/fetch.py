@@ -1,4 +1,4 @@
-"""The one door through which editions come in: HTTP(S) or a local folder, both behind python-tuf's fetcher interface.
+"""The one door through which editions come in: HTTP(S), an S3 store or a local folder, behind python-tuf's fetcher interface.
 
 What it guarantees, whatever the other side does: no redirect is followed; a gap, a trickle or a stalled answer ends
 after a bounded time; the bearer token goes to the named host only, and never in clear over a network; answers are
@@ -29,6 +29,7 @@ from vigil.base.errors import InputError
 
 CHUNK_BYTES: Final = 1 << 18
 _NOT_FOUND: Final = 404
+_FORBIDDEN: Final = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,30 @@ class Patience:
     gap: float = 10.0
     grace: float = 20.0
     bytes_per_second: int = 32 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Certificates in PEM: ``ca`` that the host's must lead to (None: the system's); ours with its key, for hosts that ask."""
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Checks names and chains always. Raises InputError ``certificate_unreadable``."""
+        try:
+            context = ssl.create_default_context(cafile=str(self.ca) if self.ca else None)
+            if self.certificate is not None:
+                context.load_cert_chain(self.certificate, self.key)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                "certificate_unreadable",
+                "A certificate or its key cannot be read.",
+                where=str(self.certificate or self.ca),
+                mend="Give PEM files; the key belongs to the certificate and is not encrypted.",
+            ) from error
+        return context
 
 
 class FolderFetcher(FetcherInterface):
@@ -80,6 +105,7 @@ class HttpFetcher(FetcherInterface):
     ``token``      sent as ``Authorization: Bearer``
     ``patience``   time limits
     ``monotonic``  a clock for durations, in seconds
+    ``tls``        certificates other than the system's, and one of ours
     """
 
     def __init__(
@@ -88,8 +114,10 @@ class HttpFetcher(FetcherInterface):
         token: str | None = None,
         patience: Patience | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        tls: TlsFiles | None = None,
     ) -> None:
         self._base = _checked_source(source, token)
+        self._tls = (tls or TlsFiles()).context() if self._base.scheme == "https" else None
         self._token = token
         self._patience = patience or Patience()
         self._monotonic = monotonic
@@ -158,9 +186,8 @@ class HttpFetcher(FetcherInterface):
     def _connected(self) -> http.client.HTTPConnection:
         if self._connection is None:
             host, port, wait = self._base.hostname or "", self._base.port, self._patience.connect
-            if self._base.scheme == "https":
-                context = ssl.create_default_context()
-                self._connection = http.client.HTTPSConnection(host, port, timeout=wait, context=context)
+            if self._tls is not None:
+                self._connection = http.client.HTTPSConnection(host, port, timeout=wait, context=self._tls)
             else:
                 self._connection = http.client.HTTPConnection(host, port, timeout=wait)
             self._connection.response_class = self._paced  # type: ignore[assignment]
@@ -207,16 +234,74 @@ class PacedStream(io.RawIOBase):
         super().close()
 
 
-def fetcher_for(source: str, token: str | None = None) -> HttpFetcher | FolderFetcher:
-    """The fetcher for an address or a local folder. Raises InputError where it is neither."""
+class StoreFetcher(FetcherInterface):
+    """Objects below ``s3://BUCKET/PREFIX``, with the credentials and the endpoint of the usual AWS variables and files.
+
+    A store whose objects anyone may read needs none of this: give its ``https://`` address.
+    """
+
+    def __init__(
+        self, source: str, patience: Patience | None = None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._source = source.rstrip("/")
+        self._patience = patience or Patience()
+        self._monotonic = monotonic
+        self._files: Any = None
+        self.server_time: datetime | None = None
+
+    def close(self) -> None:
+        """Connections are the library's; it keeps them."""
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        try:
+            if self._files is None:
+                self._files = store_of(self._patience)
+            stream = self._files.open(f"{self._source}/{url}", "rb", cache_type="readahead", block_size=CHUNK_BYTES)
+        except FileNotFoundError as error:
+            raise DownloadHTTPError("no such object", _NOT_FOUND) from error
+        except PermissionError as error:
+            raise DownloadHTTPError("the store refuses", _FORBIDDEN) from error
+        except OSError as error:
+            raise DownloadError("the store could not be reached") from error
+        return self._chunks(stream)
+
+    def _chunks(self, stream: Any) -> Iterator[bytes]:
+        start, received = self._monotonic(), 0
+        for chunk in _read_file(stream):
+            received += len(chunk)
+            allowed = self._patience.grace + received / self._patience.bytes_per_second
+            if self._monotonic() - start > allowed:
+                raise SlowRetrievalError
+            yield chunk
+
+
+def store_of(patience: Patience) -> Any:
+    """The file system of an S3 store. Raises InputError where its library is not installed."""
+    try:
+        import s3fs
+    except ImportError as error:
+        raise InputError(
+            "store_support_missing", "Reading from an S3 store needs the library s3fs.", mend="Install: pip install 'vigil[scan]'"
+        ) from error
+    times = {"connect_timeout": patience.connect, "read_timeout": patience.gap, "retries": {"max_attempts": 2}}
+    return s3fs.S3FileSystem(config_kwargs=times, use_listings_cache=False, skip_instance_cache=True)
+
+
+Fetcher = HttpFetcher | FolderFetcher | StoreFetcher
+
+
+def fetcher_for(source: str, token: str | None = None, tls: TlsFiles | None = None) -> Fetcher:
+    """The fetcher for an address, a store or a local folder. Raises InputError where it is none of them."""
+    if source.startswith("s3://"):
+        return StoreFetcher(source)
     if "://" in source:
-        return HttpFetcher(source, token)
+        return HttpFetcher(source, token, tls=tls)
     folder = Path(source)
     if not folder.is_dir():
         raise InputError(
             "source_unknown",
             "The source of editions is neither an address nor a folder.",
-            mend="Give https://HOST/PATH, or a folder that is there.",
+            mend="Give https://HOST/PATH, s3://BUCKET/PREFIX, or a folder that is there.",
         )
     return FolderFetcher(folder)
 

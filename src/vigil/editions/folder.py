@@ -5,16 +5,22 @@ Gives readers, which hand out a file's bytes by name and never more than they we
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
+import msgspec
 from tuf.api.exceptions import LengthOrHashMismatchError, RepositoryError
 from tuf.api.metadata import Snapshot, TargetFile, Targets, Timestamp
 
 from vigil.base.errors import InputError
 from vigil.base.limits import METADATA_BYTES
+from vigil.editions.cipher import KEYS_NAME, SUFFIX, Identity, decode_keys, sealed_bytes
+from vigil.editions.limits import MANIFEST_BYTES
 from vigil.editions.manifest import MANIFEST_NAME
+from vigil.editions.model import Secret
 from vigil.editions.refusal import EditionRefused, Refusal
 from vigil.editions.roles import (
     METADATA_FOLDER,
@@ -29,23 +35,80 @@ from vigil.editions.roles import (
 
 Reader = Callable[[str, int], bytes]
 CURRENT: Final = "current"
+REBUILT_NAME: Final = "rebuilt.json"
 
 
-def reader_of(folder: Path) -> Reader:
-    """A reader for whichever kind of folder this is. Raises InputError ``not_an_edition``."""
-    if (folder / MANIFEST_NAME).is_file():
-        return plain_files(folder)
-    if (folder / CURRENT / MANIFEST_NAME).is_file():
-        # Resolved once: a swap in between must not mix two editions.
-        return plain_files((folder / CURRENT).resolve())
+class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file that was put together from deltas: length and digest of its bytes, and of them as they lie on disk."""
+
+    bytes: int
+    sha256: str
+    disk_bytes: int
+    disk_sha256: str
+
+
+NO_KEYS: Final[Mapping[str, Secret]] = MappingProxyType({})
+NOTHING_REBUILT: Final[Mapping[str, Stored]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of one edition, and what is needed to read them: keys of digests, and notes on what was rebuilt."""
+
+    read: Reader
+    keys: Mapping[str, Secret] = field(default_factory=lambda: NO_KEYS)
+    rebuilt: Mapping[str, Stored] = field(default_factory=lambda: NOTHING_REBUILT)
+
+
+def files_of(folder: Path, identity: Identity | None = None) -> Files:
+    """The files of whichever kind of folder this is. Raises InputError ``not_an_edition``, ``identity_missing``."""
+    for place in (folder, (folder / CURRENT).resolve()):
+        # ``current`` is resolved once: a swap in between must not mix two editions.
+        if (place / MANIFEST_NAME).is_file():
+            return Files(plain_files(place), NO_KEYS, rebuilt_in(place))
+        if (place / (MANIFEST_NAME + SUFFIX)).is_file():
+            return sealed_files(place, identity)
     if (folder / METADATA_FOLDER / TIMESTAMP_NAME).is_file() and (folder / TARGETS_FOLDER).is_dir():
-        return files_in_force(folder)
+        return Files(files_in_force(folder))
     raise InputError(
         "not_an_edition",
         "There is no edition in this folder.",
         where=str(folder),
         mend="Name a published edition folder, or fetch one with: vigil edition pull SOURCE --state DIR",
     )
+
+
+def reader_of(folder: Path) -> Reader:
+    """The reader of whichever kind of unencrypted folder this is."""
+    return files_of(folder).read
+
+
+def sealed_files(folder: Path, identity: Identity | None) -> Files:
+    """The encrypted files of a partner's copy under their own names."""
+    if identity is None:
+        raise InputError(
+            "identity_missing",
+            "This is a partner's copy: it can be read with the partner's identity only.",
+            where=str(folder),
+            mend="Name the file of the identity: --identity FILE",
+        )
+    mine = identity
+
+    def read(name: str, limit: int) -> bytes:
+        text = mine.decrypt(read_limited(folder / (name + SUFFIX), sealed_bytes(limit)), name)
+        if len(text) > limit:
+            raise EditionRefused(Refusal.TOO_LARGE, "A file of the edition is larger than the limit.", where=name)
+        return text
+
+    return Files(read, decode_keys(read(KEYS_NAME, MANIFEST_BYTES.value)), rebuilt_in(folder))
+
+
+def rebuilt_in(folder: Path) -> Mapping[str, Stored]:
+    """The notes on files that were put together from deltas; none where they came as they are, or the notes are damaged."""
+    try:
+        return msgspec.json.decode((folder / REBUILT_NAME).read_bytes(), type=dict[str, Stored])
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return NOTHING_REBUILT
 
 
 def plain_files(folder: Path) -> Reader:
@@ -55,13 +118,17 @@ def plain_files(folder: Path) -> Reader:
 
 def files_in_force(repository: Path) -> Reader:
     """Files of the edition in force, found through the signed metadata; lengths and digests are checked, signatures not."""
-    targets = targets_in_force(repository)
+    return signed_files(repository, targets_in_force(repository), "")
+
+
+def signed_files(repository: Path, targets: Targets, path: str) -> Reader:
+    """Files of an edition folder that ``targets`` describes, by their names below ``path``; lengths and digests are checked."""
 
     def read(name: str, limit: int) -> bytes:
-        target = targets.targets.get(name)
+        target = targets.targets.get(path + name)
         if target is None:
-            raise _missing(name)
-        return read_target(repository, name, target, limit)
+            raise _missing(path + name)
+        return read_target(repository, path + name, target, limit)
 
     return read
 

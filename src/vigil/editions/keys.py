@@ -8,6 +8,7 @@ A key folder (mode 0700, each key 0600, unencrypted PKCS#8 in PEM):
     snapshot.pem timestamp.pem  used by the list office for each edition, and to keep it fresh
     offline/root-1.pem …-3.pem  two of the three sign a new root (:mod:`vigil.editions.ceremony`); the office does
                                 not need them: move each to another person's safe
+    partners/ID/                the keys that were made for a partner (:mod:`vigil.editions.partners`)
 
 A key that came with root N is called ``NAME-N.pem``. Instead of a ``.pem`` there may be a ``.uri``: one line with the
 identifier of the key and the address of its signer (PKCS#11, a cloud's key service …) as securesystemslib knows it;
@@ -62,10 +63,12 @@ class KeyRing:
 
     ``roots``    all root metadata, oldest first, as bytes; public
     ``signers``  by role; those for targets are fewer than its threshold where the release key lies with its person
+    ``folder``   where they came from: the keys of partners lie there too (:mod:`vigil.editions.partners`)
     """
 
     roots: tuple[bytes, ...]
     signers: dict[str, tuple[Signer, ...]]
+    folder: Path | None = None
 
     @property
     def root(self) -> bytes:
@@ -82,7 +85,7 @@ class KeyRing:
         for name, (role, place) in PLACES.items():
             if place < len(newest.roles[role].keyids):
                 found[role] += _load_signer(folder, name, newest)
-        return cls(roots, found)
+        return cls(roots, found, folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,22 +14,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from vigil.base.errors import InputError
 from vigil.base.limits import EDITION_FILE_BYTES
-from vigil.editions.folder import Reader, reader_of
+from vigil.editions.cipher import Identity
+from vigil.editions.folder import NO_KEYS, NOTHING_REBUILT, Reader, Stored, files_of
 from vigil.editions.limits import LABEL_SETS, MANIFEST_BYTES
-from vigil.editions.manifest import DIGEST, MANIFEST_NAME, AlgorithmCount, FileMember, Manifest, decode_manifest
+from vigil.editions.manifest import MANIFEST_NAME, AlgorithmCount, FileMember, Manifest, decode_manifest, digest_rule
 from vigil.editions.model import (
     ALL_FLAGS,
     LARGEST_ENTRY,
+    DigestKey,
     Edition,
     HashColumns,
     HostColumns,
     LabelColumn,
+    Secret,
     UrlColumns,
     require_labels,
     require_name,
@@ -43,19 +47,45 @@ from vigil.match.index.url import SCHEMES
 from vigil.match.urls import CANON, MAX_DEPTH, SCOPES, EntryFlag
 
 
-def load_edition(folder: Path) -> Edition:
+def load_edition(folder: Path, identity: Identity | None = None) -> Edition:
     """The edition in ``folder`` (plain files, an edition folder, or a client's state), checked.
 
-    Raises EditionRefused with nothing half loaded, or InputError ``not_an_edition``.
+    ``identity`` opens a partner's copy. Raises EditionRefused with nothing half loaded, or InputError ``not_an_edition``.
     """
-    return read_edition(reader_of(folder))
+    files = files_of(folder, identity)
+    return read_edition(files.read, files.keys, files.rebuilt)
 
 
-def read_edition(read: Reader) -> Edition:
-    """The same from a reader: a function that gives the bytes of a file by name, at most so many."""
+def read_edition(
+    read: Reader, keys: Mapping[str, Secret] = NO_KEYS, rebuilt: Mapping[str, Stored] = NOTHING_REBUILT
+) -> Edition:
+    """The same from a reader: a function that gives the bytes of a file by name, at most so many.
+
+    ``keys``     of digests, by name, for an edition whose addresses were digested under one
+    ``rebuilt``  the files that were put together from deltas here, so that their bytes may differ from the hotline's
+    """
+    manifest, tables = read_tables(read, keys, rebuilt)
+    return edition_of(manifest, tables, keys)
+
+
+def read_tables(
+    read: Reader, keys: Mapping[str, Secret] = NO_KEYS, rebuilt: Mapping[str, Stored] = NOTHING_REBUILT
+) -> tuple[Manifest, dict[str, pa.Table]]:
+    """The manifest and the rows as they stand in the files, before anything is said about the rows."""
     manifest = decode_manifest(read(MANIFEST_NAME, MANIFEST_BYTES.value))
-    check_origin(manifest)
-    tables = {name: _read_table(name, manifest.files[name], read) for name in COLUMNS}
+    check_origin(manifest, keys)
+    members = {name: _as_stored(member, rebuilt.get(name)) for name, member in manifest.files.items()}
+    return manifest, {name: _read_table(name, members[name], read) for name in COLUMNS}
+
+
+def _as_stored(member: FileMember, stored: Stored | None) -> FileMember:
+    """What to compare a file with: what was signed, or what was noted when it was put together."""
+    return member if stored is None else msgspec.structs.replace(member, bytes=stored.bytes, sha256=stored.sha256)
+
+
+def edition_of(manifest: Manifest, tables: Mapping[str, pa.Table], keys: Mapping[str, Secret] = NO_KEYS) -> Edition:
+    """The edition that these rows are, after everything about them was checked."""
+    key_id = manifest.digest.key_id
     edition = Edition(
         number=manifest.number,
         previous=manifest.previous,
@@ -68,13 +98,14 @@ def read_edition(read: Reader) -> Edition:
         urls=_urls(tables[URLS], manifest),
         hosts=_hosts(tables[HOSTS]),
         hashes=_hashes(tables[HASHES], manifest),
+        digest_key=DigestKey(key_id, keys[key_id]) if key_id is not None else None,
     )
     if state_digest(tables) != manifest.state:
         raise _refused(Refusal.STATE, MANIFEST_NAME, "The digest of its rows differs from the one it states.")
     return edition
 
 
-def check_origin(manifest: Manifest) -> None:
+def check_origin(manifest: Manifest, keys: Mapping[str, Secret] = NO_KEYS) -> None:
     """Refuse what was made with other rules than ours: it would match something else than was decided."""
     if manifest.canon != CANON:
         raise EditionRefused(
@@ -83,8 +114,16 @@ def check_origin(manifest: Manifest) -> None:
             where=MANIFEST_NAME,
             mend="Install the version of Vigil that the hotline names for this edition.",
         )
-    if manifest.digest != DIGEST:
-        raise _refused(Refusal.MANIFEST, MANIFEST_NAME, "Its keys were made with a digest or key that is not here.")
+    key_id = manifest.digest.key_id
+    if manifest.digest != digest_rule(key_id):
+        raise _refused(Refusal.MANIFEST, MANIFEST_NAME, "Its keys were made with a digest that is not here.")
+    if key_id is not None and key_id not in keys:
+        raise EditionRefused(
+            Refusal.KEY_MISSING,
+            "The addresses of the edition were digested under a key that is not here.",
+            where=MANIFEST_NAME,
+            mend="Pull it as the partner it was made for, with that partner's identity.",
+        )
     if set(manifest.files) != set(COLUMNS):
         raise _refused(Refusal.MANIFEST, MANIFEST_NAME, "It names other files than the format has.")
     if any(manifest.files[name].columns != columns for name, columns in COLUMNS.items()):

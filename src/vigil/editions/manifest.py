@@ -36,7 +36,9 @@ class DigestRule(_Part, frozen=True):
     key_id: str | None
 
 
-DIGEST: Final = DigestRule("blake2b", KEY_BYTES, HOST_KEY_BYTES, None)
+def digest_rule(key_id: str | None) -> DigestRule:
+    """The one rule of this format, under the secret key of that name, or under none."""
+    return DigestRule("blake2b", KEY_BYTES, HOST_KEY_BYTES, key_id)
 
 
 class ListMember(_Part, frozen=True):

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vigil.base.errors import InputError
+from vigil.base.redaction import Sealed
 from vigil.editions.limits import JURISDICTIONS, LABELS, NAME_BYTES
 from vigil.match.urls import CanonicalUrl, EntryFlag, Scope
 
@@ -25,6 +26,18 @@ ALL_FLAGS: Final = sum(flag.value for flag in EntryFlag)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}\Z")
 _JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?\Z")
+
+
+class Secret(Sealed[bytes]):
+    """The bytes of a secret key; never shown, never logged."""
+
+
+@dataclass(frozen=True, slots=True)
+class DigestKey:
+    """The secret key under which the addresses of a partner's copy were digested. ``key_id`` is its public name."""
+
+    key_id: str
+    secret: Secret
 
 
 class ListKind(StrEnum):
@@ -193,7 +206,7 @@ class HashColumns:
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """An edition that was read and found sound. ``hashes`` is keyed by algorithm."""
+    """An edition that was read and found sound. ``hashes`` is keyed by algorithm; ``digest_key`` is None for plain digests."""
 
     number: int
     previous: int | None
@@ -206,3 +219,4 @@ class Edition:
     urls: UrlColumns
     hosts: HostColumns
     hashes: dict[str, HashColumns]
+    digest_key: DigestKey | None = None

@@ -15,18 +15,31 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
 
 from vigil.base.clock import require_utc
 from vigil.base.errors import InputError, RefusedError, UnavailableError
 from vigil.base.files import write_atomically
+from vigil.editions.release import (
+    Release,
+    SignedBranch,
+    check_release,
+    drop_absent,
+    drop_keys,
+    kept_versions,
+    partner_branches,
+    prepare,
+    renewed_partners,
+    signed_by,
+    without_partner,
+)
 from vigil.editions.roles import (
     LIFETIME,
     METADATA_FOLDER,
@@ -44,6 +57,7 @@ from vigil.editions.roles import (
     versioned_name,
     versions_on_disk,
 )
+from vigil.editions.shares import ListShare, Share, keep_plain
 
 if TYPE_CHECKING:
     from vigil.editions.build import BuiltEdition
@@ -53,38 +67,74 @@ CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 REFRESH_BEFORE: Final = {TIMESTAMP: timedelta(hours=12), SNAPSHOT: timedelta(hours=36)}
 
 
-def publish(repository: Path, built: BuiltEdition, keys: KeyRing, now: datetime) -> None:
+def publish(
+    repository: Path,
+    built: BuiltEdition,
+    keys: KeyRing,
+    now: datetime,
+    *,
+    lists: Sequence[ListShare] = (),
+    shares: Sequence[Share] = (),
+    workshop: Path | None = None,
+) -> None:
     """Sign ``built`` and put it into force in the edition folder ``repository``, which is made where there is none.
 
-    Raises RefusedError: ``number_not_rising``, ``previous_differs``, ``clock_backwards``, ``root_differs``,
-    ``release_missing`` (the release person has not signed).
+    ``lists``     lists that partners may fetch alone
+    ``shares``    what each partner gets; a partner that is not among them any more loses its delegation
+    ``workshop``  private folder for the last plain copies of partners, from which deltas are made
+
+    All of it comes into force in one step. Raises RefusedError: ``number_not_rising``, ``previous_differs``,
+    ``clock_backwards``, ``root_differs``, ``release_missing`` (the release person has not signed).
     """
-    publish_signed(repository, built.files, built.manifest.previous, sign_targets(built, keys, now), keys, now)
+    release = prepare(repository, built, keys, now, lists=lists, partners=bool(shares))
+    publish_release(repository, release, keys, now, shares=shares, workshop=workshop)
 
 
-def sign_targets(built: BuiltEdition, keys: KeyRing, now: datetime) -> Metadata[Targets]:
-    """The signed description of an edition's files, with as many signatures as ``keys`` can give."""
-    targets = Targets(version=built.number, expires=expiry(TARGETS, now))
-    for name, content in sorted(built.files.items()):
-        targets.targets[name] = TargetFile.from_data(name, content, ["sha256"])
-    return _signed(targets, keys)
-
-
-def publish_signed(
-    repository: Path, files: dict[str, bytes], previous: int | None, targets: Metadata[Targets], keys: KeyRing, now: datetime
+def publish_release(
+    repository: Path,
+    release: Release,
+    keys: KeyRing,
+    now: datetime,
+    *,
+    shares: Sequence[Share] = (),
+    workshop: Path | None = None,
 ) -> None:
-    """Put files into force whose description is signed already. Raises as :func:`publish`."""
+    """Put a release into force that is signed already. Raises as :func:`publish`."""
     now = require_utc(now)
-    _check_signatures(targets, keys)
+    check_release(release, keys)
     with _only_one(repository):
         _tidy(repository)
         before = _timestamp(repository)
         _check_time(before, now)
-        _check_succession(targets.signed.version, previous, current_number(repository))
+        _check_succession(release.built.number, release.built.manifest.previous, current_number(repository))
         _check_roots(repository, keys)
-        described = _write_targets(repository, files, targets)
-        snapshot = _write_snapshot(repository, described, keys, now)
+        branches = [*release.branches, *partner_branches(repository, release.built, keys, now, shares, workshop)]
+        meta = _write_branches(repository, branches)
+        snapshot = _write_snapshot(repository, {**_snapshot_meta(repository, before), **meta}, keys, now)
         _commit(repository, before, snapshot, keys, now)
+        _tidy(repository)
+    for branch in branches:
+        keep_plain(branch.role, branch.plain, workshop)
+    drop_absent(keys, shares, now)
+
+
+def withdraw_partner(repository: Path, keys: KeyRing, partner: str, now: datetime) -> None:
+    """End a partner's delegation at once, without a new edition and with the build's key alone; its keys are dropped.
+
+    From its next poll on, the partner is refused (``withdrawn``); what it has stays with it. Raises RefusedError as
+    :func:`refresh`, InputError ``partner_unknown``.
+    """
+    now = require_utc(now)
+    with _only_one(repository):
+        before = _timestamp(repository)
+        if before is not None:
+            _check_time(before, now)
+            _check_roots(repository, keys)
+            _tidy(repository)
+            meta = _write_branches(repository, without_partner(repository, keys, partner, now))
+            snapshot = _write_snapshot(repository, {**_snapshot_meta(repository, before), **meta}, keys, now)
+            _commit(repository, before, snapshot, keys, now)
+        drop_keys(keys, partner, now)
         _tidy(repository)
 
 
@@ -106,9 +156,10 @@ def refresh(repository: Path, keys: KeyRing, now: datetime) -> bool:
         _tidy(repository)
         snapshot = _read(repository, SNAPSHOT, before.snapshot_meta.version, Snapshot).signed
         _check_targets(_read(repository, TARGETS, snapshot.meta["targets.json"].version, Targets), keys, now)
+        renewed = _write_branches(repository, renewed_partners(repository, keys, now))
         meta = before.snapshot_meta
-        if changed or snapshot.expires - now <= REFRESH_BEFORE[SNAPSHOT]:
-            meta = _write_snapshot(repository, snapshot.meta["targets.json"], keys, now)
+        if changed or renewed or snapshot.expires - now <= REFRESH_BEFORE[SNAPSHOT]:
+            meta = _write_snapshot(repository, {**snapshot.meta, **renewed}, keys, now)
         _commit(repository, before, meta, keys, now)
         _tidy(repository)
         return True
@@ -128,17 +179,6 @@ def current_number(repository: Path) -> int | None:
         return None
     snapshot: Snapshot = _read(repository, SNAPSHOT, timestamp.snapshot_meta.version, Snapshot).signed
     return snapshot.meta["targets.json"].version
-
-
-def _check_signatures(targets: Metadata[Targets], keys: KeyRing) -> None:
-    """Nothing is published that clients would refuse, or that the release person has not signed."""
-    root = read_metadata(keys.root, Root).signed
-    if not root.get_verification_result(TARGETS, targets.signed_bytes, targets.signatures).verified:
-        raise RefusedError(
-            "release_missing",
-            f"The edition needs {root.roles[TARGETS].threshold} signatures, of the build and of the release person.",
-            mend="Write a draft, let it be signed with: vigil edition sign DRAFT --key release.pem, then publish it.",
-        )
 
 
 def _check_targets(targets: Metadata[Targets], keys: KeyRing, now: datetime) -> None:
@@ -209,37 +249,49 @@ def _write_roots(repository: Path, keys: KeyRing) -> None:
         _write_new(repository / METADATA_FOLDER / versioned_name(ROOT, version), content)
 
 
-def _write_targets(repository: Path, files: dict[str, bytes], targets: Metadata[Targets]) -> MetaFile:
-    for name, target in targets.signed.targets.items():
-        _write_new(repository / TARGETS_FOLDER / target_name(name, target.hashes["sha256"]), files[name])
-    return _write_signed(repository, targets)
+def _write_branches(repository: Path, branches: Sequence[SignedBranch]) -> dict[str, MetaFile]:
+    """Write what describes each role and its new files; gives what the snapshot says of them."""
+    meta = {}
+    for branch in branches:
+        for name, target in branch.metadata.signed.targets.items():
+            path = repository / TARGETS_FOLDER / target_name(name, target.hashes["sha256"])
+            if name in branch.files:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _write_new(path, branch.files[name])
+            elif not path.is_file():
+                raise _broken(path.name)
+        written = _write_signed(repository, branch.role, branch.metadata)
+        # Of delegated roles the snapshot names the version only: with a thousand partners it stays small.
+        meta[f"{branch.role}.json"] = written if branch.role == TARGETS else MetaFile(written.version)
+    return meta
 
 
-def _write_snapshot(repository: Path, targets: MetaFile, keys: KeyRing, now: datetime) -> MetaFile:
+def _snapshot_meta(repository: Path, before: Timestamp | None) -> dict[str, MetaFile]:
+    """All roles that the snapshot in force names: clients refuse one that forgets a role, also of a partner that left."""
+    if before is None:
+        return {}
+    snapshot: Snapshot = _read(repository, SNAPSHOT, before.snapshot_meta.version, Snapshot).signed
+    return dict(snapshot.meta)
+
+
+def _write_snapshot(repository: Path, meta: dict[str, MetaFile], keys: KeyRing, now: datetime) -> MetaFile:
     versions = versions_on_disk(repository / METADATA_FOLDER, SNAPSHOT)
-    snapshot = Snapshot(version=max(versions, default=0) + 1, expires=expiry(SNAPSHOT, now), meta={"targets.json": targets})
-    return _write_signed(repository, _signed(snapshot, keys))
+    snapshot = Snapshot(version=max(versions, default=0) + 1, expires=expiry(SNAPSHOT, now), meta=meta)
+    return _write_signed(repository, SNAPSHOT, signed_by(snapshot, keys.signers[SNAPSHOT]))
 
 
-def _write_signed(repository: Path, metadata: Metadata[Any]) -> MetaFile:
+def _write_signed(repository: Path, role: str, metadata: Metadata[Any]) -> MetaFile:
     """Write under the versioned name, and give back what the next role says about the file."""
-    signed, data = metadata.signed, canonical_bytes(metadata)
-    _write_new(repository / METADATA_FOLDER / versioned_name(signed.type, signed.version), data)
-    return MetaFile.from_data(signed.version, data, ["sha256"])
-
-
-def _signed(signed: Any, keys: KeyRing) -> Metadata[Any]:
-    metadata: Metadata[Any] = Metadata(signed)
-    for signer in keys.signers[signed.type]:
-        metadata.sign(signer, append=True)
-    return metadata
+    version, data = metadata.signed.version, canonical_bytes(metadata)
+    _write_new(repository / METADATA_FOLDER / versioned_name(role, version), data)
+    return MetaFile.from_data(version, data, ["sha256"])
 
 
 def _commit(repository: Path, before: Timestamp | None, snapshot: MetaFile, keys: KeyRing, now: datetime) -> None:
     """Replace ``timestamp.json``: from this moment on the new state is in force."""
     version = before.version + 1 if before else 1
     timestamp = Timestamp(version=version, expires=expiry(TIMESTAMP, now), snapshot_meta=snapshot)
-    content = canonical_bytes(_signed(timestamp, keys))
+    content = canonical_bytes(signed_by(timestamp, keys.signers[TIMESTAMP]))
     _write_roots(repository, keys)
     write_atomically(repository / METADATA_FOLDER / TIMESTAMP_NAME, content)
 
@@ -284,28 +336,31 @@ def _tidy(repository: Path) -> None:
         found = version_in(path.name)
         if path.name not in metadata and not (found and found[0] == ROOT):
             path.unlink()
-    for path in sorted((repository / TARGETS_FOLDER).iterdir()):
-        if path.name not in targets:
+    folder = repository / TARGETS_FOLDER
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+        elif not path.is_dir() and path.relative_to(folder).as_posix() not in targets:
             path.unlink()
 
 
 def kept_files(repository: Path) -> tuple[set[str], set[str]]:
-    """The names in ``metadata/`` (roots aside) and in ``targets/`` of the edition in force and the one before it.
+    """The names in ``metadata/`` (roots aside) and below ``targets/`` of what is in force and of what was before it.
 
-    Nodes that began a download before a publication can so finish it.
+    Nodes that began a download before a publication can so finish it. A partner that was withdrawn keeps nothing.
     """
     timestamp = _timestamp(repository)
     if timestamp is None:
         return set(), set()
     latest = timestamp.snapshot_meta.version
-    number = _read(repository, SNAPSHOT, latest, Snapshot).signed.meta["targets.json"].version
-    numbers = [n for n in versions_on_disk(repository / METADATA_FOLDER, TARGETS) if n <= number][-2:]
-    metadata = {TIMESTAMP_NAME, *(versioned_name(TARGETS, n) for n in numbers)}
-    metadata |= {versioned_name(SNAPSHOT, version) for version in (latest - 1, latest)}
-    contents = [_read(repository, TARGETS, n, Targets).signed for n in numbers]
-    return metadata, {
-        target_name(name, target.hashes["sha256"]) for each in contents for name, target in each.targets.items()
-    }
+    metadata = {TIMESTAMP_NAME, *(versioned_name(SNAPSHOT, version) for version in (latest - 1, latest))}
+    targets: set[str] = set()
+    for role, versions in kept_versions(repository).items():
+        metadata |= {versioned_name(role, version) for version in versions}
+        for version in versions:
+            signed = _read(repository, role, version, Targets).signed
+            targets |= {target_name(name, target.hashes["sha256"]) for name, target in signed.targets.items()}
+    return metadata, targets
 
 
 @contextmanager

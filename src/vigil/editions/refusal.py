@@ -31,6 +31,9 @@ class Refusal(StrEnum):
     CANON_UNKNOWN = "canon_unknown"  # made with another canonical form than ours
     STATE = "state"  # digest of the sorted state differs
     MISSING = "missing"  # a file that belongs there is not there
+    DELTA = "delta"  # a delta that does not fit what it should change
+    KEY_MISSING = "key_missing"  # made for a partner whose keys are not here
+    WITHDRAWN = "withdrawn"  # the hotline no longer delegates to this partner or list
     TOO_LARGE = "too_large"  # beyond a limit of vigil.editions.limits
 
 

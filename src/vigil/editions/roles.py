@@ -1,6 +1,10 @@
-"""The four roles of an edition folder: how long each signature lives, how its files are called, how they are read.
+"""The roles of an edition folder: how long each signature lives, how its files are called, how they are read.
 
-The rules are those of The Update Framework; python-tuf does the work. Here stand only our choices.
+The rules are those of The Update Framework; python-tuf does the work. Here stand only our choices. Beside TUF's four roles:
+
+    list-NAME     one list, under ``lists/NAME/``; delegated by targets to the same keys
+    partners      names the partners; delegated by targets to the build's key, so that one person can end a delegation
+    partner-ID    what one partner gets, under ``partners/ID/``; delegated by partners to a key of its own
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
 from vigil.base.clock import require_utc
+from vigil.base.errors import InputError
 from vigil.base.limits import METADATA_BYTES
 
 ROOT: Final = Root.type
@@ -28,6 +33,7 @@ LIFETIME: Final[dict[str, timedelta]] = {
     SNAPSHOT: timedelta(days=3),
     TIMESTAMP: timedelta(hours=24),
 }
+DELEGATED_LIFETIME: Final = timedelta(days=7)
 ROOT_KEYS: Final = 3
 ROOT_THRESHOLD: Final = 2
 TARGETS_THRESHOLD: Final = 2  # the build and the person who releases
@@ -36,14 +42,46 @@ METADATA_FOLDER: Final = "metadata"
 TARGETS_FOLDER: Final = "targets"
 TIMESTAMP_NAME: Final = "timestamp.json"
 
-_VERSIONED = re.compile(r"([1-9][0-9]{0,18})\.(root|targets|snapshot)\.json\Z")
+PARTNERS: Final = "partners"
+LIST_PREFIX: Final = "list-"
+PARTNER_PREFIX: Final = "partner-"
+
+_BRANCH = re.compile(r"(list)-([a-z0-9][a-z0-9_.-]{0,63})\Z|(partner)-([a-z0-9][a-z0-9-]{0,31})\Z")
+_VERSIONED = re.compile(
+    r"([1-9][0-9]{0,18})\.(root|targets|snapshot|partners|(?:list|partner)-[a-z0-9][a-z0-9_.-]{0,63})\.json\Z"
+)
 
 T = TypeVar("T", Root, Timestamp, Snapshot, Targets)
 
 
 def expiry(role: str, now: datetime) -> datetime:
     """When a signature made now for ``role`` runs out."""
-    return require_utc(now) + LIFETIME[role]
+    return require_utc(now) + LIFETIME.get(role, DELEGATED_LIFETIME)
+
+
+def branch_path(role: str) -> str:
+    """The folder of a role's targets, ending in ``/``: ``lists/NAME/`` or ``partners/ID/``; empty for targets itself.
+
+    Raises InputError ``branch_name`` for what is no role of a list or partner.
+    """
+    if role == TARGETS:
+        return ""
+    found = _BRANCH.match(role)
+    if not found:
+        raise InputError(
+            "branch_name",
+            "A list or partner has a name that no folder can have.",
+            mend="Use small letters, digits and dashes for partners; for lists also dots and underscores, no colon.",
+        )
+    return f"{found[1] or found[3]}s/{found[2] or found[4]}/"
+
+
+def role_of(part: str) -> str:
+    """The role behind what a client is told to follow: empty for the whole edition, ``lists/NAME``, ``partners/ID``."""
+    kind, _, name = part.partition("/")
+    role = {"lists": LIST_PREFIX, "partners": PARTNER_PREFIX}.get(kind, "?") + name if part else TARGETS
+    branch_path(role)
+    return role
 
 
 def versioned_name(role: str, version: int) -> str:
@@ -65,7 +103,8 @@ def versions_on_disk(folder: Path, role: str) -> list[int]:
 
 def target_name(name: str, sha256: str) -> str:
     """The file of a target in ``targets/``: its digest stands before its name, so that editions do not collide."""
-    return f"{sha256}.{name}"
+    folder, slash, base = name.rpartition("/")
+    return f"{folder}{slash}{sha256}.{base}"
 
 
 def canonical_bytes(metadata: Metadata[Any]) -> bytes:

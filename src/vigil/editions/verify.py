@@ -5,9 +5,11 @@ Stricter than a client, which takes what it needs. Here
 * the roots form one chain from the trusted one, in both directions;
 * each metadata file is byte for byte what we would write, and **all** its signatures are valid, of keys that its role has;
 * timestamp, snapshot and targets refer to one another by version, length and digest, and none has expired;
+* the roles of lists and partners are signed by the keys that were delegated to, and describe files of their own folder only;
 * each target has the length and the digest that were signed;
-* exactly the files of the edition in force and of the one before it are there;
-* the edition reads strictly (:mod:`vigil.editions.load`), and its number is the signed one.
+* exactly the files of what is in force and of what was before it are there;
+* the edition and each list alone read strictly (:mod:`vigil.editions.load`), and their numbers are the signed ones. What is
+  encrypted for a partner is checked as it lies there.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from tuf.api.exceptions import LengthOrHashMismatchError, RepositoryError
@@ -25,18 +27,23 @@ from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Targets, Timest
 from vigil.base.clock import require_utc, text_of
 from vigil.base.errors import VigilError
 from vigil.base.limits import EDITION_FILE_BYTES, METADATA_BYTES
-from vigil.editions.folder import files_in_force, read_limited, read_target
+from vigil.editions.cipher import SUFFIX
+from vigil.editions.delta import steps_of
+from vigil.editions.folder import read_limited, read_target, signed_files
 from vigil.editions.load import read_edition
 from vigil.editions.manifest import MANIFEST_NAME
 from vigil.editions.model import Edition
 from vigil.editions.refusal import EditionRefused, Refusal
 from vigil.editions.roles import (
     METADATA_FOLDER,
+    PARTNER_PREFIX,
+    PARTNERS,
     ROOT,
     SNAPSHOT,
     TARGETS,
     TARGETS_FOLDER,
     TIMESTAMP_NAME,
+    branch_path,
     is_canonical,
     read_metadata,
     target_name,
@@ -93,6 +100,21 @@ def _is_signed(metadata: Metadata[Any], root: Root) -> bool:
     return root.get_verification_result(metadata.signed.type, metadata.signed_bytes, metadata.signatures).verified
 
 
+def _delegated(targets: Targets) -> list[str]:
+    return sorted((targets.delegations.roles or {}) if targets.delegations else {})
+
+
+def _may_be_there(name: str, path: str, targets: Targets, *, sealed: bool) -> bool:
+    """Deltas that lead to this edition or an earlier one; for a partner also its keys and what else it was given."""
+    if not name.startswith(path) or "/" in name.removeprefix(path):
+        return False
+    own = name.removeprefix(path)
+    if sealed and own.endswith(SUFFIX) and steps_of(own.removesuffix(SUFFIX)) is None:
+        return True
+    steps = steps_of(own.removesuffix(SUFFIX) if sealed else own)
+    return steps is not None and steps[1] <= targets.version
+
+
 @dataclass(slots=True)
 class _Check:
     """One run: what is expected grows while files are read; what is left over at the end is stray."""
@@ -108,8 +130,10 @@ class _Check:
         root = roots[-1]
         timestamp = self._metadata(TIMESTAMP_NAME, Timestamp, root)
         self._not_expired(TIMESTAMP_NAME, timestamp)
-        targets = self._in_force(root, timestamp)
-        self._before(roots, timestamp, self._edition(targets))
+        snapshot, targets = self._in_force(root, timestamp)
+        previous = self._edition(TARGETS, targets)
+        self._before(roots, timestamp, previous)
+        self._branches(targets, snapshot)
         self._strays()
 
     def _roots(self, trusted: bytes | None) -> list[Root]:
@@ -130,17 +154,59 @@ class _Check:
         self._not_expired(versioned_name(ROOT, roots[-1].version), roots[-1])
         return roots
 
-    def _in_force(self, root: Root, timestamp: Timestamp) -> Targets:
+    def _in_force(self, root: Root, timestamp: Timestamp) -> tuple[Snapshot, Targets]:
         meta = timestamp.snapshot_meta
-        snapshot = self._referred(SNAPSHOT, meta, Snapshot, root)
-        if set(snapshot.meta) != {TARGETS_ENTRY}:
+        snapshot: Snapshot = self._referred(SNAPSHOT, meta, Snapshot, root)
+        if TARGETS_ENTRY not in snapshot.meta:
             name = versioned_name(SNAPSHOT, meta.version)
-            raise EditionRefused(Refusal.METADATA, "It names other roles than targets.", where=name)
+            raise EditionRefused(Refusal.METADATA, "It does not name targets.", where=name)
         targets: Targets = self._referred(TARGETS, snapshot.meta[TARGETS_ENTRY], Targets, root)
         self.number = targets.version
         for role, signed in ((SNAPSHOT, snapshot), (TARGETS, targets)):
             self._not_expired(versioned_name(role, signed.version), signed)
-        return targets
+        return snapshot, targets
+
+    def _branches(self, targets: Targets, snapshot: Snapshot) -> None:
+        """Each role that is delegated to and has something in force, below targets and below the role of the partners."""
+        for role in _delegated(targets):
+            with self.noting(role):
+                branch = self._branch(role, targets, snapshot)
+                if role == PARTNERS and branch is not None:
+                    for partner in _delegated(branch):
+                        with self.noting(partner):
+                            self._branch(partner, branch, snapshot)
+
+    def _branch(self, role: str, delegator: Targets, snapshot: Snapshot) -> Targets | None:
+        meta = snapshot.meta.get(f"{role}.json")
+        if meta is None:
+            return None
+        name = versioned_name(role, meta.version)
+        signed: Targets = self._delegate(name, role, delegator)
+        self._version(name, signed.version, meta.version)
+        self._not_expired(name, signed)
+        if role == PARTNERS:
+            self._older(role, signed.version)
+            return signed
+        self._edition(role, signed)
+        for target in self._older(role, signed.version):
+            self._target_files(target)
+        return signed
+
+    def _older(self, role: str, version: int) -> list[Targets]:
+        """What stays of the version before; its signatures may be of a key that was replaced, and nobody takes it for new."""
+        found = [each for each in versions_on_disk(self.repository / METADATA_FOLDER, role) if each < version]
+        names = [versioned_name(role, each) for each in found[-1:]]
+        return [self._parsed(name, self._read(name), Targets).signed for name in names]
+
+    def _delegate(self, name: str, role: str, delegator: Targets) -> Targets:
+        """Metadata of a delegated role that is canonical and wholly signed by the keys that were delegated to."""
+        metadata: Metadata[Targets] = self._parsed(name, self._read(name), Targets)
+        result = delegator.get_verification_result(role, metadata.signed_bytes, metadata.signatures)
+        if not result.verified:
+            raise EditionRefused(Refusal.SIGNATURE, "It lacks valid signatures.", where=name)
+        if set(result.signed) != set(metadata.signatures):
+            self._note(name, Refusal.SIGNATURE, "One of its signatures is not valid.")
+        return metadata.signed
 
     def _referred(self, role: str, meta: MetaFile, kind: Any, root: Root) -> Any:
         """A versioned file, compared with what refers to it. Length and digest must be given."""
@@ -153,21 +219,24 @@ class _Check:
         self._version(name, signed.version, meta.version)
         return signed
 
-    def _edition(self, targets: Targets) -> int | None:
-        """Read all targets, then the edition as a node would; gives the number of the edition before it."""
+    def _edition(self, role: str, targets: Targets) -> int | None:
+        """Read all targets of a role, then the edition as a node would; gives the number of the edition before it."""
         self._target_files(targets)
-        if set(targets.targets) != {MANIFEST_NAME, *COLUMNS}:
-            self._note(versioned_name(TARGETS, targets.version), Refusal.METADATA, "It names other files than the format has.")
-        edition = self._strictly_read()
+        path, sealed = branch_path(role) if role != TARGETS else "", role.startswith(PARTNER_PREFIX)
+        needed = {path + name + (SUFFIX if sealed else "") for name in (MANIFEST_NAME, *COLUMNS)}
+        others = {name for name in targets.targets.keys() - needed if not _may_be_there(name, path, targets, sealed=sealed)}
+        if not needed <= targets.targets.keys() or others:
+            self._note(versioned_name(role, targets.version), Refusal.METADATA, "It names other files than the format has.")
+        edition = None if sealed else self._strictly_read(targets, path)
         if edition is None:
             return None
         if edition.number != targets.version:
-            self._note(MANIFEST_NAME, Refusal.METADATA, "Its number is not the signed one.")
+            self._note(path + MANIFEST_NAME, Refusal.METADATA, "Its number is not the signed one.")
         return edition.previous
 
-    def _strictly_read(self) -> Edition | None:
+    def _strictly_read(self, targets: Targets, path: str) -> Edition | None:
         try:
-            return read_edition(files_in_force(self.repository))
+            return read_edition(signed_files(self.repository, targets, path))
         except VigilError as error:
             self._note_error(TARGETS_FOLDER, error)
             return None
@@ -194,9 +263,11 @@ class _Check:
 
     def _strays(self) -> None:
         """Nothing else may be there, and nothing that is not a plain file."""
+        folders = {METADATA_FOLDER, TARGETS_FOLDER}
+        folders |= {parent.as_posix() for name in self.expected for parent in PurePosixPath(name).parents}
         for path in sorted(self.repository.rglob("*")):
             name = path.relative_to(self.repository).as_posix()
-            folder = name in (METADATA_FOLDER, TARGETS_FOLDER) and path.is_dir()
+            folder = name in folders and path.is_dir()
             if path.is_symlink() or not (folder or (name in self.expected and path.is_file())):
                 self._note(name, STRAY, "It does not belong into an edition folder.")
 

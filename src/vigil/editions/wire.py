@@ -1,4 +1,4 @@
-"""The Parquet files of an edition: their columns, how they are written, and how a stranger's are read.
+"""The Parquet files of an edition and of a delta: their columns, how they are written, and how a stranger's are read.
 
 Written so that equal rows give equal bytes: fixed order, fixed row groups, no statistics (the footer would repeat
 the smallest and the largest key), no schema hints of the writing library.
@@ -22,6 +22,7 @@ from vigil.match.urls import HOST_KEY_BYTES, KEY_BYTES
 URLS: Final = "urls.parquet"
 HOSTS: Final = "hosts.parquet"
 HASHES: Final = "hashes.parquet"
+DELTA: Final = "delta"  # the kind of file; its name says from where to where it leads
 
 _TYPES: Final[dict[str, pa.DataType]] = {
     "bytes16": pa.binary(KEY_BYTES),
@@ -56,16 +57,32 @@ COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
         algorithm="string", value="bytes", entry="uint64", list="uint16", expires="int64", labels="string"
     ),
 }
+DELTA_COLUMNS: Final[tuple[Column, ...]] = _columns(
+    file="string",
+    op="string",
+    algorithm="string",
+    key="bytes",
+    scope="string",
+    flags="uint16",
+    port="uint16",
+    scheme="string",
+    entry="uint64",
+    list="uint16",
+    expires="int64",
+    labels="string",
+    max_depth="uint8",
+)
+_ALL: Final[Mapping[str, tuple[Column, ...]]] = {**COLUMNS, DELTA: DELTA_COLUMNS}
 
 
 def arrow_schema(name: str) -> pa.Schema:
     """The Arrow schema of a file; no column may be null."""
-    return pa.schema([pa.field(column.name, _TYPES[column.type], nullable=False) for column in COLUMNS[name]])
+    return pa.schema([pa.field(column.name, _TYPES[column.type], nullable=False) for column in _ALL[name]])
 
 
 def _strings(name: str) -> list[str]:
     """The columns of few different texts: kept as numbers and a table of texts."""
-    return [column.name for column in COLUMNS[name] if column.type == "string"]
+    return [column.name for column in _ALL[name] if column.type == "string"]
 
 
 def encode_table(name: str, table: pa.Table) -> bytes:
@@ -85,11 +102,11 @@ def encode_table(name: str, table: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def decode_table(name: str, data: bytes, rows: int) -> pa.Table:
+def decode_table(name: str, data: bytes, rows: int | None, most: int = ROWS.value) -> pa.Table:
     """The rows of a stranger's file, whose length and digest were checked before.
 
-    ``rows`` is what the manifest says. Text columns come as Arrow dictionaries.
-    Raises EditionRefused: ``schema``, ``counts`` or ``too_large``.
+    ``rows`` is what the manifest says; None for a delta, whose footer alone says it. ``most`` rows are read.
+    Text columns come as Arrow dictionaries. Raises EditionRefused: ``schema``, ``counts`` or ``too_large``.
     """
     try:
         file = pq.ParquetFile(
@@ -98,7 +115,8 @@ def decode_table(name: str, data: bytes, rows: int) -> pa.Table:
             thrift_string_size_limit=FOOTER_BYTES.value,
             thrift_container_size_limit=FOOTER_BYTES.value,
         )
-        _check_footer(name, file, rows)
+        rows = file.metadata.num_rows if rows is None else rows
+        _check_footer(name, file, rows, most)
         table = file.read(use_threads=False).unify_dictionaries().combine_chunks()
         table.validate(full=True)
         _check_columns(name, file)
@@ -109,12 +127,12 @@ def decode_table(name: str, data: bytes, rows: int) -> pa.Table:
     return table
 
 
-def _check_footer(name: str, file: pq.ParquetFile, rows: int) -> None:
+def _check_footer(name: str, file: pq.ParquetFile, rows: int, most: int) -> None:
     """Everything that can be known before a row is unpacked."""
     footer = file.metadata
     if footer.num_rows != rows:
         raise _refused(Refusal.COUNTS, name, "It has another number of rows than the manifest says.")
-    if rows > ROWS.value:
+    if rows > most:
         raise _refused(Refusal.TOO_LARGE, name, "It claims too many rows.")
     if footer.metadata or not _same_schema(name, file.schema_arrow):
         raise _refused(Refusal.SCHEMA, name, "Its columns are not those of the format.")
@@ -135,7 +153,7 @@ def _plain(field: pa.Field) -> pa.Field:
 
 
 def _check_group(name: str, group: Any) -> None:
-    if group.num_rows > ROW_GROUP_ROWS.value or group.num_columns != len(COLUMNS[name]):
+    if group.num_rows > ROW_GROUP_ROWS.value or group.num_columns != len(_ALL[name]):
         raise _refused(Refusal.SCHEMA, name, "Its rows are not grouped as the format says.")
     if group.total_byte_size > ROW_GROUP_BYTES.value:
         raise _refused(Refusal.TOO_LARGE, name, "A group of its rows unpacks into too many bytes.")
