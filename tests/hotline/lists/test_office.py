@@ -149,7 +149,7 @@ KILL_POINTS: list[tuple[str, Any, str]] = [
     ("begin", Office, "_begin"),
     ("build", office_module, "build_edition"),
     ("note digest", Office, "_build"),
-    ("targets", publishing, "_write_targets"),
+    ("targets", publishing, "_write_branches"),
     ("snapshot", publishing, "_write_snapshot"),
     ("commit", publishing, "_commit"),
     ("publish", office_module, "publish"),
