@@ -22,6 +22,7 @@ from vigil.base.redaction import Sealed
 from vigil.edge.hma.config import Hma, RoleToken, hma_rules, role_tokens
 from vigil.edge.policy import Policy
 from vigil.edge.rpz.settings import Rpz, rpz_rules
+from vigil.edge.spoe.settings import Spoe, spoe_rules
 from vigil.edge.tables import Table, are_networks, endpoint_of, is_address, is_loopback
 
 KEPT: Final = "editions"  # below the state folder: what the client of editions keeps
@@ -229,6 +230,7 @@ class NodeFile(Table, frozen=True, kw_only=True):
     dns: Dns = Dns()
     hma: Hma = Hma()
     rpz: Rpz = Rpz()
+    spoe: Spoe = Spoe()
     limits: Limits = Limits()
     policy: Policy = Policy()
 
@@ -464,6 +466,7 @@ def _rules(file: NodeFile) -> list[tuple[str, bool, str]]:
         *_dns_rules(file.dns),
         *hma_rules(file.hma),
         *rpz_rules(file.rpz),
+        *spoe_rules(file.spoe),
         ("forward_auth.peers", are_networks(file.forward_auth.peers), "Name addresses or networks such as 10.0.0.0/24."),
         ("forward_auth.proxies", _are_names(file.forward_auth.proxies), "Name each proxy once."),
         ("limits.media_bytes", 1 <= bounds.media_bytes <= limits.MEDIA_BYTES.value, "Use 1 to 67108864."),

@@ -136,6 +136,10 @@ class Enforced:
             return Unsure(found.reason)
         return self._url_hit(found) if isinstance(found, UrlHit) else None
 
+    def is_unlisted(self, address: str) -> bool:
+        """True where one look tells that nothing covers ``address``, at any time; False where it must be decided."""
+        return self._hard_expiry != "stop" and self._urls.index.is_unlisted(address)
+
     def host_hit(self, authority: str | bytes, now: datetime) -> Hit | Unsure | None:
         """The living entry for the whole host of ``authority`` (``host`` or ``host:port``); entries for pages do not count."""
         address = "https://" + authority + "/" if isinstance(authority, str) else b"https://" + authority + b"/"

@@ -121,6 +121,11 @@ class Node:
         now = self.clock.now()
         return readiness(self.state, now, self.pages.without_help(now.date()))
 
+    def lets_pass(self, address: str) -> bool:
+        """True where :meth:`answer` would say "not listed", told by one look: almost all traffic, at a third of the cost."""
+        edition = self.state.enforced
+        return edition is not None and edition.is_unlisted(address)
+
     def answer(
         self, question: Question, edition: Enforced | None, kind: CountClass, door: DoorName = DoorName.HTTP
     ) -> Verdict:

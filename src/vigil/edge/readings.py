@@ -19,6 +19,12 @@ STATUS_LINE: Final = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})(?: .*)?")
 AUTHORITY: Final = re.compile(rb"[^/?#\\@\s]{1,2000}")
 ABSOLUTE: Final = re.compile(rb"([A-Za-z][A-Za-z0-9+.\-]*):[/\\]{2}([^/?#\\]*)(.*)", re.DOTALL)
 OWN_PORTS: Final = {b"http": b":80", b"ws": b":80", b"https": b":443", b"wss": b":443"}
+# A request that every server reads alike: plain names of headers, no folding, no control character, no CONNECT.
+ALIKE: Final = re.compile(
+    rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH) (http://([a-z0-9.\-]{1,253})/[!-~]*) HTTP/1\.[01]\r\n"
+    rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[^\r\n\0]*+\r\n)*+)\r\n"
+)
+HOST_LINE: Final = b"\r\nhost:"
 Reading = UrlQuestion | HostQuestion
 
 
@@ -35,6 +41,23 @@ class HttpHead:
     status: int
     fields: dict[bytes, bytes] = field(repr=False)
     hosts: tuple[bytes, ...] = field(default=(), repr=False)
+
+
+def plain_address(block: bytes) -> str | None:
+    """The one address that a request can ask for, found by one look; None where it has to be read with care.
+
+    Where it is not None, :func:`readings_of` has it as its only reading.
+    """
+    found = ALIKE.fullmatch(block)
+    if found is None:
+        return None
+    lines = b"\r\n" + found[3].lower()
+    at = lines.find(HOST_LINE)
+    start = at + len(HOST_LINE)
+    if at < 0 or lines.find(HOST_LINE, start) >= 0:
+        return None
+    host = lines[start : lines.find(b"\r\n", start)].strip(b" \t")
+    return found[1].decode("ascii") if host == found[2] else None
 
 
 def request_head(block: bytes) -> HttpHead:

@@ -14,7 +14,8 @@ from vigil.edge.forward_auth.peers import Peers
 from vigil.edge.http.replies import NO_STORE, NOSNIFF, Reply, RequestRefused
 from vigil.edge.http.routes import Request
 from vigil.edge.node import Node
-from vigil.edge.readings import Unreadable
+from vigil.edge.questions import UrlQuestion
+from vigil.edge.readings import Reading, Unreadable
 from vigil.edge.squid_lines import ERR, LINES, UNKNOWN, readings_of_line, word_for
 from vigil.match.verdict import Outcome
 
@@ -40,15 +41,26 @@ class ForwardAuthDoor:
         """True for a request that is answered here."""
         return self._proxy(scope["raw_path"]) is not None
 
+    def direct(self, path: bytes, query: bytes, client: str, headers: Pairs) -> Reply | None:
+        """The answer at once, for a request without a body; None where it belongs elsewhere. Raises RequestRefused."""
+        proxy = self._proxy(path)
+        if proxy is None or proxy == "squid":
+            return None
+        return self._reply(proxy, path, query, client, headers)
+
+    def _reply(self, proxy: str, path: bytes, query: bytes, client: str, headers: Pairs) -> Reply:
+        if client not in self._peers:
+            raise RequestRefused(403, "peer_refused", "This address may not ask here.", mend="See forward_auth.peers.")
+        return answer(self._node, proxy, headers, path.removeprefix(ENVOY) + (b"?" + query if query else b""))
+
     async def reply(self, scope: Scope, request: Request) -> Reply:
         """The answer. Raises RequestRefused."""
-        client, path = scope.get("client"), scope["raw_path"]
-        if client is None or client[0] not in self._peers:
-            raise RequestRefused(403, "peer_refused", "This address may not ask here.", mend="See forward_auth.peers.")
+        client, path = (scope.get("client") or ("",))[0], scope["raw_path"]
         proxy = self._proxy(path)
         if proxy != "squid":
-            target = path.removeprefix(ENVOY) + (b"?" + request.query if request.query else b"")
-            return answer(self._node, proxy or "", scope["headers"], target)
+            return self._reply(proxy or "", path, request.query, client, scope["headers"])
+        if client not in self._peers:
+            raise RequestRefused(403, "peer_refused", "This address may not ask here.", mend="See forward_auth.peers.")
         if request.method != "POST":
             raise RequestRefused(405, "method_refused", "This path does not take this method.", headers=((b"allow", b"POST"),))
         bounds = self._node.config.file.limits
@@ -70,12 +82,22 @@ def answer(node: Node, proxy: str, pairs: Pairs, raw_target: bytes) -> Reply:
     except Unreadable as error:
         node.unread(edition, DoorName.FORWARD_AUTH)
         raise RequestRefused(NGINX_STATUS if proxy == "nginx" else 400, error.code, error.what) from error
+    if _passes(node, asked.readings):
+        return ALLOWED
     verdict = node.answer_any(asked.readings, edition, request_class(fields), DoorName.FORWARD_AUTH)
     choice = node.config.file.forward_auth.on_unknown
     reply = reply_to(node, verdict, fields, choice, head=asked.head, door=DoorName.FORWARD_AUTH)
     if reply is None:
         return ALLOWED
     return _for_nginx(reply) if proxy == "nginx" else _without_length(reply)
+
+
+def _passes(node: Node, asked: Sequence[Reading]) -> bool:
+    """One look is enough for most: a single plain address of a host that is not listed."""
+    reading = asked[0]
+    if len(asked) > 1 or not isinstance(reading, UrlQuestion) or not isinstance(reading.address, str):
+        return False
+    return node.lets_pass(reading.address)
 
 
 def _for_nginx(reply: Reply) -> Reply:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from vigil.base.errors import VigilError
 from vigil.edge.config import Token
+from vigil.edge.forward_auth.addresses import Pairs
 from vigil.edge.forward_auth.routes import ForwardAuthDoor
 from vigil.edge.http.bodies import ClientGoneError, Receive
 from vigil.edge.http.replies import CLOSE, Reply, RequestRefused, fault_reply, problem_reply
@@ -32,6 +33,28 @@ class EdgeApp:
         self._tokens = tuple(_bytes_of(token) for token in node.config.api_tokens)
         self._auth = ForwardAuthDoor(node) if node.config.file.forward_auth.proxies else None
 
+    def direct(self, path: bytes, query: bytes, client: str, headers: Pairs) -> Reply | None:
+        """The answer to a request without a body that needs no waiting, before it becomes a task; None for all others.
+
+        Only forward auth is answered so: it is asked for each request of a busy proxy.
+        """
+        if self._auth is None:
+            return None
+        try:
+            reply = self._auth.direct(path, query, client, headers)
+        except VigilError as error:
+            self._node.traffic.problems += 1
+            reply = problem_reply(error)
+        except Exception as error:  # noqa: BLE001  nothing is swallowed: logged by type and place, answered as 500
+            self._fault(error)
+            reply = fault_reply()
+        self._node.traffic.requests += reply is not None
+        return reply
+
+    def _fault(self, error: Exception) -> None:
+        self._node.traffic.faults += 1
+        self._node.log.error("fault", **fault_of(error))
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         self._node.traffic.requests += 1
@@ -48,8 +71,7 @@ class EdgeApp:
             self._node.traffic.problems += 1
             reply = problem_reply(error)
         except Exception as error:  # noqa: BLE001  nothing is swallowed: logged by type and place, answered as 500
-            self._node.traffic.faults += 1
-            self._node.log.error("fault", **fault_of(error))
+            self._fault(error)
             reply = fault_reply()
         await _send(send, reply, close=not request.body_read and _has_body(headers))
 

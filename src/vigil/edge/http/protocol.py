@@ -7,12 +7,15 @@ nothing, an answer that nobody reads, and the number of connections. Refusals ar
 from __future__ import annotations
 
 import asyncio
-from typing import Any, ClassVar, Final
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, ClassVar, Final, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from vigil.edge.config import Limits
-from vigil.edge.http.replies import RequestRefused, problem_reply
+from vigil.edge.forward_auth.addresses import Pairs
+from vigil.edge.http.replies import Reply, RequestRefused, problem_reply
 
 PHRASES: Final = {
     400: b"Bad Request",
@@ -22,17 +25,32 @@ PHRASES: Final = {
 }
 
 
+OF_A_BODY: Final = frozenset({b"content-length", b"transfer-encoding", b"expect"})
+
+
+class Direct(Protocol):
+    """Knows answers that need no waiting."""
+
+    def direct(self, path: bytes, query: bytes, client: str, headers: Pairs) -> Reply | None:
+        """The answer to a GET without a body; None where it takes a task."""
+        ...
+
+
 class GuardedProtocol(HttpToolsProtocol):
     """One connection."""
 
     bounds: ClassVar[Limits] = Limits()
+    desk: ClassVar[Direct | None] = None
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._deadline: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._due: float | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._in_head = False
         self._head_bytes = 0
+        self._answered = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -43,6 +61,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._stop_watching()
         super().connection_lost(exc)
 
@@ -63,7 +84,30 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._disarm()
-        super().on_headers_complete()
+        self._answered = self._answered_directly()
+        if not self._answered:
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        if not self._answered:
+            super().on_message_complete()
+
+    def _answered_directly(self) -> bool:
+        """A GET without a body that :attr:`desk` knows an answer to, while nothing else is under way, makes no task."""
+        desk, parser, url = self.desk, self.parser, self.url
+        if desk is None or (self.cycle is not None and not self.cycle.response_complete) or self.pipeline:
+            return False
+        if parser.get_method() != b"GET" or not parser.should_keep_alive() or parser.should_upgrade():
+            return False
+        if not url.startswith(b"/") or b"#" in url or any(name in OF_A_BODY for name, _ in self.headers):
+            return False
+        path, _, query = url.partition(b"?")
+        reply = desk.direct(path, query, self.client[0] if self.client else "", self.headers)
+        if reply is None:
+            return False
+        self.transport.write(_written(reply, self.server_state.default_headers))
+        self._arm(self.bounds.idle_seconds)
+        return True
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -86,13 +130,28 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refuse(400, "http_malformed", "This is not a valid HTTP request.", "Check the client.")
 
     def _arm(self, seconds: float) -> None:
-        self._disarm()
-        self._deadline = self.loop.call_later(seconds, self._too_slow)
+        """Set the deadline. One timer serves many: it looks again where it rings too early."""
+        self._due = self.loop.time() + seconds
+        if self._timer is None or self._timer_at > self._due:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = self._due
+            self._timer = self.loop.call_later(seconds, self._ring)
 
     def _disarm(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        self._due = None
+
+    def _ring(self) -> None:
+        self._timer, due = None, self._due
+        if due is None:
+            return
+        left = due - self.loop.time()
+        if left > 0:
+            self._timer_at = due
+            self._timer = self.loop.call_later(left, self._ring)
+        else:
+            self._due = None
+            self._too_slow()
 
     def _watch_unread(self) -> None:
         """What the client does not read within the idle time is dropped with the connection."""
@@ -122,6 +181,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self._watch_unread()
 
 
-def protocol_with(bounds: Limits) -> type[GuardedProtocol]:
-    """The protocol of a node with these bounds."""
-    return type("NodeProtocol", (GuardedProtocol,), {"bounds": bounds})
+def protocol_with(bounds: Limits, desk: Direct | None = None) -> type[GuardedProtocol]:
+    """The protocol of a node with these bounds, and who may answer at once."""
+    return type("NodeProtocol", (GuardedProtocol,), {"bounds": bounds, "desk": desk})
+
+
+def _written(reply: Reply, more: Sequence[tuple[bytes, bytes]]) -> bytes:
+    rows = b"".join(b"%s: %s\r\n" % row for row in (*more, *reply.headers))
+    phrase = HTTPStatus(reply.status).phrase.encode("ascii")
+    return b"HTTP/1.1 %d %s\r\ncontent-length: %d\r\n%s\r\n%s" % (reply.status, phrase, len(reply.body), rows, reply.body)

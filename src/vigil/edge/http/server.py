@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
+from typing import Final, Protocol
 
 import uvicorn
 
@@ -23,8 +23,16 @@ from vigil.edge.icap.server import IcapDoor
 from vigil.edge.journal import quiet_server_logs
 from vigil.edge.node import Node
 from vigil.edge.rpz.server import RpzDoor
+from vigil.edge.spoe.server import SpoeDoor
 
 BACKLOG: Final = 1024
+
+
+class OtherDoor(Protocol):
+    """A door that is not HTTP."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
 
 
 class NodeServer(uvicorn.Server):
@@ -33,7 +41,7 @@ class NodeServer(uvicorn.Server):
     Other doors of the node live in the same loop: they start before it and stop with it.
     """
 
-    def __init__(self, config: uvicorn.Config, node: Node, doors: Sequence[IcapDoor | DnsDoor | RpzDoor] = ()) -> None:
+    def __init__(self, config: uvicorn.Config, node: Node, doors: Sequence[OtherDoor] = ()) -> None:
         super().__init__(config)
         self._node = node
         self._doors = doors
@@ -82,7 +90,8 @@ class Service:
         self.dns = DnsDoor(node) if node.config.file.dns.enabled else None
         self.hma = HmaDoor(node.config, node.clock, node.log) if node.config.file.hma.enabled else None
         self.rpz = RpzDoor(node) if node.config.file.rpz.enabled else None
-        doors = [door for door in (self.icap, self.dns, self.rpz) if door is not None]
+        self.spoe = SpoeDoor(node) if node.config.file.spoe.enabled else None
+        doors: list[OtherDoor] = [door for door in (self.icap, self.dns, self.rpz, self.spoe) if door is not None]
         self._server = NodeServer(_uvicorn_config(node, EdgeApp(node, self.door)), node, doors)
 
     def run(self, started: Callable[[int], None] | None = None) -> None:
@@ -129,7 +138,7 @@ def _uvicorn_config(node: Node, app: EdgeApp) -> uvicorn.Config:
     bounds = node.config.file.limits
     return uvicorn.Config(
         app,
-        http=protocol_with(bounds),
+        http=protocol_with(bounds, app),
         loop="uvloop",
         ws="none",
         lifespan="off",

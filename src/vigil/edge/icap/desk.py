@@ -11,7 +11,7 @@ from vigil.edge.doors import DoorName
 from vigil.edge.http.replies import Reply
 from vigil.edge.node import Node
 from vigil.edge.questions import MediaQuestion, Question
-from vigil.edge.readings import HttpHead, Unreadable, answer_head, readings_of, request_head
+from vigil.edge.readings import HttpHead, Unreadable, answer_head, plain_address, readings_of, request_head
 from vigil.edge.screening import question_of_file
 from vigil.match.verdict import Outcome
 from vigil.media import ImageHashes, Unhashable, sniff
@@ -74,6 +74,9 @@ class Desk:
     def on_request(self, block: bytes) -> Reply | None:
         """REQMOD: the answer in place of the request in ``block``; None passes it."""
         node, edition = self.node, self.node.state.enforced
+        address = plain_address(block)
+        if address is not None and node.lets_pass(address):
+            return None
         try:
             head = request_head(block)
             questions: tuple[Question, ...] = readings_of(head)

@@ -42,6 +42,9 @@ HTTP_REASONS: Final = {
 }
 CONTINUE: Final = b"ICAP/1.0 100 Continue\r\n\r\n"
 LAST_CHUNK: Final = b"0\r\n\r\n"
+IMPERSONAL: Final = frozenset({b"host", b"date", b"encapsulated", b"preview", b"allow", b"connection"})
+KEPT_HEADS: Final = 4096
+KEPT_BYTES: Final = 1024
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
@@ -70,7 +73,10 @@ _HEADS: Final = (Part.REQUEST_HEAD, Part.RESPONSE_HEAD)
 
 @dataclass(slots=True)
 class Head:
-    """The head of one request. ``sections`` in order of their offsets, in bytes after the head; the body's comes last."""
+    """The head of one request. ``sections`` in order of their offsets, in bytes after the head; the body's comes last.
+
+    ``has_body``: chunks follow the sections. ``size``: bytes of the encapsulated heads. Shared by equal heads: never changed.
+    """
 
     method: bytes
     service: bytes
@@ -79,20 +85,31 @@ class Head:
     preview: int | None
     allow_204: bool
     close: bool
+    has_body: bool = field(init=False)
+    size: int = field(init=False)
 
-    @property
-    def has_body(self) -> bool:
-        """True where chunks follow the sections."""
-        return bool(self.sections) and self.sections[-1][0] is not Part.NO_BODY
-
-    @property
-    def size(self) -> int:
-        """Bytes of the encapsulated heads."""
-        return self.sections[-1][1] if self.sections else 0
+    def __post_init__(self) -> None:
+        self.has_body = bool(self.sections) and self.sections[-1][0] is not Part.NO_BODY
+        self.size = self.sections[-1][1] if self.sections else 0
 
 
 def read_head(block: bytes) -> Head:
-    """The head in ``block``, which ends before its empty line. Raises IcapRefused."""
+    """The head in ``block``, which ends before its empty line. Raises IcapRefused.
+
+    A client says the same few heads again and again. Those are kept that hold nothing but the headers of :data:`IMPERSONAL`:
+    not one that names who asks.
+    """
+    head = _KEPT.get(block)
+    if head is None:
+        head = _read_head(block)
+        if len(block) <= KEPT_BYTES and head.headers.keys() <= IMPERSONAL:
+            if len(_KEPT) >= KEPT_HEADS:
+                _KEPT.clear()
+            _KEPT[block] = head
+    return head
+
+
+def _read_head(block: bytes) -> Head:
     block = block.replace(b"\r\n", b"\n")
     if b"\r" in block or b"\0" in block:
         raise IcapRefused(400, "head_malformed", "A line of the head has a control character.")
@@ -110,6 +127,9 @@ def read_head(block: bytes) -> Head:
         b"204" in allow and b"204" in [item.strip() for item in allow.split(b",")],
         headers.get(b"connection", b"").lower() == b"close",
     )
+
+
+_KEPT: Final[dict[bytes, Head]] = {}
 
 
 @lru_cache(maxsize=64)  # a client says the same line each time: its service, never what it asks about

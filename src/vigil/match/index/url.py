@@ -355,10 +355,14 @@ class UrlIndex:
 
     def check(self, address: str | bytes, now: int | None = None) -> UrlHit | UrlUnknown | None:
         """Canonical form or second pass, then lookup. None is "not listed"; an address nobody can read is unknown."""
-        found = HOST_OF(address) if isinstance(address, str) and len(address) <= URL_BYTES.value else None
-        if found is not None and self._is_unlisted(found[1]):
+        if isinstance(address, str) and self.is_unlisted(address):
             return None
         return self._check_fully(address, now)
+
+    def is_unlisted(self, address: str) -> bool:
+        """True for a plain address of a host that is not listed, nor any suffix of it; False where it must be checked."""
+        found = HOST_OF(address) if len(address) <= URL_BYTES.value else None
+        return found is not None and self._is_unlisted(found[1])
 
     def check_many(self, addresses: Sequence[str | bytes], now: int | None = None) -> list[UrlHit | UrlUnknown | None]:
         """The same for a batch, in order; far cheaper where most hosts are not listed."""
