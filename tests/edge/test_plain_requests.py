@@ -17,8 +17,21 @@ from vigil.edge.readings import Unreadable, plain_address, readings_of, request_
 HOSTS = st.sampled_from(["a.example", "A.example", "b.example", "a.example:80", "a.example.", "", "a b", "xn--a.example"])
 NAMES = st.sampled_from(["Host", "host", "HOST", "Host ", " Host", "Accept", "X", "ho\rst", "X\0", "Host\t", "X-Host"])
 TARGETS = st.sampled_from(
-    ["http://a.example/", "http://a.example/x?y=1", "http://a.example", "/x", "http://A.example/", "https://a.example/", "*"]
-    + ["http://a.example:80/", "a.example:443", "http://u@a.example/", "http://a.example/\\x", "http://a.example/a b", "http:///"]
+    [
+        "http://a.example/",
+        "http://a.example/x?y=1",
+        "http://a.example",
+        "/x",
+        "http://A.example/",
+        "https://a.example/",
+        "*",
+        "http:///",
+        "http://a.example:80/",
+        "a.example:443",
+        "http://u@a.example/",
+        "http://a.example/\\x",
+        "http://a.example/a%20b",
+    ]
 )
 METHODS = st.sampled_from(["GET", "HEAD", "POST", "CONNECT", "get", "PURGE", "G ET"])
 ENDS = st.sampled_from(["\r\n", "\n", "\r\n ", "\r"])
