@@ -109,7 +109,7 @@ def test_what_is_open_at_the_console_is_a_short_list() -> None:
 
 
 def expected(rule: Rule, *, person: bool, second_factor: bool, roles: frozenset[Role]) -> str:
-    """``in``, ``sign_in``, ``set_up`` or ``refused``."""
+    """``in``, ``sign_in``, ``set_up``, ``elevate`` or ``refused``."""
     if isinstance(rule, OpenToAll):
         return "in"
     if not person:
@@ -119,14 +119,16 @@ def expected(rule: Rule, *, person: bool, second_factor: bool, roles: frozenset[
     if not second_factor:
         return "set_up"
     allowed = any(rule.permission in PERMISSIONS[role] for role in roles)
+    if allowed and rule.elevated:
+        return "elevate"
     return "in" if allowed else "refused"
 
 
-def happened(answer: Any, sign_in: str, set_up: str) -> str:
-    """What the closed door did, from the answer."""
+def happened(answer: Any, steps: dict[str, str]) -> str:
+    """What the closed door did, from the answer: ``steps`` are the pages it sends people to, each with its name here."""
     location = answer.headers.get("Location", "").split("?")[0]
-    if answer.status_code == 302 and location in {sign_in, set_up}:
-        return "sign_in" if location == sign_in else "set_up"
+    if answer.status_code == 302 and location in steps:
+        return steps[location]
     return "refused" if answer.status_code in {401, 403} else "in"
 
 
@@ -145,6 +147,7 @@ def test_console(
     user = None if roles is None else make_user(*roles, second_factor=second_factor)
     found = rules("console")
     paths = {each.name: each.path for each, _ in found}
+    steps = {paths["account_login"]: "sign_in", paths["mfa_activate_totp"]: "set_up", paths["elevate"]: "elevate"}
     client = console_client(user)
     cookies = client.cookies.copy()
     wrong = []
@@ -154,7 +157,7 @@ def test_console(
             for method in METHODS if wanted != "in" else ("get",):
                 client.cookies = cookies.copy()
                 answer = getattr(client, method)(each.path)
-                got = happened(answer, paths["account_login"], paths["mfa_activate_totp"])
+                got = happened(answer, steps)
                 if got != wanted and not _allauths_own_step(each, rule, got):
                     wrong.append(f"{method} {each.path}: {got} ({answer.status_code}), expected {wanted}")
     assert wrong == []

@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 
 from vigil.hotline.access.models import User
 from vigil.hotline.access.people import Person
+from vigil.hotline.access.queries import has_elevation
 from vigil.hotline.access.rules import OpenToAll, Requires, Rule, SignedIn, rule_of_match
 from vigil.hotline.access.second_factor import has_second_factor
 
@@ -53,8 +54,15 @@ class ClosedDoor:
         if settings.SECOND_FACTOR_PAGE and isinstance(person, User) and not has_second_factor(person):
             return HttpResponseRedirect(reverse(settings.SECOND_FACTOR_PAGE))
         if isinstance(rule, Requires) and person.may(rule.permission):
-            return None
+            return self._ask_to_elevate(request) if rule.elevated and not has_elevation(person) else None
         raise PermissionDenied
+
+    @staticmethod
+    def _ask_to_elevate(request: HttpRequest) -> HttpResponse:
+        if not settings.ELEVATION_PAGE:
+            raise PermissionDenied
+        query = urlencode({"next": request.path}) if request.method == "GET" else ""
+        return HttpResponseRedirect(f"{reverse(settings.ELEVATION_PAGE)}?{query}")
 
     @staticmethod
     def _ask_to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -10,9 +11,10 @@ from django.core.validators import RegexValidator
 from django.db import models
 
 from vigil.hotline.access.clock import now
-from vigil.hotline.access.entity import new_id
+from vigil.hotline.access.entity import Entity, new_id
 from vigil.hotline.access.permissions import Permission, permissions_of
 from vigil.hotline.access.roles import Role
+from vigil.hotline.access.sealing import SealedTextField
 
 
 class Users(BaseUserManager["User"]):
@@ -91,3 +93,28 @@ class RoleGrant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id}: {self.role}"
+
+
+class ElevationPurpose(StrEnum):
+    """What an elevated session is for."""
+
+    CHILD_AT_RISK = "child_at_risk"
+    OVERSIGHT = "oversight"
+    DATA_SUBJECT = "data_subject"
+    LEGAL_ORDER = "legal_order"
+    INCIDENT = "incident"
+
+
+class Elevation(Entity):
+    """More rights for a while: who, for what, until when. ``subject`` is a case (``report:ID``), or empty for pages that
+    always ask for an elevated session. The reason is sealed; auditors may show it."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="elevations")
+    purpose = models.CharField(max_length=20, choices=[(each.value, each.value) for each in ElevationPurpose])
+    subject = models.CharField(max_length=200, blank=True, db_index=True)
+    reason = SealedTextField()
+    ends_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["user", "ends_at"], name="access_elevations")]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from django.db.models import Prefetch, QuerySet
 
 from vigil.base.errors import InputError
-from vigil.hotline.access.models import RoleGrant, User
+from vigil.hotline.access.clock import now
+from vigil.hotline.access.models import Elevation, RoleGrant, User
+from vigil.hotline.access.people import Person
 
 
 def user_named(username: str) -> User:
@@ -20,3 +22,15 @@ def users_with_grants() -> QuerySet[User]:
     """All users by name, with their grants in force loaded."""
     in_force = RoleGrant.objects.filter(revoked_at=None).order_by("role")
     return User.objects.order_by("username").prefetch_related(Prefetch("grants", queryset=in_force))
+
+
+def has_elevation(person: Person, subject: str = "") -> bool:
+    """Whether ``person`` is in an elevated session now: for ``subject``, or for pages that always ask for one."""
+    if not isinstance(person, User):
+        return False
+    return Elevation.objects.filter(user=person, subject=subject, ends_at__gt=now(), ended_at=None).exists()
+
+
+def elevations() -> QuerySet[Elevation]:
+    """All elevated sessions, the newest first."""
+    return Elevation.objects.select_related("user").order_by("-created_at")

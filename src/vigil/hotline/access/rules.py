@@ -42,17 +42,18 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Requires:
-    """Only who has ``permission``."""
+    """Only who has ``permission``; with ``elevated``, only within an elevated session."""
 
     permission: Permission
+    elevated: bool = False
 
 
 Rule = OpenToAll | SignedIn | Requires
 
 
-def requires(permission: Permission) -> Callable[[View], View]:
-    """Declare that only people with ``permission`` reach this view."""
-    return lambda view: _declare(view, Requires(permission))
+def requires(permission: Permission, *, elevated: bool = False) -> Callable[[View], View]:
+    """Declare that only people with ``permission`` reach this view, where ``elevated`` only within an elevated session."""
+    return lambda view: _declare(view, Requires(permission, elevated))
 
 
 def open_to_all(reason: str) -> Callable[[View], View]:

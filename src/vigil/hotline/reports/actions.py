@@ -16,6 +16,7 @@ from vigil.hotline.access.models import User
 from vigil.hotline.access.people import Person, must
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.audit.actions import record
+from vigil.hotline.compartments.access import hidden_from, require_inside
 from vigil.hotline.reports import codes
 from vigil.hotline.reports.enumerations import URGENCY, Outcome, Priority, Status
 from vigil.hotline.reports.lifecycle import (
@@ -78,6 +79,7 @@ def check_take(person: Person, report: Report) -> None:
     """A member of staff who works on cases may take an open case that nobody else holds."""
     if not isinstance(person, User) or not any(person.may(permission) for permission in WORKERS_ON_CASES):
         raise RefusedError("not_permitted", "You may not take cases.", mend="Ask a supervisor for the role that may.")
+    require_inside(person, report.pk)
     require_open(report)
     if report.taken_by_id not in (None, person.pk):
         raise RefusedError("case_held", "Somebody else holds this case.", mend="Take another one.")
@@ -100,7 +102,7 @@ def do_take(person: User, report: Report) -> Report:
 def do_take_next(person: User) -> Report | None:
     """Take the first case of the queue that nobody holds; None where nothing waits."""
     with transaction.atomic():
-        waiting = queue().filter(taken_by=None, status__in=sorted(QUEUED))
+        waiting = queue().filter(taken_by=None, status__in=sorted(QUEUED)).exclude(pk__in=hidden_from(person))
         first = waiting.select_for_update(skip_locked=True, of=("self",)).first()
         return do_take(person, first) if first else None
 

@@ -26,6 +26,7 @@ INSTALLED_APPS = [
     "vigil.hotline.access",
     "vigil.hotline.audit",
     "vigil.hotline.approvals",
+    "vigil.hotline.compartments",
     "vigil.hotline.partners",
     "vigil.hotline.reports",
     "vigil.hotline.assessments",
@@ -55,6 +56,7 @@ DOOR_PERSON = "vigil.hotline.access.people.nobody"
 ACCESS_RULES: dict[str, Any] = {}
 SIGN_IN_PAGE = ""
 SECOND_FACTOR_PAGE = ""
+ELEVATION_PAGE = ""
 
 # Transport and browser
 PRODUCTION = not CONFIG.demo

@@ -29,6 +29,10 @@ MIDDLEWARE[MIDDLEWARE.index("django.middleware.csrf.CsrfViewMiddleware") : -1] =
     "vigil.hotline.doors.console.requests.PlainProblems",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+MIDDLEWARE += [
+    "vigil.hotline.doors.console.needtoknow.NeedToKnow",
+    "vigil.hotline.doors.console.reads.ReadsAreLogged",
+]
 TEMPLATES = templates(
     "console",
     "django.contrib.messages.context_processors.messages",
@@ -39,6 +43,7 @@ TEMPLATES = templates(
 DOOR_PERSON = "vigil.hotline.access.people.signed_in"
 SIGN_IN_PAGE = "account_login"
 SECOND_FACTOR_PAGE = "mfa_activate_totp"
+ELEVATION_PAGE = "elevate"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "account_login"

@@ -19,6 +19,13 @@ from vigil.hotline.audit import codes
 from vigil.hotline.audit.actions import record
 
 FRESH_SECONDS: Final = 300
+WRITING_SECONDS: Final = 1200  # whoever was fresh when a form was opened may take this long to fill it in
+
+
+def proven_within(request: HttpRequest, seconds: int) -> bool:
+    """Whether the person gave a password or a code in this session not longer than ``seconds`` ago."""
+    records = get_authentication_records(request, request.user)
+    return bool(records) and time.time() - records[-1]["at"] <= seconds
 
 
 class ConsoleAccounts(ClosedAccounts):
@@ -29,8 +36,7 @@ class ConsoleAccounts(ClosedAccounts):
         request: HttpRequest | None = self.request
         if request is None or not request.user.is_authenticated:
             return True
-        records = get_authentication_records(request, request.user)
-        return not records or time.time() - records[-1]["at"] > FRESH_SECONDS
+        return not proven_within(request, FRESH_SECONDS)
 
     def post_login(self, request: HttpRequest, user: User, **arguments: Any) -> HttpResponse:
         with transaction.atomic():

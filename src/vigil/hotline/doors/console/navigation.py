@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -13,8 +14,10 @@ from vigil.hotline.access.models import User
 from vigil.hotline.access.people import Person
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.approvals.queries import waiting_for
+from vigil.hotline.compartments.access import hidden_from
 from vigil.hotline.lists.queries import open_appeals, reviews_due
 from vigil.hotline.reports.enumerations import Status
+from vigil.hotline.reports.models import Report
 from vigil.hotline.reports.queries import in_hand_of, waiting
 
 Count = Callable[[User], int]
@@ -32,12 +35,17 @@ class Room:
     count: Count | None = None
 
 
+def _waiting(person: User, *statuses: Status) -> QuerySet[Report]:
+    """What waits and may be met by ``person``: restricted cases only by those named."""
+    return waiting(*statuses).exclude(pk__in=hidden_from(person))
+
+
 ROOMS: Final = (
     Room("", "Overview", "overview", Permission.CONSOLE_ENTER),
-    Room("Cases", "Queue", "queue", Permission.QUEUE_READ, count=lambda _: waiting().count()),
+    Room("Cases", "Queue", "queue", Permission.QUEUE_READ, count=lambda person: _waiting(person).count()),
     Room("Cases", "In my hands", "queue", Permission.QUEUE_READ, "mine", lambda person: in_hand_of(person).count()),
     Room("Cases", "Second look", "queue", Permission.QUEUE_READ, "second",
-         lambda _: waiting(Status.SECOND_REVIEW).count()),
+         lambda person: _waiting(person, Status.SECOND_REVIEW).count()),
     Room("Cases", "Concluded", "queue", Permission.QUEUE_READ, "concluded"),
     Room("Lists", "Entries", "entries", Permission.ENTRY_READ),
     Room("Lists", "To review", "entries", Permission.WITHDRAWAL_REVIEW, "review",
@@ -47,13 +55,15 @@ ROOMS: Final = (
     Room("Oversight", "Second person", "approvals", Permission.APPROVAL_READ,
          count=lambda person: waiting_for(person).count()),
     Room("Oversight", "Statistics", "statistics", Permission.STATISTICS_READ),
+    Room("Oversight", "Elevated sessions", "elevations", Permission.ELEVATION_READ),
     Room("Oversight", "Audit log", "audit", Permission.AUDIT_READ),
 )  # fmt: skip
 
 KEYS: Final = "1234567890-"
 
 PART_OF: Final = {"case": "queue", "assess": "queue", "entry": "entries", "withdraw": "entries",
-                  "publication": "publish", "appeal": "appeals", "approval": "approvals", "audit_verify": "audit"}  # fmt: skip
+                  "publication": "publish", "appeal": "appeals", "approval": "approvals", "audit_verify": "audit",
+                  "elevation_reason": "elevations", "case_people": "queue"}  # fmt: skip
 """Pages that stand below one of the rail."""
 
 

@@ -9,7 +9,18 @@ from django.urls import include, path
 
 from vigil.hotline.doors import errors
 from vigil.hotline.doors.console.accounts import SetUpSecondFactor
-from vigil.hotline.doors.console.views import appeals, approvals, case, casework, entries, oversight, publishing, queue
+from vigil.hotline.doors.console.views import (
+    appeals,
+    approvals,
+    case,
+    casework,
+    elevation,
+    entries,
+    oversight,
+    publishing,
+    queue,
+    restrictions,
+)
 
 # Only these of allauth's views: nobody signs up, resets a password by mail or takes their second factor away here.
 # Their rules stand in the setting ACCESS_RULES.
@@ -40,6 +51,11 @@ CASE = [
     path("file/", casework.hash_file, name="hash_file"),
     path("assessment/", casework.assess, name="assess"),
     path("listing/", casework.decide, name="decide"),
+    path("people/", restrictions.people, name="case_people"),
+    path("people/restrict/", restrictions.restrict, name="case_restrict"),
+    path("people/let-in/", restrictions.let_in, name="case_let_in"),
+    path("people/take-out/", restrictions.take_out, name="case_take_out"),
+    path("people/lift/", restrictions.lift, name="case_lift"),
 ]
 
 LISTS = [
@@ -78,6 +94,11 @@ urlpatterns = [
     path("statistics/", oversight.statistics, name="statistics"),
     path("audit/", oversight.audit, name="audit"),
     path("audit/verify/", oversight.audit_verify, name="audit_verify"),
+    path("audit/export/", oversight.audit_export, name="audit_export"),
+    path("elevated/", elevation.elevate, name="elevate"),
+    path("elevated/end/", elevation.end, name="elevation_end"),
+    path("elevated/sessions/", elevation.listing, name="elevations"),
+    path("elevated/sessions/<uuid:pk>/reason/", elevation.reason, name="elevation_reason"),
     path("account/", include(ACCOUNT)),
     path("assets/", include("vigil.hotline.doors.design.urls")),
 ]

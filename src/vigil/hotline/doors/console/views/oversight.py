@@ -6,14 +6,17 @@ import json
 from typing import Any, Final
 
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.db import transaction
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import requires
-from vigil.hotline.audit.codes import REGISTRY
+from vigil.hotline.audit.actions import record
+from vigil.hotline.audit.codes import EXPORTED, REGISTRY
+from vigil.hotline.audit.heads import export_lines, latest_head
 from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.audit.verify import AuditReport, verify
 from vigil.hotline.doors.console import words
@@ -44,13 +47,24 @@ def audit_verify(request: Staff) -> HttpResponse:
     return _page(request, verify())
 
 
+@requires(Permission.AUDIT_READ, elevated=True)
+@require_safe
+def audit_export(request: Staff) -> StreamingHttpResponse:
+    """The whole log with its signed tree heads, as JSON lines; within an elevated session only."""
+    with transaction.atomic():
+        record(request.person, EXPORTED, "audit", events=AuditEvent.objects.count())
+    answer = StreamingHttpResponse(export_lines(), content_type="application/x-ndjson")
+    answer["Content-Disposition"] = 'attachment; filename="audit-log.jsonl"'
+    return answer
+
+
 def _page(request: Staff, report: AuditReport | None = None) -> HttpResponse:
     found = AuditEvent.objects.order_by("-seq")
     code = request.GET.get("code", "")
     code = code if code in REGISTRY else ""
     page = Paginator(found.filter(code=code) if code else found, ROWS).get_page(request.GET.get("page"))
     context = {"page": page, "rows": [_row(event) for event in page.object_list], "report": report,
-               "codes": sorted(REGISTRY), "code": code}  # fmt: skip
+               "codes": sorted(REGISTRY), "code": code, "head": latest_head()}  # fmt: skip
     return render(request, "console/audit.html", context)
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import open_to_all, requires
+from vigil.hotline.compartments.access import hidden_from
 from vigil.hotline.doors.console import words
 from vigil.hotline.doors.console.forms import QueueFilter
 from vigil.hotline.doors.console.requests import Staff, action, waits
@@ -35,8 +36,9 @@ def overview(request: Staff) -> HttpResponse:
     """What is in my hands and what waits; the first page after signing in."""
     context: dict[str, Any] = {}
     if request.person.may(Permission.QUEUE_READ):
-        context = {"mine": rows(in_hand_of(request.person)), "waiting": waiting().count(),
-                   "second": waiting(Status.SECOND_REVIEW).count()}  # fmt: skip
+        hidden = hidden_from(request.person)
+        context = {"mine": rows(in_hand_of(request.person)), "waiting": waiting().exclude(pk__in=hidden).count(),
+                   "second": waiting(Status.SECOND_REVIEW).exclude(pk__in=hidden).count()}  # fmt: skip
     return render(request, "console/overview.html", context)
 
 
@@ -66,6 +68,7 @@ def _chosen(request: Staff, chosen: QueueFilter) -> QuerySet[Report]:
         "open": queue(),
         "concluded": concluded(),
     }[chosen.chosen("view")]
+    found = found.exclude(pk__in=hidden_from(request.person))
     for name in ("status", "priority"):
         if chosen.chosen(name):
             found = found.filter(**{name: chosen.chosen(name)})

@@ -1,0 +1,1 @@
+"""Need to know: cases that only named people may open."""

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class Compartments(AppConfig):
+    name = "vigil.hotline.compartments"
+    label = "compartments"
