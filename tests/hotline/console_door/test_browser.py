@@ -74,7 +74,7 @@ def test_every_page_looks_right_and_is_accessible(enter: Enter, desk: Desk, make
         "entries": "/entries/", "entry": "/entries/1/", "withdraw": "/entries/1/withdraw/", "publish": "/publish/",
         "publication": f"/publish/{publication.pk}/", "appeals": "/appeals/", "appeal": f"/appeals/{appeal.pk}/",
         "statistics": "/statistics/", "audit": "/audit/", "people": f"/cases/{waiting.pk}/people/",
-        "elevations": "/elevated/sessions/", "own": "/account/second-step/", "out": "/account/sign-out/",
+        "elevations": "/elevated/sessions/", "search": "/search/", "own": "/account/second-step/", "out": "/account/sign-out/",
     }  # fmt: skip
     page = enter(everybody, **LOOKS[look]).new_page()
     for name, path in pages.items():

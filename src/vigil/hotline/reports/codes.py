@@ -19,3 +19,6 @@ CHILD_CASE_OPENED: Final = define("child_case.opened", "A service handed over th
 CHILD_CASE_ANSWERED: Final = define("child_case.answered", "A child said where the material is.", "items")
 CHILD_OUTCOME_SET: Final = define("child_case.outcome_set", "The outcome for a child was chosen.", "outcome")
 CHILD_OUTCOME_READ: Final = define("child_case.outcome_read", "The service partner read the outcome for a child.", "outcome")
+SEARCHED: Final = define("report.searched", "Somebody searched the cases.", "field")
+BULK_DONE: Final = define("report.bulk_done", "One act was done to several cases.", "act", "value", "cases", "left")
+BULK_UNDONE: Final = define("report.bulk_undone", "An act on several cases was taken back.", "cases", "left")

@@ -27,6 +27,7 @@ INSTALLED_APPS = [
     "vigil.hotline.audit",
     "vigil.hotline.approvals",
     "vigil.hotline.compartments",
+    "vigil.hotline.desks",
     "vigil.hotline.partners",
     "vigil.hotline.reports",
     "vigil.hotline.assessments",

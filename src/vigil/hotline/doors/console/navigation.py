@@ -47,6 +47,7 @@ ROOMS: Final = (
     Room("Cases", "Second look", "queue", Permission.QUEUE_READ, "second",
          lambda person: _waiting(person, Status.SECOND_REVIEW).count()),
     Room("Cases", "Concluded", "queue", Permission.QUEUE_READ, "concluded"),
+    Room("Cases", "Search", "search", Permission.CASE_SEARCH),
     Room("Lists", "Entries", "entries", Permission.ENTRY_READ),
     Room("Lists", "To review", "entries", Permission.WITHDRAWAL_REVIEW, "review",
          lambda _: reviews_due().count()),
@@ -63,7 +64,8 @@ KEYS: Final = "1234567890-"
 
 PART_OF: Final = {"case": "queue", "assess": "queue", "entry": "entries", "withdraw": "entries",
                   "publication": "publish", "appeal": "appeals", "approval": "approvals", "audit_verify": "audit",
-                  "elevation_reason": "elevations", "case_people": "queue"}  # fmt: skip
+                  "elevation_reason": "elevations", "several": "queue", "several_run": "queue",
+                  "case_people": "queue"}  # fmt: skip
 """Pages that stand below one of the rail."""
 
 

@@ -20,6 +20,8 @@ from vigil.hotline.doors.console.views import (
     publishing,
     queue,
     restrictions,
+    search,
+    several,
 )
 
 # Only these of allauth's views: nobody signs up, resets a password by mail or takes their second factor away here.
@@ -88,6 +90,13 @@ urlpatterns = [
     path("healthz", queue.healthz, name="healthz"),
     path("queue/", queue.cases, name="queue"),
     path("queue/next/", queue.take_next, name="take_next"),
+    path("queue/filters/keep/", several.keep_filter, name="filter_keep"),
+    path("queue/filters/forget/", several.forget_filter, name="filter_forget"),
+    path("queue/several/", several.look, name="several"),
+    path("queue/several/do/", several.act, name="several_do"),
+    path("queue/several/<uuid:pk>/", several.run, name="several_run"),
+    path("queue/several/<uuid:pk>/undo/", several.undo, name="several_undo"),
+    path("search/", search.search, name="search"),
     path("cases/<uuid:pk>/", include(CASE)),
     path("", include(LISTS)),
     path("second-person/", include(TWO_PEOPLE)),

@@ -112,8 +112,8 @@ class Media(Entity):
     ``unhashable`` says why. Nothing of the file itself is kept (``stored`` is "none" by construction)."""
 
     sha256 = models.CharField(max_length=64, unique=True)
-    md5 = models.CharField(max_length=32)
-    sha1 = models.CharField(max_length=40)
+    md5 = models.CharField(max_length=32, db_index=True)
+    sha1 = models.CharField(max_length=40, db_index=True)
     size = models.PositiveBigIntegerField()
     mime = models.CharField(max_length=60)
     kind = models.CharField(max_length=12, choices=MediaKind.choices, default=MediaKind.IMAGE)

@@ -13,9 +13,11 @@ from django.views.decorators.http import require_POST, require_safe
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import open_to_all, requires
 from vigil.hotline.compartments.access import hidden_from
+from vigil.hotline.desks.actions import filters_of
 from vigil.hotline.doors.console import words
 from vigil.hotline.doors.console.forms import QueueFilter
 from vigil.hotline.doors.console.requests import Staff, action, waits
+from vigil.hotline.doors.console.views import several
 from vigil.hotline.reports.actions import do_take_next
 from vigil.hotline.reports.enumerations import Priority, Status, Theme
 from vigil.hotline.reports.models import Report
@@ -56,6 +58,9 @@ def cases(request: Staff) -> HttpResponse:
         "page": page,
         "rows": rows(page.object_list),
         "filtered": bool(chosen.chosen("status") or chosen.chosen("priority")),
+        "chosen": [(name, chosen.chosen(name)) for name in ("status", "priority") if chosen.chosen(name)],
+        "kept": filters_of(request.person, "queue"),
+        "orders": several.orders() if request.person.may(Permission.REPORT_TRIAGE) and view != "concluded" else [],
     }
     return render(request, "console/queue.html", context)
 

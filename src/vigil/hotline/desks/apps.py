@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class Desks(AppConfig):
+    name = "vigil.hotline.desks"
+    label = "desks"
