@@ -85,11 +85,11 @@ def test_the_openapi_document_is_the_one_in_the_documentation() -> None:
 
 def test_the_openapi_document_knows_every_route_and_method() -> None:
     from vigil.edge.http.openapi import document
-    from vigil.edge.http.routes import ROUTES
+    from vigil.edge.http.table import TABLE
 
     paths = document()["paths"]
     described = {(path, method.upper()) for path, item in paths.items() for method in item}
-    served = {(path, method) for path, route in ROUTES.items() for method in route.methods if method != "HEAD"}
+    served = {(path, method) for path, route in TABLE.items() for method in route.methods if method != "HEAD"}
     assert served <= described
     assert {path for path, _ in described} - {path for path, _ in served} == {
         "/blocked/{language}",

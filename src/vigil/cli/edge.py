@@ -13,9 +13,11 @@ import typer
 from vigil.base.clock import SystemClock
 from vigil.base.errors import InputError
 from vigil.edge import config as edge_config
+from vigil.edge import workers
 from vigil.edge.journal import journal
 from vigil.edge.node import Node
 from vigil.edge.pages import texts
+from vigil.edge.shared import Region
 
 app = typer.Typer(help="Run an enforcement node.", no_args_is_help=True)
 
@@ -30,7 +32,30 @@ def serve(config: Annotated[Path, typer.Option("--config", help="The node's conf
     log.info("starting", digest=loaded.digest)
     for code in unreviewed():
         log.warning("page_text_unreviewed", language=code)
-    Service(Node(loaded, SystemClock(), log)).run()
+    if loaded.file.listen.workers == 1:
+        Service(Node(loaded, SystemClock(), log)).run()
+    else:
+        workers.Keeper(loaded, config, SystemClock(), log).run()
+
+
+@app.command("worker", hidden=True)
+def worker(start: Annotated[str, typer.Argument(help="What the keeper hands its worker.")]) -> None:
+    """One worker of a node with several; started by the node itself."""
+    import socket
+
+    from vigil.edge.http.server import Service
+
+    told = msgspec.json.decode(start, type=workers.Start)
+    loaded = workers.with_ports(edge_config.load(Path(told.config)), told.port, told.icap_port)
+    region = Region(told.region, told.segments)
+    node = workers.WorkerNode(loaded, SystemClock(), journal(loaded.file.node), region, told)
+    opened = node.take(workers.Word(folder=told.folder))  # before the port is open: no request finds a worker without an edition
+    service = Service(node)
+    with socket.socket(fileno=told.control) as control:
+        if opened is not None:
+            workers.answer(control, opened)
+        workers.follow(node, control, service.stop)
+        service.run(lambda port: workers.announce(control, port))
 
 
 @app.command("check-config")

@@ -196,6 +196,30 @@ class Dns(Table, frozen=True, kw_only=True):
     connections: int = 200
 
 
+class Screening(Table, frozen=True, kw_only=True):
+    """Listed terms in queries: ``terms_file`` names a file of terms; without it those that came with the edition are used."""
+
+    enabled: bool = False
+    terms_file: str | None = None
+    on_unknown: Literal["refuse", "pass"] = "pass"
+
+
+class OtherDoor(Table, frozen=True, kw_only=True):
+    """Something in front of the node: a proxy or a resolver that clients use, or a site behind a web server that asks."""
+
+    kind: Literal["proxy", "resolver", "site"]
+    name: str
+    address: str
+
+
+class Certification(Table, frozen=True, kw_only=True):
+    """The self-test: how often it runs by itself (0: never), and doors beyond the node's own that must block as well."""
+
+    every_hours: float = 0.0
+    report_url: str | None = None
+    doors: tuple[OtherDoor, ...] = ()
+
+
 class Limits(Table, frozen=True, kw_only=True):
     """Bounds on what clients may cost; units in the names."""
 
@@ -233,6 +257,8 @@ class NodeFile(Table, frozen=True, kw_only=True):
     spoe: Spoe = Spoe()
     limits: Limits = Limits()
     policy: Policy = Policy()
+    screen: Screening = Screening()
+    certify: Certification = Certification()
 
 
 class ShadowFile(Table, frozen=True, kw_only=True):
@@ -267,6 +293,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     shadow: Policy | None = None
     banks_token: Token | None = None
     hma_tokens: tuple[RoleToken, ...] = ()
+    terms: bytes | None = None
 
 
 def load(path: Path) -> NodeConfig:
@@ -317,6 +344,7 @@ def resolve(file: NodeFile, raw: bytes, folder: Path) -> NodeConfig:
         shadow=_shadow(file.policy.shadow, folder),
         banks_token=_token(None, file.hma.banks_token_file, folder, "hma.banks_token_file"),
         hma_tokens=role_tokens((folder / file.hma.tokens_file).resolve()) if file.hma.tokens_file else (),
+        terms=_read(folder / file.screen.terms_file, "screen.terms_file") if file.screen.terms_file else None,
     )
 
 
@@ -436,6 +464,9 @@ def _rules(file: NodeFile) -> list[tuple[str, bool, str]]:
         ),
         ("counts.repeat_seconds", 0 <= file.counts.repeat_seconds <= 60, "Use 0 to 60 seconds; 0 counts every request."),
         ("listen.workers", 0 <= file.listen.workers <= 256, "Use 1 to 256, or 0 for one a core."),
+        ("certify.every_hours", 0 <= file.certify.every_hours <= 24 * 366, "Use 0 (never) to 8784 hours."),
+        ("certify.report_url", _is_link(file.certify.report_url), "Give a whole http(s) address."),
+        ("certify.doors", _are_names(tuple(door.name for door in file.certify.doors)), "Give each door a name of its own."),
         ("policy.rules", _are_known(file), "Name lists in editions.lists, or leave that out."),
         (
             "counts.interval_seconds",

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from vigil.edge.config import Token
+from vigil.edge.identity import COUNTS, HEADER, NodeKey
 from vigil.edge.ledger import Ledger
 
 TIMEOUT_SECONDS: Final = 10.0
@@ -42,8 +43,8 @@ class Round:
 class Courier:
     """Sends what waits in the outbox."""
 
-    def __init__(self, url: str, token: Token | None, ledger: Ledger) -> None:
-        self._url, self._token, self._ledger = urlsplit(url), token, ledger
+    def __init__(self, url: str, token: Token | None, ledger: Ledger, key: NodeKey | None = None) -> None:
+        self._url, self._token, self._ledger, self._key = urlsplit(url), token, ledger, key
 
     def round(self) -> Round:
         """Send everything that waits, oldest first; stop at the first sign that nobody takes it now."""
@@ -68,6 +69,8 @@ class Courier:
     def _send(self, body: bytes) -> int:
         connection = connect(self._url)
         headers = {"content-type": "application/json", "user-agent": "vigil-edge"}
+        if self._key is not None:
+            headers[HEADER] = f"{self._key.public} {self._key.sign(COUNTS, body)}"
         if self._token is not None:
             headers["authorization"] = f"Bearer {self._token.open()}"
         try:

@@ -18,6 +18,7 @@ from vigil.edge.delivery import Courier
 from vigil.edge.delivery import Outcome as Delivered
 from vigil.edge.doors import DoorName
 from vigil.edge.enforced import Enforced, enforce
+from vigil.edge.identity import NodeKey
 from vigil.edge.ledger import Ledger
 from vigil.edge.pages import Kind, Page, Pages
 from vigil.edge.policy import KEYWORD, Choice, Decision, Policy, differs, resolve
@@ -25,6 +26,7 @@ from vigil.edge.puller import Client, Puller
 from vigil.edge.questions import URL, Question
 from vigil.edge.repeats import Window
 from vigil.edge.rounds import Rounds
+from vigil.edge.screen import Screen, load_terms
 from vigil.edge.state import Readiness, State, readiness
 from vigil.edge.traffic import Traffic
 from vigil.editions.client import EditionClient
@@ -49,12 +51,15 @@ class Node:
         config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._ledger = Ledger(config.state / "counts")
         counts = config.file.counts
+        self.first, self.reuse_port = True, False
         self.policy: Policy = config.file.policy
+        self.screen: Screen | None = load_terms(config.terms) if config.terms is not None else None
+        self.key = NodeKey.of(config.state)
         self._window = Window(counts.repeat_seconds)
         epsilon = counts.epsilon if counts.privacy == "laplace" else None
         rules = Rules(counts.k, epsilon, secrets.randbelow if epsilon else None)
         self._books = Bookkeeper(config.file.node, self.tally, self._ledger, rules, open_hours=counts.send_open_hour)
-        self._courier = Courier(counts.url, config.counts_token, self._ledger) if counts.url else None
+        self._courier = Courier(counts.url, config.counts_token, self._ledger, self.key) if counts.url else None
         self._send_failures = 0
         self._next_show: datetime | None = None
         self._indexes = config.state / "indexes"
@@ -154,12 +159,15 @@ class Node:
         """What ``door`` does about ``verdict``, by the operator's policy."""
         return resolve(verdict, door, self.policy, on_unknown)
 
+    def message(self, language: str, edition: int | None) -> str:
+        """One of the messages of ``language``, chosen at random and counted as shown; nobody is remembered for it."""
+        name = secrets.choice(self.pages.messages(language))
+        self.tally.message(edition, f"{name}.displayed", self.clock.now())
+        return name
+
     def show(self, language: str, edition: int | None, kind: Kind = Kind.BLOCK) -> Page:
-        """A page in ``language`` with one of its messages, chosen at random and counted; nobody is remembered for it."""
-        now = self.clock.now()
-        message = secrets.choice(self.pages.messages(language))
-        self.tally.message(edition, f"{message}.displayed", now)
-        return self.pages.page(language, edition, now, kind, message)
+        """A page in ``language`` with one of its messages."""
+        return self.pages.page(language, edition, self.clock.now(), kind, self.message(language, edition))
 
     def unread(self, edition: Enforced | None, door: DoorName = DoorName.HTTP) -> None:
         """Count a request that no question could be made of."""
@@ -202,10 +210,14 @@ class Node:
         indexes = self._indexes / f"{edition.number}.{secrets.token_hex(4)}"
         return enforce(edition, indexes, file.editions.lists, file.enforcement.on_hard_expiry)
 
-    def _swapped(self, enforced: Enforced, now: datetime) -> None:
-        self._books.in_force(enforced.number, enforced.lists, now)
+    def swapped_in(self) -> None:
+        """Tell those who asked that an edition came into force in this process."""
         for heard in self.swaps:
             heard()
+
+    def _swapped(self, enforced: Enforced, now: datetime) -> None:
+        self._books.in_force(enforced.number, enforced.lists, now)
+        self.swapped_in()
 
 
 def _client(config: NodeConfig) -> Client:

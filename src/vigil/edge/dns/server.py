@@ -48,7 +48,7 @@ class DnsDoor:
     async def start(self) -> None:
         """Listen. Raises UnavailableError where the port is taken."""
         loop = asyncio.get_running_loop()
-        udp, tcp = sockets_at(self.settings.host, self.settings.port)
+        udp, tcp = sockets_at(self.settings.host, self.settings.port, reuse=self.node.reuse_port)
         self.port = udp.getsockname()[1]
         self._udp, _ = await loop.create_datagram_endpoint(lambda: Datagrams(self), sock=udp)
         self._tcp = await loop.create_server(lambda: Connection(self), sock=tcp, backlog=BACKLOG)
@@ -278,12 +278,12 @@ class Connection(asyncio.Protocol):
                 transport.resume_reading()
 
 
-def sockets_at(host: str, port: int) -> tuple[socket.socket, socket.socket]:
+def sockets_at(host: str, port: int, *, reuse: bool = False) -> tuple[socket.socket, socket.socket]:
     """A UDP and a listening TCP socket on one port; with port 0 on any that is free for both."""
     for left in reversed(range(PORT_TRIES if port == 0 else 1)):
-        udp = socket_at(host, port, socket.SOCK_DGRAM)
+        udp = socket_at(host, port, socket.SOCK_DGRAM, reuse=reuse)
         try:
-            return udp, socket_at(host, udp.getsockname()[1], socket.SOCK_STREAM)
+            return udp, socket_at(host, udp.getsockname()[1], socket.SOCK_STREAM, reuse=reuse)
         except UnavailableError:
             udp.close()
             if not left:
@@ -291,13 +291,15 @@ def sockets_at(host: str, port: int) -> tuple[socket.socket, socket.socket]:
     raise UnavailableError("port_taken", "No port is free for UDP and TCP.", where=host)
 
 
-def socket_at(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
+def socket_at(host: str, port: int, kind: socket.SocketKind, *, reuse: bool = False) -> socket.socket:
     made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
     try:
         if kind is socket.SOCK_STREAM:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         else:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_BUFFER_BYTES)
+        if reuse:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         made.setblocking(False)
         made.bind((host, port))
     except OSError as error:

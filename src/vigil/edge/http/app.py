@@ -6,7 +6,7 @@ Nothing of a request is kept: no path, query, header or address reaches a log, a
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from vigil.base.errors import VigilError
@@ -15,7 +15,8 @@ from vigil.edge.forward_auth.addresses import Pairs
 from vigil.edge.forward_auth.routes import ForwardAuthDoor
 from vigil.edge.http.bodies import ClientGoneError, Receive
 from vigil.edge.http.replies import CLOSE, Reply, RequestRefused, fault_reply, problem_reply
-from vigil.edge.http.routes import PREFIXES, ROUTES, Door, Request, Route
+from vigil.edge.http.routes import PREFIXES, Door, Request, Route
+from vigil.edge.http.table import TABLE
 from vigil.edge.journal import fault_of
 from vigil.edge.node import Node
 
@@ -73,7 +74,21 @@ class EdgeApp:
         except Exception as error:  # noqa: BLE001  nothing is swallowed: logged by type and place, answered as 500
             self._fault(error)
             reply = fault_reply()
+        if reply.parts is not None:
+            await self._send_parts(send, reply, reply.parts)
+            return
         await _send(send, reply, close=not request.body_read and _has_body(headers))
+
+    async def _send_parts(self, send: Send, reply: Reply, parts: AsyncIterator[bytes]) -> None:
+        """A body of unknown length; one that cannot be finished ends the connection, so that nobody takes it for whole."""
+        await send({"type": "http.response.start", "status": reply.status, "headers": list(reply.headers)})
+        try:
+            async for part in parts:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+        except (ClientGoneError, TimeoutError):
+            self._node.traffic.problems += 1
+            return
+        await send({"type": "http.response.body", "body": b""})
 
     async def _reply(self, request: Request) -> Reply:
         route = self._route(request.path)
@@ -85,7 +100,7 @@ class EdgeApp:
         return await handler(self._door, request)
 
     def _route(self, path: str) -> Route:
-        route = ROUTES.get(next((prefix for prefix in PREFIXES if path.startswith(prefix + "/")), path))
+        route = TABLE.get(next((prefix for prefix in PREFIXES if path.startswith(prefix + "/")), path))
         if route is None or not route.exists(self._node):
             raise RequestRefused(404, "no_such_path", "There is nothing at this path.", mend="See docs/reference/edge-api.md.")
         return route

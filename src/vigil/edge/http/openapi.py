@@ -8,8 +8,11 @@ from typing import Any, Final
 import msgspec
 
 from vigil.edge.http.requests import MatchBody, UrlBody
-from vigil.edge.http.routes import PAGE_PREFIX, ROUTES, WARNING_PREFIX, Route
+from vigil.edge.http.routes import PAGE_PREFIX, WARNING_PREFIX, Route
+from vigil.edge.http.table import TABLE
+from vigil.edge.http.texts import Line, QueryBody, TextBody
 from vigil.edge.pages import HELP_PREFIX
+from vigil.edge.policy import Action
 from vigil.match.verdict import Outcome
 
 _NUMBER_OR_NULL: Final = {"type": ["integer", "null"]}
@@ -19,7 +22,7 @@ _FILES: Final = ("image/*", "video/*", "application/octet-stream")
 
 def document() -> dict[str, Any]:
     """The whole document."""
-    paths = {path: _path(path, route) for path, route in ROUTES.items()}
+    paths = {path: _path(path, route) for path, route in TABLE.items()}
     paths[f"{PAGE_PREFIX}/{{language}}"] = {"get": _page("language")}
     paths[f"{WARNING_PREFIX}/{{language}}"] = {"get": _page("language", "The warning on a search.")}
     paths[f"{HELP_PREFIX}/{{message}}/{{place}}"] = paths[HELP_PREFIX]
@@ -43,6 +46,20 @@ def _path(path: str, route: Route) -> dict[str, Any]:
     described = {
         "/v1/match": {"get": _operation("One signal.", _ref("Verdict"), parameters=("type", "value")), "post": _match()},
         "/v1/url": {"post": _operation("One address, or several.", _either(), body={"application/json": _ref("UrlBody")})},
+        "/v1/text": {"post": _operation("The addresses in a text.", _text_answer(), body={"application/json": _ref("TextBody")})},
+        "/v1/stream": {
+            "post": _operation(
+                "Questions and answers as JSON lines.",
+                {"type": "string"},
+                kind="application/x-ndjson",
+                body={"application/x-ndjson": _ref("Line")},
+            )
+        },
+        "/v1/screen/query": {
+            "post": _operation(
+                "Listed terms in a query, and the message to show.", _screened(), body={"application/json": _ref("QueryBody")}
+            )
+        },
         "/healthz": {"get": _operation("The process answers.", {"type": "object"})},
         "/readyz": {"get": _ready()},
         "/metrics": {"get": _operation("Prometheus text.", {"type": "string"}, kind="text/plain")},
@@ -126,6 +143,28 @@ def _response(description: str, schema: dict[str, Any], kind: str) -> dict[str, 
     return {"description": description, "content": {kind: {"schema": schema}}}
 
 
+def _text_answer() -> dict[str, Any]:
+    place = {"start": {"type": "integer"}, "end": {"type": "integer"}, "action": _action()}
+    found = {"allOf": [_ref("Verdict"), {"type": "object", "required": list(place), "properties": place}]}
+    members = {"addresses": {"type": "array", "items": found}, "edition": _NUMBER_OR_NULL}
+    return {"type": "object", "required": list(members), "properties": members}
+
+
+def _screened() -> dict[str, Any]:
+    texts = ("message", "language", "direction", "review", "heading", "text", "why")
+    message = {
+        **{name: {"type": "string"} for name in texts},
+        "help": {"type": "array", "items": {"type": "object"}},
+        "page": _TEXT_OR_NULL,
+    }
+    more = {"action": _action(), "message": {"type": "object", "required": list(message), "properties": message}}
+    return {"allOf": [_ref("Verdict"), {"type": "object", "required": ["action"], "properties": more}]}
+
+
+def _action() -> dict[str, Any]:
+    return {"enum": [action.value for action in Action]}
+
+
 def _ref(name: str) -> dict[str, Any]:
     return {"$ref": f"#/components/schemas/{name}"}
 
@@ -135,7 +174,8 @@ def _either() -> dict[str, Any]:
 
 
 def _request_schemas() -> dict[str, Any]:
-    _, components = msgspec.json.schema_components([MatchBody, UrlBody], ref_template="#/components/schemas/{name}")
+    bodies = [MatchBody, UrlBody, TextBody, QueryBody, Line]
+    _, components = msgspec.json.schema_components(bodies, ref_template="#/components/schemas/{name}")
     return components
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -20,11 +21,12 @@ _encoder: Final = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Status, headers without the length, and body."""
+    """Status, headers without the length, and body; or ``parts`` of a body that is sent as it comes."""
 
     status: int
     headers: Headers
     body: bytes = b""
+    parts: AsyncIterator[bytes] | None = None
 
 
 class RequestRefused(InputError):  # noqa: N818  named as the other refusals are

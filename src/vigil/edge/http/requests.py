@@ -78,14 +78,14 @@ def require_plain(content_encoding: str | None) -> None:
 
 def signals_of(body: bytes, most: int) -> list[UrlQuestion | HashQuestion]:
     """The questions of a batch, in order."""
-    parsed = _decode(body, _match_decoder)
+    parsed = decode(body, _match_decoder)
     _check_batch(len(parsed.signals), most, "signals")
-    return [_question(item.type, item.value, f"signals[{place}]") for place, item in enumerate(parsed.signals)]
+    return [question(item.type, item.value, f"signals[{place}]") for place, item in enumerate(parsed.signals)]
 
 
 def urls_of(body: bytes, most: int) -> tuple[list[UrlQuestion | HashQuestion], bool]:
     """The questions on addresses, and whether they came as a list."""
-    parsed = _decode(body, _url_decoder)
+    parsed = decode(body, _url_decoder)
     if (parsed.url is msgspec.UNSET) == (parsed.urls is msgspec.UNSET):
         raise RequestRefused(422, "url_or_urls", "Either url or urls must be given.", mend='Send {"url": …} or {"urls": […]}.')
     if isinstance(parsed.urls, list):
@@ -101,7 +101,7 @@ def signal_of_query(query: bytes) -> UrlQuestion | HashQuestion:
         kind = fields["type"].decode()
     except UnicodeDecodeError as error:
         raise RequestRefused(400, "query_text", "The type is not valid UTF-8.", where="type") from error
-    return _question(kind, fields["value"], "")
+    return question(kind, fields["value"], "")
 
 
 def fields_of(query: bytes, names: tuple[str, ...]) -> dict[str, bytes]:
@@ -125,7 +125,8 @@ def _fields(names: tuple[str, ...]) -> str:
     return "Give " + ", ".join(names) + ", each once."
 
 
-def _question(kind: str, value: str | bytes, where: str) -> UrlQuestion | HashQuestion:
+def question(kind: str, value: str | bytes, where: str) -> UrlQuestion | HashQuestion:
+    """The question behind a type and a value; refused with 422 where there is none."""
     try:
         return question_of(kind, value)
     except InputError as error:
@@ -139,7 +140,7 @@ def _check_batch(count: int, most: int, where: str) -> None:
         raise RequestRefused(413, "batch_too_long", "The batch is too long.", where=where, mend=f"Send at most {most} at once.")
 
 
-def _decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """Strict JSON: refusals say where, never what stood there."""
     try:
         return decoder.decode(body)

@@ -84,7 +84,7 @@ class Service:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.door = Door(node)
-        self._socket = _listen(node.config.file.listen.host, node.config.file.listen.port)
+        self._socket = _listen(node.config.file.listen.host, node.config.file.listen.port, reuse=node.reuse_port)
         self.port: int = self._socket.getsockname()[1]
         self.icap = IcapDoor(self.door) if node.config.file.icap.enabled else None
         self.dns = DnsDoor(node) if node.config.file.dns.enabled else None
@@ -119,11 +119,13 @@ class Service:
         self._server.drain()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, *, reuse: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError as error:

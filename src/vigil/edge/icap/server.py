@@ -40,7 +40,9 @@ class IcapDoor:
         loop = asyncio.get_running_loop()
         host, port = self.settings.host, self.settings.port
         try:
-            self._server = await loop.create_server(lambda: Connection(self), host, port, backlog=BACKLOG)
+            self._server = await loop.create_server(
+                lambda: Connection(self), host, port, backlog=BACKLOG, reuse_port=self.node.reuse_port or None
+            )
         except OSError as error:
             raise UnavailableError(
                 "port_taken", "The node cannot listen there.", where=f"{host} port {port}", mend="Choose a free port."

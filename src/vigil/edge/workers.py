@@ -1,0 +1,393 @@
+"""Several processes behind one port: a keeper that renews the edition and makes the vectors, and workers that answer.
+
+The keeper answers nothing itself. Each worker opens listening sockets of its own with SO_REUSEPORT, so the kernel spreads
+connections; it maps the indexes that the keeper built, so a worker costs the memory of its code and connections. A new edition
+reaches one worker after the other: the next is told once the one before has it in force. A worker that ends is replaced; SIGHUP
+replaces all, one by one, with the configuration as it is then; SIGTERM lets all finish.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from vigil.base.clock import Clock
+from vigil.base.errors import UnavailableError, VigilError
+from vigil.edge.config import NodeConfig
+from vigil.edge.enforced import open_enforced
+from vigil.edge.node import Node
+from vigil.edge.shared import Harvest, Region, SharedTally
+from vigil.edge.state import Concern, Failure
+
+PAUSE_SECONDS: Final = 0.05
+RESPAWN_SECONDS: Final = 1.0
+START_SECONDS: Final = 30.0
+MESSAGE_BYTES: Final = 64 * 1024
+KEEPER_SEGMENT: Final = 0
+
+
+class Word(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the keeper says to a worker: the state to show, and the folder of the edition to enforce."""
+
+    folder: str | None = None
+    pulled_at: datetime | None = None
+    concern: str | None = None
+    code: str = ""
+    since: datetime | None = None
+    counts_code: str | None = None
+    waiting: int = 0
+
+
+class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a worker says: it listens on ``port``; the edition in ``folder`` is in force; ``failed`` to open one."""
+
+    port: int | None = None
+    folder: str | None = None
+    failed: str | None = None
+
+
+class Start(msgspec.Struct, frozen=True):
+    """What a worker is started with."""
+
+    config: str
+    control: int
+    region: int
+    segments: int
+    segment: int
+    port: int
+    icap_port: int
+    first: bool
+    folder: str | None
+
+
+class KeeperNode(Node):
+    """The node of the keeper: adds up what the workers counted before it writes anything down."""
+
+    def __init__(self, config: NodeConfig, clock: Clock, log: Any, region: Region) -> None:
+        super().__init__(config, clock, log)
+        self.harvest = Harvest(region, self.tally)
+        self._harvesting = threading.Lock()
+
+    def collect(self) -> None:
+        """Add up."""
+        with self._harvesting:
+            self.harvest.collect()
+
+    def retire(self, segment: int) -> None:
+        """The worker of ``segment`` has ended."""
+        with self._harvesting:
+            self.harvest.retire(segment, self.clock.now(), KEEPER_SEGMENT)
+
+    def books_round(self) -> float:
+        self.collect()
+        return super().books_round()
+
+    def stop(self) -> None:
+        self.collect()
+        super().stop()
+
+
+class WorkerNode(Node):
+    """The node of a worker: enforces what the keeper hands it, counts into shared memory, renews nothing."""
+
+    def __init__(self, config: NodeConfig, clock: Clock, log: Any, region: Region, start: Start) -> None:
+        super().__init__(config, clock, log)
+        own = region.segment(start.segment)
+        others = [region.segment(n) for n in range(region.segments) if n != start.segment]
+        self.tally, self.traffic = SharedTally(own, [own, *others]), own.traffic
+        self.first, self.reuse_port = start.first, True
+        self._waiting = 0
+
+    def start(self) -> None:
+        """Nothing runs beside the doors; the keeper's word comes through :meth:`take`."""
+
+    def stop(self) -> None:
+        """The keeper writes the counts down."""
+
+    def waiting(self) -> int:
+        return self._waiting
+
+    def take(self, word: Word) -> Reply | None:
+        """Show the keeper's state; put the edition it names into force. What to answer, where there is something."""
+        state = self.state
+        state.pulled_at, state.counts_code, self._waiting = word.pulled_at, word.counts_code, word.waiting
+        state.failure = Failure(Concern(word.concern), word.code, word.since) if word.concern and word.since else None
+        current = state.enforced.folder if state.enforced else None
+        if word.folder is None or (current is not None and str(current) == word.folder):
+            return None
+        try:
+            state.enforced = open_enforced(Path(word.folder), self.config.file.enforcement.on_hard_expiry)
+        except VigilError as error:
+            self.log.error("edition_unusable", code=error.code)
+            return Reply(failed=word.folder)
+        self.swapped_in()
+        return Reply(folder=word.folder)
+
+
+@dataclass(slots=True)
+class Worker:
+    """One worker process as the keeper knows it."""
+
+    process: subprocess.Popen[bytes]
+    control: socket.socket
+    segment: int
+    first: bool
+    port: int | None = None
+    folder: str | None = None
+    asked: str | None = None
+    failed: str | None = None
+    said: Word | None = None
+    leaving: bool = False
+
+
+class Keeper:
+    """Starts the workers, keeps them told, replaces those that end."""
+
+    def __init__(self, config: NodeConfig, path: Path, clock: Clock, log: Any) -> None:
+        self.config, self.path, self.clock, self.log = config, path, clock, log
+        self.workers: list[Worker] = []
+        self.count = self.config.file.listen.workers or len(os.sched_getaffinity(0))
+        # Each worker, its replacement while both live, and the keeper's own.
+        self.region = Region.create(2 * self.count + 1)
+        self.node = KeeperNode(self.config, self.clock, self.log, self.region)
+        self._wake = threading.Event()
+        self._stopping = self._reloading = False
+        self._placeholders: list[socket.socket] = []
+
+    def run(self, started: Callable[[int], None] | None = None) -> None:
+        """Serve until SIGTERM or :meth:`stop`."""
+        file = self.config.file
+        port = self._reserve(file.listen.host, file.listen.port)
+        icap = self._reserve(file.icap.host, file.icap.port) if file.icap.enabled else 0
+        handlers = self._take_signals()
+        self.node.start()
+        try:
+            for number in range(self.count):
+                self._spawn(port, icap, first=number == 0)
+            self._until(lambda: all(worker.port for worker in self.workers), START_SECONDS)
+            self.log.info("listening", host=file.listen.host, port=port)
+            if started is not None:
+                started(port)
+            while not self._stopping:
+                self._round(port, icap)
+                self._wake.wait(PAUSE_SECONDS)
+                self._wake.clear()
+        finally:
+            self._end_all()
+            self.node.stop()
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            self.log.info("stopped")
+
+    def stop(self) -> None:
+        """Begin the drain; from any thread."""
+        self._stopping = True
+        self._wake.set()
+
+    def reload(self) -> None:
+        """Replace every worker by one that reads the configuration anew, one after the other."""
+        self._reloading = True
+        self._wake.set()
+
+    def _round(self, port: int, icap: int) -> None:
+        for worker in self.workers:
+            self._hear(worker)
+        self._tell()
+        self._bury(port, icap)
+        if self._reloading:
+            self._reloading = False
+            self._replace_all(port, icap)
+
+    def _tell(self) -> None:
+        """The state to all; the edition in force to one worker at a time."""
+        state, enforced = self.node.state, self.node.state.enforced
+        failure = state.failure
+        target = str(enforced.folder) if enforced else None
+        behind = (worker for worker in self.workers if worker.port and target not in (worker.folder, worker.failed))
+        turn = next(behind, None)
+        busy = any(worker.asked is not None for worker in self.workers)
+        for worker in self.workers:
+            folder = worker.folder
+            if worker is turn and not busy and target is not None:
+                folder = worker.asked = target
+            word = Word(
+                folder=folder,
+                pulled_at=state.pulled_at,
+                concern=failure.concern.value if failure else None,
+                code=failure.code if failure else "",
+                since=failure.since if failure else None,
+                counts_code=state.counts_code,
+                waiting=self.node.waiting(),
+            )
+            if word != worker.said:
+                worker.said = word
+                _send(worker.control, word)
+
+    def _hear(self, worker: Worker) -> None:
+        while (reply := _receive(worker.control, Reply)) is not None:
+            worker.port = reply.port or worker.port
+            if reply.folder is not None:
+                worker.folder, worker.asked = reply.folder, None
+            if reply.failed is not None:
+                worker.asked, worker.failed = None, reply.failed
+
+    def _bury(self, port: int, icap: int) -> None:
+        """Replace workers that ended by themselves; not faster than one a second, or a wrong setting would spin."""
+        for worker in [worker for worker in self.workers if worker.process.poll() is not None]:
+            self._remove(worker)
+            if not self._stopping and not worker.leaving:
+                self.log.error("worker_ended", status=worker.process.returncode)
+                self._until(lambda: self._stopping, RESPAWN_SECONDS)
+                self._spawn(port, icap, first=worker.first)
+
+    def _replace_all(self, port: int, icap: int) -> None:
+        for old in list(self.workers):
+            new = self._spawn(port, icap, first=old.first)
+            self._until(lambda new=new: new.port is not None and self._caught_up(new), START_SECONDS)  # type: ignore[misc]
+            if new.port is None:
+                self.log.error("reload_failed", code="worker_not_started")
+                new.leaving = True
+                new.process.terminate()
+                return
+            old.leaving = True
+            old.process.terminate()
+            self._until(lambda old=old: old.process.poll() is not None, self.config.file.limits.drain_seconds + 5)  # type: ignore[misc]
+        self.log.info("reloaded")
+
+    def _caught_up(self, worker: Worker) -> bool:
+        self._tell()
+        enforced = self.node.state.enforced
+        return enforced is None or worker.folder == str(enforced.folder)
+
+    def _spawn(self, port: int, icap: int, *, first: bool) -> Worker:
+        taken = {worker.segment for worker in self.workers} | {KEEPER_SEGMENT}
+        segment = next(number for number in range(self.region.segments) if number not in taken)
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        mine.setblocking(False)
+        enforced = self.node.state.enforced
+        folder = str(enforced.folder) if enforced else None
+        region = self.region
+        start = Start(
+            str(self.path), theirs.fileno(), region.descriptor, region.segments, segment, port, icap, first, folder
+        )
+        command = [sys.executable, "-m", "vigil.cli", "edge", "worker", msgspec.json.encode(start).decode()]
+        process = subprocess.Popen(  # noqa: S603  our own interpreter and our own words
+            command, pass_fds=(theirs.fileno(), region.descriptor), stdin=subprocess.DEVNULL
+        )
+        theirs.close()
+        worker = Worker(process, mine, segment, first)
+        self.workers.append(worker)
+        return worker
+
+    def _remove(self, worker: Worker) -> None:
+        self.workers.remove(worker)
+        worker.control.close()
+        self.node.retire(worker.segment)
+
+    def _end_all(self) -> None:
+        for worker in self.workers:
+            worker.leaving = True
+            worker.process.terminate()
+        patience = self.config.file.limits.drain_seconds + 5
+        for worker in list(self.workers):
+            try:
+                worker.process.wait(patience)
+            except subprocess.TimeoutExpired:
+                worker.process.kill()
+                worker.process.wait()
+            self._remove(worker)
+        for placeholder in self._placeholders:
+            placeholder.close()
+
+    def _until(self, condition: Callable[[], bool], seconds: float) -> None:
+        """Hear the workers until ``condition`` holds, or the time is over."""
+        for _ in range(int(seconds / PAUSE_SECONDS)):
+            for worker in self.workers:
+                self._hear(worker)
+            if condition() or self._stopping:
+                return
+            self._wake.wait(PAUSE_SECONDS)
+
+    def _reserve(self, host: str, port: int) -> int:
+        """The port to share: bound here with SO_REUSEPORT but not listening, so that it stays ours and takes no connection."""
+        placeholder = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        self._placeholders.append(placeholder)
+        placeholder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        placeholder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            placeholder.bind((host, port))
+        except OSError as error:
+            raise UnavailableError(
+                "port_taken", "The node cannot listen there.", where=f"{host} port {port}", mend="Choose a free port."
+            ) from error
+        return int(placeholder.getsockname()[1])
+
+    def _take_signals(self) -> dict[int, Any]:
+        if threading.current_thread() is not threading.main_thread():
+            return {}
+        taken = {signal.SIGTERM: self.stop, signal.SIGINT: self.stop, signal.SIGHUP: self.reload}
+        return {
+            number: signal.signal(number, lambda *_, act=act: act())
+            for number, act in taken.items()
+        }
+
+
+def with_ports(config: NodeConfig, port: int, icap_port: int) -> NodeConfig:
+    """``config`` with the ports that the keeper reserved."""
+    replace = msgspec.structs.replace
+    file = config.file
+    return replace(
+        config,
+        file=replace(file, listen=replace(file.listen, port=port), icap=replace(file.icap, port=icap_port or file.icap.port)),
+    )
+
+
+def follow(node: WorkerNode, control: socket.socket, drain: Callable[[], None]) -> threading.Thread:
+    """A thread that takes the keeper's words, and begins the drain when the keeper is gone."""
+
+    def hear() -> None:
+        while (data := control.recv(MESSAGE_BYTES)) != b"":
+            reply = node.take(msgspec.json.decode(data, type=Word))
+            if reply is not None:
+                _send(control, reply)
+        drain()
+
+    thread = threading.Thread(target=hear, name="vigil-keeper", daemon=True)
+    thread.start()
+    return thread
+
+
+def answer(control: socket.socket, reply: Reply) -> None:
+    """Tell the keeper what became of its word."""
+    _send(control, reply)
+
+
+def announce(control: socket.socket, port: int) -> None:
+    """Tell the keeper that this worker listens."""
+    _send(control, Reply(port=port))
+
+
+def _send(control: socket.socket, message: msgspec.Struct) -> None:
+    try:
+        control.send(msgspec.json.encode(message))
+    except (BrokenPipeError, ConnectionResetError):
+        return  # its process has ended, which the next round sees
+
+
+def _receive(control: socket.socket, kind: type[Reply]) -> Reply | None:
+    try:
+        data = control.recv(MESSAGE_BYTES)
+    except (BlockingIOError, ConnectionResetError):
+        return None
+    return msgspec.json.decode(data, type=kind) if data else None

@@ -1,0 +1,158 @@
+"""Several processes on one port: they share the edition and the counts, change editions one by one, and lose no request."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.edge.test_process import Process
+from tests.edge.world import Hotline, config_text, until, url_entry
+
+from vigil.edge.counts import CountClass, Tally
+from vigil.edge.doors import DoorName
+from vigil.edge.shared import SLOTS, Harvest, Region, SharedTally
+
+NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
+PAGE = "http://quimber.example/zorblat"
+BODY = json.dumps({"url": PAGE}).encode()
+
+
+@contextmanager
+def serving(hotline: Hotline, folder: Path, workers: int = 2, more: str = "") -> Iterator[Process]:
+    config = folder / "edge.toml"
+    config.write_text(config_text(hotline, folder / "state", f"[listen]\nport = 0\nworkers = {workers}\n{more}"))
+    process = Process(config)
+    try:
+        yield process
+    finally:
+        process.process.terminate()
+        assert process.process.wait(60) == 0
+        process._reader.join(10)
+        assert process.process.stderr is not None
+        process.process.stderr.close()
+
+
+def children(process: Process) -> set[int]:
+    """The worker processes."""
+    path = Path(f"/proc/{process.process.pid}/task")
+    return {int(pid) for task in path.iterdir() for pid in (task / "children").read_text().split()}
+
+
+def verdict(process: Process) -> str:
+    status, body = process.ask("POST", "/v1/url", BODY, **{"Content-Type": "application/json", "Sec-Fetch-Dest": "document"})
+    return str(json.loads(body)["verdict"]) if status == 200 else f"{status}"
+
+
+def test_workers_share_a_port_an_edition_and_the_counts(hotline: Hotline, tmp_path: Path) -> None:
+    hotline.publish(url_entry(1, PAGE))
+    with serving(hotline, tmp_path) as process:
+        until(lambda: all(process.ask("GET", "/readyz")[0] == 200 for _ in range(8)))
+        first = children(process)
+        assert len(first) == 2
+        assert {verdict(process) for _ in range(40)} == {"listed"}
+        until(lambda: hotline.total("navigation") == 40)
+        text = process.ask("GET", "/metrics")[1].decode()
+        assert 'vigil_edge_events_total{class="navigation",door="http",list="urls"} 40.0' in text
+        # A worker that is killed is replaced, and what it counted is not lost.
+        os.kill(min(first), signal.SIGKILL)
+        until(lambda: len(children(process) - first) == 1)
+        until(lambda: all(verdict(process) == "listed" for _ in range(10)))
+        # A new configuration comes with new workers, one after the other.
+        before = children(process)
+        process.process.send_signal(signal.SIGHUP)
+        until(lambda: len(children(process)) == 2 and not children(process) & before)
+        assert any(event["event"] == "reloaded" for event in process.events) or not children(process) & before
+        assert verdict(process) == "listed"
+        until(lambda: hotline.total("navigation") >= 51)
+
+
+def test_a_new_edition_and_new_workers_lose_no_request(hotline: Hotline, tmp_path: Path) -> None:
+    hotline.publish(url_entry(1, PAGE))
+    answers: list[str] = []
+    with serving(hotline, tmp_path) as process:
+        until(lambda: all(process.ask("GET", "/readyz")[0] == 200 for _ in range(8)))
+        stopped = threading.Event()
+
+        def ask() -> None:
+            while not stopped.is_set():
+                answers.append(verdict(process))
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for number in range(2, 6):
+            hotline.publish(url_entry(1, PAGE), url_entry(number, f"http://other{number}.example/"))
+            until(lambda: json.loads(process.ask("GET", "/readyz")[1]).get("edition") == number)  # noqa: B023
+        before = children(process)
+        process.process.send_signal(signal.SIGHUP)
+        until(lambda: not children(process) & before)
+        stopped.set()
+        for thread in threads:
+            thread.join()
+    wrong = [answer for answer in answers if answer != "listed"]
+    assert len(answers) > 50
+    assert set(wrong) <= {"0"}, wrong
+    # A connection that the kernel gave to a worker in the instant it closed its port is reset before a byte was answered.
+    assert len(wrong) <= 3
+
+
+def test_segments_add_up_and_are_handed_on() -> None:
+    region = Region.create(3)
+    tally = Tally()
+    harvest = Harvest(region, tally)
+    ones = [SharedTally(region.segment(n), [region.segment(m) for m in range(3)]) for n in (1, 2)]
+    for place, shared in enumerate(ones, 1):
+        shared.add(7, "urls", CountClass.NAVIGATION, NOW, place, DoorName.ICAP)
+        shared.add(None, None, CountClass.UNKNOWN, NOW)
+        shared.message(7, "law.displayed", NOW, 5)
+        shared.note("shadow:icap:block>log")
+    assert harvest.collect() == 3 + 2 + 10
+    assert harvest.collect() == 0
+    ones[0].add(7, "urls", CountClass.NAVIGATION, NOW + timedelta(hours=1), 4)
+    harvest.retire(1, NOW)
+    assert tally.totals() == {("urls", CountClass.NAVIGATION): 7, ("*", CountClass.UNKNOWN): 2}
+    assert ones[1].by_door() == {
+        ("urls", DoorName.ICAP, CountClass.NAVIGATION): 3,
+        ("urls", DoorName.HTTP, CountClass.NAVIGATION): 4,
+        ("*", DoorName.HTTP, CountClass.UNKNOWN): 2,
+    }
+    assert ones[1].notes() == {"shadow:icap:block>log": 2}
+    again = SharedTally(region.segment(1), [region.segment(1)])
+    again.add(8, "urls", CountClass.NAVIGATION, NOW, 9)
+    assert harvest.collect() == 9
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 9), st.booleans()), max_size=40))
+def test_nothing_is_counted_twice_or_lost(events: list[tuple[int, int, bool]]) -> None:
+    region, tally = Region.create(2), Tally()
+    harvest, shared = Harvest(region, tally), SharedTally(region.segment(1), ())
+    for hour, number, collected in events:
+        shared.add(1, "urls", CountClass.NAVIGATION, NOW + timedelta(hours=hour), number)
+        if collected:
+            harvest.collect()
+    harvest.collect()
+    assert sum(tally.totals().values()) == sum(number for _, number, _ in events)
+
+
+def test_old_hours_make_room_and_a_full_segment_says_so() -> None:
+    region, tally = Region.create(1), Tally()
+    harvest, segment = Harvest(region, tally), region.segment(0)
+    for number in range(SLOTS):
+        segment.add(f"2026112201|1|list{number}|http|navigation", 1, NOW)
+    harvest.collect()
+    segment.add("2026112210|1|urls|http|navigation", 2, NOW)
+    harvest.collect()
+    assert tally.totals()[("urls", CountClass.NAVIGATION)] == 2
+    full = Region.create(1).segment(0)
+    for number in range(SLOTS + 5):
+        full.add(f"2026112210|1|list{number}|http|navigation", 1, NOW)
+    full.add("2026112210|1|" + "x" * 200, 1, NOW)
+    assert full.traffic.lost_counts == 6
