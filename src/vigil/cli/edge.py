@@ -14,6 +14,7 @@ from vigil.base.clock import SystemClock
 from vigil.base.errors import InputError
 from vigil.edge import config as edge_config
 from vigil.edge import workers
+from vigil.edge.identity import NodeKey
 from vigil.edge.journal import journal
 from vigil.edge.node import Node
 from vigil.edge.pages import texts
@@ -97,6 +98,46 @@ def squid_helper(
             helper.serve(sys.stdin.fileno(), sys.stdout.fileno(), partial(helper.squid_words, own))
         finally:
             own.stop()
+
+
+@app.command("key")
+def key(
+    config: Annotated[Path, typer.Option("--config", help="The node's configuration (TOML).")],
+) -> None:
+    """Print the node's public key, which the hotline enrols; the private half is made where there is none yet."""
+    typer.echo(NodeKey.of(edge_config.load(config).state).public)
+
+
+@app.command("certify")
+def certify(
+    config: Annotated[Path | None, typer.Option("--config", help="The node's configuration: run the self-test.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Where the signed report goes.")] = None,
+    send: Annotated[bool, typer.Option("--send", help="Hand it to certify.report_url as well.")] = False,
+    check: Annotated[Path | None, typer.Option("--check", help="Instead: read a signed report.")] = None,
+    public: Annotated[str, typer.Option("--key", help="With --check: the public key of the node.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report.")] = False,
+) -> None:
+    """Ask every door for the benign test list and sign what came back, or check such a report; exit status 1 where it is not
+
+    green.
+    """
+    from vigil.edge.certify import run as certification
+
+    if (config is None) == (check is None) or (check is not None and not public):
+        raise InputError(
+            "certify_source", "Either a configuration, or a report and a key.", mend="Give --config, or --check and --key."
+        )
+    if check is not None:
+        found = certification.check(check.read_bytes(), public)
+    else:
+        found = certification.run_and_keep(edge_config.load(config or Path()), SystemClock(), out, send=send)
+    if as_json:
+        typer.echo(msgspec.json.encode(found).decode())
+    else:
+        for line in certification.lines_of(found):
+            typer.echo(line)
+    if not found.good:
+        raise typer.Exit(1)
 
 
 @app.command("openapi")

@@ -222,6 +222,36 @@ def node_add(
         typer.echo(f"{name}: token {token}   (shown once; expires {row['expires_at']})")
 
 
+@node.command("key")
+def node_key(name: str, key: Annotated[str, typer.Argument(help="What 'vigil edge key' prints on the node.")]) -> None:
+    """Believe what this key signs for a node; from then on nothing unsigned is taken from it."""
+    boot.start("worker")
+    from vigil.hotline.access.people import OPERATOR
+    from vigil.hotline.partners.queries import node_named
+    from vigil.hotline.statistics.node_keys import do_enrol_key
+
+    do_enrol_key(OPERATOR, node_named(name), key)
+    typer.echo(f"The key of {name} is enrolled.")
+
+
+@node.command("certificates")
+def node_certificates(name: str, as_json: AsJson = False) -> None:
+    """The self-tests that a node has handed in, newest first; exit status 1 where the newest is not green."""
+    boot.start("worker")
+    from vigil.hotline.partners.queries import node_named
+    from vigil.hotline.statistics.models import NodeCertificate
+
+    found = NodeCertificate.objects.filter(node=node_named(name)).order_by("-made_at")[:100]
+    rows = [{"made_at": text_of(each.made_at), "good": each.good, "failing": each.failing} for each in found]
+    if as_json:
+        typer.echo(json.dumps(rows))
+    else:
+        for each in found:
+            typer.echo(f"{text_of(each.made_at)}  {'all doors right' if each.good else 'failing: ' + ', '.join(each.failing)}")
+    if not found or not found[0].good:
+        raise typer.Exit(1)
+
+
 @node.command("revoke")
 def node_revoke(name: str) -> None:
     """End the token of a node at once."""

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import http.client
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from vigil.edge.config import Token
-from vigil.edge.identity import COUNTS, HEADER, NodeKey
+from vigil.edge.identity import NodeKey
 from vigil.edge.ledger import Ledger
+from vigil.editions.node_signatures import COUNTS, HEADER
 
 TIMEOUT_SECONDS: Final = 10.0
 ANSWER_BYTES: Final = 64 * 1024
@@ -67,19 +69,23 @@ class Courier:
         return Round(Outcome.REFUSED if refused else Outcome.DONE, sent, refused)
 
     def _send(self, body: bytes) -> int:
-        connection = connect(self._url)
-        headers = {"content-type": "application/json", "user-agent": "vigil-edge"}
-        if self._key is not None:
-            headers[HEADER] = f"{self._key.public} {self._key.sign(COUNTS, body)}"
-        if self._token is not None:
-            headers["authorization"] = f"Bearer {self._token.open()}"
-        try:
-            connection.request("POST", _target(self._url), body, headers)
-            answer = connection.getresponse()
-            answer.read(ANSWER_BYTES)
-            return answer.status
-        finally:
-            connection.close()
+        signed = {HEADER: f"{self._key.public} {self._key.sign(COUNTS, body)}"} if self._key is not None else {}
+        return post(self._url, body, self._token, signed)
+
+
+def post(url: SplitResult, body: bytes, token: Token | None, headers: Mapping[str, str]) -> int:
+    """Send a JSON document to an address that the operator named; the status of the answer. Raises OSError or HTTPException."""
+    connection = connect(url)
+    sent = {"content-type": "application/json", "user-agent": "vigil-edge", **headers}
+    if token is not None:
+        sent["authorization"] = f"Bearer {token.open()}"
+    try:
+        connection.request("POST", _target(url), body, sent)
+        answer = connection.getresponse()
+        answer.read(ANSWER_BYTES)
+        return answer.status
+    finally:
+        connection.close()
 
 
 def connect(url: SplitResult) -> http.client.HTTPConnection:

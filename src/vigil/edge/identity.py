@@ -9,16 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from vigil.base.errors import InputError
 from vigil.base.files import write_atomically
 
 FILE: Final = "node.key"
-COUNTS: Final = b"vigil counts 1\n"
-CERTIFICATE: Final = b"vigil certificate 1\n"
-HEADER: Final = "vigil-signature"
 KEY_BYTES: Final = 32
 
 
@@ -48,13 +44,3 @@ class NodeKey:
     def sign(self, purpose: bytes, document: bytes) -> str:
         """The signature of ``document`` for ``purpose``, in hexadecimal."""
         return self._key.sign(purpose + document).hex()
-
-
-def is_signed(public: str, purpose: bytes, document: bytes, signature: str) -> bool:
-    """True where ``signature`` (hexadecimal) was made by the private half of ``public`` for ``purpose``."""
-    try:
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public))
-        key.verify(bytes.fromhex(signature), purpose + document)
-    except (InvalidSignature, ValueError):
-        return False
-    return True

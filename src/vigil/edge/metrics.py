@@ -37,6 +37,9 @@ class NodeCollector(Collector):
         yield GaugeMetricFamily("vigil_edge_edition_age_seconds", "Age of the edition in force.", seen.age_seconds or 0)
         yield GaugeMetricFamily("vigil_edge_counts_waiting", "Vectors not yet taken by the hotline.", node.waiting())
 
+        if node.certified is not None:
+            yield GaugeMetricFamily("vigil_edge_certified", "1 while the last self-test was green.", int(node.certified))
+
     def _counters(self) -> Iterator[Metric]:
         traffic = self._node.traffic
         rejects = sum(self._node.state.refusals.values())

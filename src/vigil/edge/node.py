@@ -6,11 +6,15 @@ import random
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
 
 from vigil.base.clock import Clock
+from vigil.base.errors import VigilError
 from vigil.edge.bookkeeper import Bookkeeper
+from vigil.edge.certify.run import KEPT as KEPT_CERTIFICATE
+from vigil.edge.certify.run import hand_in, run_and_keep
 from vigil.edge.config import KEPT, NodeConfig
 from vigil.edge.counts import Adder, CountClass, Rules, Tally, entry_class
 from vigil.edge.decide import decide, strongest
@@ -19,6 +23,7 @@ from vigil.edge.delivery import Outcome as Delivered
 from vigil.edge.doors import DoorName
 from vigil.edge.enforced import Enforced, enforce
 from vigil.edge.identity import NodeKey
+from vigil.edge.journal import fault_of
 from vigil.edge.ledger import Ledger
 from vigil.edge.pages import Kind, Page, Pages
 from vigil.edge.policy import KEYWORD, Choice, Decision, Policy, differs, resolve
@@ -52,6 +57,7 @@ class Node:
         self._ledger = Ledger(config.state / "counts")
         counts = config.file.counts
         self.first, self.reuse_port = True, False
+        self.certified: bool | None = None
         self.policy: Policy = config.file.policy
         self.screen: Screen | None = load_terms(config.terms) if config.terms is not None else None
         self.key = NodeKey.of(config.state)
@@ -76,6 +82,8 @@ class Node:
             self.log.error("counts_unreadable", code="open_counts_put_aside")
         self._puller.restore(now)
         self._threads = [Rounds("puller", self.pull_round, self.log), Rounds("books", self.books_round, self.log)]
+        if self.config.file.certify.every_hours > 0:
+            self._threads.append(Rounds("certify", self.certify_round, self.log))
         if self._courier is not None:
             self._threads.append(Rounds("courier", self.courier_round, self.log))
         for thread in self._threads:
@@ -116,6 +124,22 @@ class Node:
         self._send_failures = 0 if good else self._send_failures + 1
         pause = min(interval * float(2 ** min(self._send_failures, 4)), max(BACK_OFF_LONGEST, interval))
         return pause * random.uniform(0.9, 1.1)  # noqa: S311  spreads load, guards nothing
+
+    def certify_round(self) -> float:
+        """The self-test, once there is an edition; seconds to the next."""
+        settings = self.config.file.certify
+        if self.state.enforced is None:
+            return 1.0
+        found = run_and_keep(self.config, self.clock)
+        self.certified = found.good
+        if not found.good:
+            self.log.error("certify_failed", code=",".join(found.failing())[:200])
+        if settings.report_url is not None:
+            try:
+                hand_in(self.config, (self.config.state / KEPT_CERTIFICATE).read_bytes())
+            except (VigilError, OSError, HTTPException) as error:
+                self.log.warning("certificate_not_taken", **fault_of(error))
+        return settings.every_hours * 3600
 
     def waiting(self) -> int:
         """Vectors that the hotline has not taken yet."""

@@ -6,6 +6,9 @@ from typing import Final
 
 from vigil.hotline.audit.codes import define
 
+NODE_KEY_ENROLLED: Final = define("node.key_enrolled", "The public key of a node is believed from now on.", "node", "key")
+NODE_KEY_REVOKED: Final = define("node.key_revoked", "The public key of a node is not believed any more.", "node", "key")
+CERTIFICATE_TAKEN: Final = define("node.certificate", "A node handed in the report of its self-test.", "good", "failing")
 COUNTS_CONFLICT: Final = define(
     "counts.conflict", "A node sent other numbers under a key it had used.", "list", "edition", "hour", "revision"
 )

@@ -17,6 +17,7 @@ from django.db import transaction
 from vigil.base.clock import text_of
 from vigil.base.errors import InputError, RefusedError
 from vigil.base.limits import Limit
+from vigil.editions.node_signatures import COUNTS
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.people import must
 from vigil.hotline.access.permissions import Permission
@@ -27,6 +28,7 @@ from vigil.hotline.statistics import codes
 from vigil.hotline.statistics.canaries import note_counted
 from vigil.hotline.statistics.classes import CountClass
 from vigil.hotline.statistics.models import CountAlarm, CountVector
+from vigil.hotline.statistics.node_keys import check_signature
 
 VECTOR_BYTES: Final = Limit(16 * 1024, "bytes", "a vector has twelve numbers")
 EVENTS_PER_SECOND: Final = Limit(200_000, "events per second", "no node answers more; a larger number is an error or a lie")
@@ -34,6 +36,7 @@ OLDEST: Final = timedelta(days=400)
 SKEW: Final = timedelta(minutes=5)
 NO_LIST: Final = "*"
 LARGEST_K: Final = 1000
+MessageName = Annotated[str, msgspec.Meta(pattern=r"^(law|harm|help)\.(displayed|help_followed)$")]
 
 
 class UnprocessableError(InputError):
@@ -69,6 +72,7 @@ class Vector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     counts: dict[CountClass, Annotated[int, msgspec.Meta(ge=-(2**40), le=2**53)] | None]
     privacy: Privacy
     revision: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+    messages: dict[MessageName, Annotated[int, msgspec.Meta(ge=-(2**40), le=2**53)] | None] | None = None
 
     def hour_start(self) -> datetime:
         """The hour as an instant."""
@@ -141,15 +145,17 @@ def _check_numbers(vector: Vector) -> None:
     noisy = vector.privacy.kind == "laplace"
     seconds = 3600 if vector.list == NO_LIST else vector.covered_seconds + 1
     ceiling = EVENTS_PER_SECOND.value * seconds
-    numbers = [number for number in vector.counts.values() if number is not None]
+    shown = (*vector.counts.values(), *(vector.messages or {}).values())
+    numbers = [number for number in shown if number is not None]
     if any(number > ceiling or (number < 0 and not noisy) for number in numbers):
         raise UnprocessableError("count_implausible", "A number is below zero or beyond what a node can count.", where="counts")
     if vector.privacy.kind == "suppress" and any(number < vector.privacy.k for number in numbers):
         raise UnprocessableError("count_not_suppressed", "A number below k was sent as a number.", where="counts")
 
 
-def do_take_counts(node: Node, body: bytes) -> Taken:
-    """Keep a vector. Raises InputError, UnprocessableError, or ConflictError after leaving an alarm."""
+def do_take_counts(node: Node, body: bytes, signature: str = "") -> Taken:
+    """Keep a vector. Raises InputError, UnprocessableError, SignatureRefusedError, or ConflictError after leaving an alarm."""
+    signed = check_signature(node, signature, COUNTS, body)
     vector = read_vector(body)
     check_take_counts(node, vector)
     digest = hashlib.sha256(body).hexdigest()
@@ -157,7 +163,7 @@ def do_take_counts(node: Node, body: bytes) -> Taken:
         Node.objects.select_for_update().get(pk=node.pk)  # one vector of a node at a time
         known = _same_key(node, vector)
         if known is None:
-            kept = _keep(node, vector, digest)
+            kept = _keep(node, vector, digest, signed=signed)
             note_counted(node, kept)
             return Taken(kept, fresh=True)
         if known.body_digest == digest:
@@ -174,7 +180,7 @@ def _same_key(node: Node, vector: Vector) -> CountVector | None:
     ).first()
 
 
-def _keep(node: Node, vector: Vector, digest: str) -> CountVector:
+def _keep(node: Node, vector: Vector, digest: str, *, signed: bool) -> CountVector:
     same = CountVector.objects.filter(node=node, list=vector.list, edition=vector.edition, hour=vector.hour_start())
     newest = same.order_by("-revision").first()
     in_force = newest is None or newest.revision < vector.revision
@@ -191,6 +197,8 @@ def _keep(node: Node, vector: Vector, digest: str) -> CountVector:
         counts={kind.value: number for kind, number in vector.counts.items()},
         privacy=vector.privacy.kind,
         k=vector.privacy.k,
+        messages=vector.messages or {},
+        signed=signed,
         body_digest=digest,
         in_force=in_force,
         created_by=node.label,

@@ -14,6 +14,8 @@ class CountVector(Entity):
     """The counts of one node, list, edition and hour, in one revision. All revisions stay; ``in_force`` is the highest.
 
     ``counts``       number by class; None means 0 to ``k`` - 1.
+    ``messages``     texts of pages shown and help followed, by message.
+    ``signed``       a key of the node signed it.
     ``body_digest``  SHA-256 of the bytes that were sent: the same bytes again are the same vector.
     """
 
@@ -27,6 +29,8 @@ class CountVector(Entity):
     counts = models.JSONField()
     privacy = models.CharField(max_length=20)
     k = models.PositiveSmallIntegerField()
+    messages = models.JSONField(default=dict)
+    signed = models.BooleanField(default=False)
     body_digest = models.CharField(max_length=64)
     in_force = models.BooleanField(default=True)
 
@@ -98,4 +102,29 @@ class CanaryAlarm(Entity):
             models.UniqueConstraint(
                 fields=["source", "node", "list", "partner", "hour"], name="statistics_canary_once"
             )
+        ]
+
+
+class NodeKey(Entity):
+    """A public key of a node (Ed25519, hexadecimal), believed until it is revoked."""
+
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="keys")
+    public_key = models.CharField(max_length=64, unique=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+
+class NodeCertificate(AppendOnly):
+    """The signed report of a node's self-test; ``body`` is the certificate as it came. ``failing``: names of doors."""
+
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="certificates")
+    made_at = models.DateTimeField()
+    edition = models.PositiveIntegerField(null=True)
+    good = models.BooleanField()
+    failing = models.JSONField(default=list)
+    body = models.TextField()
+    body_digest = models.CharField(max_length=64)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["node", "body_digest"], name="statistics_certificate_once")
         ]

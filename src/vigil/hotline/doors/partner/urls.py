@@ -17,6 +17,7 @@ urlpatterns = [
     path("v1/openapi.json", reports.openapi, name="openapi"),
     path("v1/matches", views.matches, name="matches"),
     path("v1/votes", views.votes, name="votes"),
+    path("v1/certificates", views.certificates, name="certificates"),
     path("editions/<str:folder>/<str:name>", views.edition_file, name="edition"),
     path("editions/targets/<str:branch>/<str:owner>/<str:name>", views.branch_file, name="edition_branch"),
     path("healthz", alive, name="healthz"),

@@ -9,12 +9,15 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from vigil.base.errors import RefusedError, VigilError
+from vigil.editions.certificate import REPORT_BYTES
+from vigil.editions.node_signatures import HEADER
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import requires
 from vigil.hotline.doors.errors import problem, problem_of
 from vigil.hotline.doors.partner.ballots import VOTES_BYTES, take_votes
 from vigil.hotline.doors.partner.repository import answer_with_branch, answer_with_file
 from vigil.hotline.partners.models import Node
+from vigil.hotline.statistics.certificates import do_take_certificate
 from vigil.hotline.statistics.counts import VECTOR_BYTES, do_take_counts
 from vigil.hotline.statistics.matches import BODY_BYTES, do_take_matches
 
@@ -38,7 +41,7 @@ def counts(request: HttpRequest) -> HttpResponseBase:
     if len(request.body) > VECTOR_BYTES.value:
         return problem(413)
     try:
-        taken = do_take_counts(node_of(request), request.body)
+        taken = do_take_counts(node_of(request), request.body, request.headers.get(HEADER, ""))
     except VigilError as error:
         return problem_of(error)
     return JsonResponse({"kept": True, "revision": taken.vector.revision}, status=201 if taken.fresh else 200)
@@ -101,6 +104,19 @@ def _refused(request: HttpRequest, limit: int) -> HttpResponseBase | None:
     if request.content_type != JSON:
         return problem(415)
     return problem(413) if len(request.body) > limit else None
+
+
+@requires(Permission.COUNTS_SEND)
+@csrf_exempt  # as above
+def certificates(request: HttpRequest) -> HttpResponseBase:
+    """``POST /v1/certificates``: the signed report of a node's self-test."""
+    if (refusal := _refused(request, REPORT_BYTES)) is not None:
+        return refusal
+    try:
+        taken = do_take_certificate(node_of(request), request.body)
+    except VigilError as error:
+        return problem_of(error)
+    return JsonResponse({"kept": True, "good": taken.good}, status=201)
 
 
 def _only(methods: str) -> HttpResponseBase:
