@@ -25,6 +25,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "url": ("vigil.cli.url", "Canonical form of addresses, and their verdicts."),
     "edition": ("vigil.cli.edition", "Build, show, compare, verify, pull and export editions; manage keys."),
     "edge": ("vigil.cli.edge", "Run an enforcement node."),
+    "uploads": ("vigil.cli.uploads", "Run the upload gate of a platform."),
     "hotline": ("vigil.cli.hotline", "Administer the case system."),
     "doctor": ("vigil.cli.doctor", "What is wrong with this installation, and how to mend it."),
 }

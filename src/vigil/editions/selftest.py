@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
-from vigil.editions.model import HashEntry, UrlEntry
+from vigil.editions.model import EditionContents, HashEntry, ListInfo, ListKind, UrlEntry
 from vigil.match.urls import Scope, canonical
 
 LIST: Final = "selftest"
@@ -74,6 +74,18 @@ def url_entries() -> tuple[UrlEntry, ...]:
 def hash_entries() -> tuple[HashEntry, ...]:
     """The drawn picture, by its bytes."""
     return (HashEntry(FIRST_ENTRY + 2, LIST, "sha256", hashlib.sha256(picture()).digest(), labels=(LABEL,)),)
+
+
+def added_to(contents: EditionContents) -> EditionContents:
+    """``contents`` with the test list behind all others; as they are where a list has its name already."""
+    if any(info.name == LIST for info in contents.lists):
+        return contents
+    return replace(
+        contents,
+        lists=(*contents.lists, ListInfo(LIST, ListKind.TEST.value)),
+        urls=(*contents.urls, *url_entries()),
+        hashes=(*contents.hashes, *hash_entries()),
+    )
 
 
 @lru_cache(maxsize=2)

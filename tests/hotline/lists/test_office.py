@@ -16,6 +16,7 @@ from tests.hotline.lists.cases import PAGE, held_case, listed, page, seen_pictur
 from vigil.base.clock import FixedClock
 from vigil.base.errors import RefusedError, UnavailableError
 from vigil.editions import publish as publishing
+from vigil.editions import selftest
 from vigil.editions.folder import reader_of
 from vigil.editions.keys import KeyRing, create_keys
 from vigil.editions.load import read_edition
@@ -45,6 +46,13 @@ SOURCE = Path(__file__).parents[3] / "src" / "vigil"
 
 class Killed(BaseException):
     """Stands for kill -9: nobody catches it."""
+
+
+@pytest.fixture(autouse=True)
+def without_test_list(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests count entries; the benign test list of every edition has a test of its own."""
+    if "test_list" not in request.node.name:
+        monkeypatch.setattr(selftest, "added_to", lambda contents: contents)
 
 
 @pytest.fixture
@@ -370,3 +378,13 @@ def test_only_the_office_and_the_command_line_load_signing_keys() -> None:
             if "vigil.editions.keys" in names:
                 found.add(str(path.relative_to(SOURCE)))
     assert found == allowed
+
+
+def test_the_test_list_is_in_every_edition(office: Office, repository: Path, paula: User) -> None:
+    do_request_publication(paula)
+    assert office.work() is not None
+    edition = in_force(repository)
+    assert edition.lists[-1].name == selftest.LIST
+    assert set(edition.urls.entries) == {selftest.FIRST_ENTRY, selftest.FIRST_ENTRY + 1}
+    assert edition.hashes["sha256"].values.tobytes() == hashlib.sha256(selftest.picture()).digest()
+    assert edition.urls.labels.of(0) == (selftest.LABEL,)

@@ -23,9 +23,10 @@ from vigil.edge.certify.probes import (
     SiteProbe,
     seen_by,
 )
-from vigil.edge.config import NodeConfig, OtherDoor, endpoint_of
+from vigil.edge.config import NodeConfig, OtherDoor
 from vigil.edge.delivery import post
 from vigil.edge.identity import NodeKey
+from vigil.edge.tables import endpoint_of
 from vigil.editions.certificate import VERSION, Check, DoorReport, Report, Seen, read, sign
 from vigil.editions.selftest import CASES, Case, Sees
 

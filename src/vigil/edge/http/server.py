@@ -88,9 +88,9 @@ class Service:
         self.port: int = self._socket.getsockname()[1]
         self.icap = IcapDoor(self.door) if node.config.file.icap.enabled else None
         self.dns = DnsDoor(node) if node.config.file.dns.enabled else None
-        self.hma = HmaDoor(node.config, node.clock, node.log) if node.config.file.hma.enabled else None
-        self.rpz = RpzDoor(node) if node.config.file.rpz.enabled else None
-        self.spoe = SpoeDoor(node) if node.config.file.spoe.enabled else None
+        self.hma = HmaDoor(node.config, node.clock, node.log) if node.config.file.hma.enabled and node.first else None
+        self.rpz = RpzDoor(node) if node.config.file.rpz.enabled and node.first else None
+        self.spoe = SpoeDoor(node) if node.config.file.spoe.enabled and node.first else None
         doors: list[OtherDoor] = [door for door in (self.icap, self.dns, self.rpz, self.spoe) if door is not None]
         self._server = NodeServer(_uvicorn_config(node, EdgeApp(node, self.door)), node, doors)
 

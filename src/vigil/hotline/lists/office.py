@@ -27,6 +27,7 @@ from django.db import close_old_connections, transaction
 from django.db.models import Max
 
 from vigil.base.errors import VigilError
+from vigil.editions import selftest
 from vigil.editions.build import BuiltEdition, build_edition
 from vigil.editions.keys import KeyRing
 from vigil.editions.model import AuditAnchor, EditionContents
@@ -135,7 +136,7 @@ class Office:
         return Draft(publication, publication.number, previous, contents, publication.building_at)
 
     def _build(self, draft: Draft) -> BuiltEdition:
-        held = own_contents(OFFICE, draft.contents)
+        held = selftest.added_to(own_contents(OFFICE, draft.contents))
         built = build_edition(held, number=draft.number, previous=draft.previous, issued_at=draft.issued_at)
         publication = draft.publication
         publication.digest = hashlib.sha256(built.files[MANIFEST]).hexdigest()

@@ -17,6 +17,7 @@ from django.db import transaction
 from vigil.base.clock import text_of
 from vigil.base.errors import InputError, RefusedError
 from vigil.base.limits import Limit
+from vigil.editions import selftest
 from vigil.editions.node_signatures import COUNTS
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.people import must
@@ -121,7 +122,7 @@ def _check_subject(vector: Vector) -> None:
     if vector.list == NO_LIST:
         if set(vector.counts) - {CountClass.UNKNOWN, CountClass.BYPASSED} and _any_other(vector):
             raise UnprocessableError("class_without_list", "Only unchecked requests belong to no list.", where="counts")
-    elif not List.objects.filter(name=vector.list).exists():
+    elif vector.list != selftest.LIST and not List.objects.filter(name=vector.list).exists():
         raise UnprocessableError("list_unknown", "There is no list of that name.", where="list")
     if vector.edition and not Publication.objects.filter(number=vector.edition).exists():
         raise UnprocessableError("edition_unknown", "There is no edition of that number.", where="edition")
