@@ -160,6 +160,37 @@ def user_lost_phone(username: str) -> None:
     typer.echo(f"{username}: second factor removed")
 
 
+def _provider() -> str:
+    sign_on = config.current().single_sign_on
+    if sign_on is None:
+        raise InputError("sign_on_off", "No single sign-on is configured.", mend="See docs/reference/settings.md.")
+    return sign_on.provider
+
+
+@user.command("link")
+def user_link(username: str, subject: Annotated[str, typer.Option("--subject", help="The `sub` of their identity.")]) -> None:
+    """Let somebody sign in through the configured single sign-on; their second factor is asked all the same."""
+    boot.start("worker")
+    from vigil.hotline.access.people import OPERATOR
+    from vigil.hotline.access.queries import user_named
+    from vigil.hotline.audit.people import do_link_identity
+
+    do_link_identity(OPERATOR, user_named(username), _provider(), subject)
+    typer.echo(f"{username}: linked")
+
+
+@user.command("unlink")
+def user_unlink(username: str) -> None:
+    """Let somebody no longer sign in through single sign-on; their password stays."""
+    boot.start("worker")
+    from vigil.hotline.access.people import OPERATOR
+    from vigil.hotline.access.queries import user_named
+    from vigil.hotline.audit.people import do_unlink_identity
+
+    do_unlink_identity(OPERATOR, user_named(username), _provider())
+    typer.echo(f"{username}: no single sign-on")
+
+
 @user.command("close")
 def user_close(username: str) -> None:
     """Let somebody no longer sign in. Nothing they did is deleted."""

@@ -1,4 +1,4 @@
-"""The second factor (TOTP, RFC 6238), kept by django-allauth with its secrets sealed."""
+"""The second factor: codes (TOTP, RFC 6238) or security keys (WebAuthn), kept by django-allauth with secrets sealed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,26 @@ from vigil.hotline.access.models import User
 
 
 def has_second_factor(user: User) -> bool:
-    """True once the user has set up a one-time code."""
+    """True once the user has set up one-time codes or a security key."""
+    from allauth.mfa.models import Authenticator  # only the console has the app
+
+    kinds = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
+    return bool(Authenticator.objects.filter(user=user, type__in=kinds).exists())
+
+
+def has_codes(user: User) -> bool:
+    """True once the user has set up one-time codes."""
     from allauth.mfa.models import Authenticator  # only the console has the app
 
     return bool(Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists())
+
+
+def is_last_factor(user: User, key: int) -> bool:
+    """True where the security key with that id is the only second factor of ``user``."""
+    from allauth.mfa.models import Authenticator  # only the console has the app
+
+    others = Authenticator.objects.filter(user=user).exclude(type=Authenticator.Type.RECOVERY_CODES).exclude(pk=key)
+    return not others.exists()
 
 
 def enrol(user: User, secret: str) -> None:

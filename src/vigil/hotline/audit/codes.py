@@ -55,3 +55,5 @@ READ: Final = define("page.read", "Something confidential was opened.", "page", 
 ELEVATED: Final = define("session.elevated", "An elevated session began.", "minutes")
 ELEVATION_ENDED: Final = define("session.elevation_ended", "An elevated session was ended early.")
 ELEVATION_SHOWN: Final = define("session.reason_shown", "The reason of an elevated session was shown.")
+IDENTITY_LINKED: Final = define("person.identity_linked", "Single sign-on was linked to a member of staff.", "provider")
+IDENTITY_UNLINKED: Final = define("person.identity_unlinked", "Single sign-on was taken from a member of staff.", "provider")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from vigil.base.errors import InputError
+from vigil.base.errors import InputError, RefusedError
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.models import RoleGrant, User
 from vigil.hotline.access.people import Person, must
@@ -98,6 +98,34 @@ def do_remove_second_factor(person: Person, user: User) -> None:
     with transaction.atomic():
         forget(user)
         record(person, codes.SECOND_FACTOR_REMOVED, user)
+
+
+def do_link_identity(person: Person, user: User, provider: str, subject: str) -> None:
+    """Let ``user`` sign in with the identity ``subject`` of the provider. One identity belongs to one person."""
+    must(person, Permission.PEOPLE_MANAGE)
+    from allauth.socialaccount.models import SocialAccount  # only the console has the app
+
+    subject = subject.strip()
+    if not 0 < len(subject) <= 190:
+        raise InputError("identity_malformed", "The subject of the identity is missing or too long.", where="subject")
+    with transaction.atomic():
+        taken = SocialAccount.objects.filter(provider=provider, uid=subject).exclude(user=user).exists()
+        if taken:
+            raise RefusedError("identity_taken", "This identity is linked to somebody else.", mend="Take it from them first.")
+        SocialAccount.objects.get_or_create(provider=provider, uid=subject, user=user)
+        record(person, codes.IDENTITY_LINKED, user, provider=provider)
+
+
+def do_unlink_identity(person: Person, user: User, provider: str) -> int:
+    """Take every identity of the provider from ``user``; how many there were."""
+    must(person, Permission.PEOPLE_MANAGE)
+    from allauth.socialaccount.models import SocialAccount  # only the console has the app
+
+    with transaction.atomic():
+        gone, _ = SocialAccount.objects.filter(provider=provider, user=user).delete()
+        if gone:
+            record(person, codes.IDENTITY_UNLINKED, user, provider=provider)
+    return int(gone)
 
 
 def _grant(person: Person, user: User, role: Role) -> None:

@@ -85,6 +85,19 @@ class Lists(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     benign_sample: str = ""
 
 
+class SingleSignOn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An OpenID Connect provider of the operator's, for people linked by ``vigil hotline user link``.
+
+    ``provider``   a short name that stands in addresses; ``name`` what the button says.
+    ``issuer``     the provider's address; its secret for us is the file ``single-sign-on.secret`` among the secrets.
+    """
+
+    provider: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+    name: Text
+    issuer: Annotated[str, msgspec.Meta(pattern=r"^https?://[^?#]+$")]
+    client_id: Text
+
+
 class HelpLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One row of the help directory shown to reporters; fields as in the directory of enforcement nodes."""
 
@@ -115,6 +128,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     help_lines: tuple[HelpLine, ...] = ()
     time_zone: Text = "UTC"
     banks: Banks | None = None
+    single_sign_on: SingleSignOn | None = None
 
     @property
     def demo(self) -> bool:

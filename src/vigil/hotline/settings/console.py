@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from vigil.hotline.access.rules import OpenToAll, SignedIn
 from vigil.hotline.settings.base import *  # noqa: F403
-from vigil.hotline.settings.base import CONFIG, INSTALLED_APPS, MIDDLEWARE, PRODUCTION, allowed_hosts, templates
+from vigil.hotline.settings.base import CONFIG, INSTALLED_APPS, KEYS, MIDDLEWARE, PRODUCTION, allowed_hosts, templates
 
 DOOR = "console"
 ROOT_URLCONF = "vigil.hotline.doors.console.urls"
@@ -17,6 +19,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
 ]
 MIDDLEWARE = [*MIDDLEWARE]
 MIDDLEWARE[MIDDLEWARE.index("django.middleware.csrf.CsrfViewMiddleware") : -1] = [
@@ -38,6 +42,7 @@ TEMPLATES = templates(
     "django.contrib.messages.context_processors.messages",
     "vigil.hotline.doors.pages.person",
     "vigil.hotline.doors.console.navigation.rail",
+    "vigil.hotline.doors.console.accounts.single_sign_on",
 )
 
 DOOR_PERSON = "vigil.hotline.access.people.signed_in"
@@ -58,6 +63,11 @@ ACCESS_RULES = {
     "mfa_index": SignedIn("One's own second factor."),
     "design:asset": OpenToAll("Style, script and mark."),
     "mfa_activate_totp": SignedIn("Setting up one's own second factor."),
+    "mfa_add_webauthn": SignedIn("One's own security key."),
+    "mfa_remove_webauthn": SignedIn("One's own security key."),
+    "mfa_reauthenticate_webauthn": SignedIn("Proving oneself again."),
+    "openid_connect_login": OpenToAll("Begins single sign-on, where the operator configured it."),
+    "openid_connect_callback": OpenToAll("Ends single sign-on; lets in only people whom the operator linked."),
     "mfa_view_recovery_codes": SignedIn("One's own recovery codes."),
     "mfa_generate_recovery_codes": SignedIn("One's own recovery codes."),
 }
@@ -90,5 +100,31 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PRODUCTION else "http"
 MFA_ADAPTER = "vigil.hotline.access.adapters.SealedSecrets"
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION  # http://localhost, for looking only
+MFA_FORMS = {
+    "add_webauthn": "vigil.hotline.doors.console.keyforms.AddKeyForm",
+    "authenticate_webauthn": "vigil.hotline.doors.console.keyforms.UseKeyForm",
+    "reauthenticate_webauthn": "vigil.hotline.doors.console.keyforms.UseKeyAgainForm",
+}
 MFA_TOTP_ISSUER = CONFIG.name
+
+SINGLE_SIGN_ON = CONFIG.single_sign_on
+SOCIALACCOUNT_ADAPTER = "vigil.hotline.doors.console.accounts.LinkedIdentities"
+SOCIALACCOUNT_LOGIN_ON_GET = False
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_EMAIL_REQUIRED = False
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 10
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
+if SINGLE_SIGN_ON:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": SINGLE_SIGN_ON.provider, "name": SINGLE_SIGN_ON.name, "client_id": SINGLE_SIGN_ON.client_id,
+                "secret": KEYS.single_sign_on, "settings": {"server_url": SINGLE_SIGN_ON.issuer},
+            }
+        ],
+    }  # fmt: skip

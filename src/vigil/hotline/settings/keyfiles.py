@@ -4,6 +4,7 @@
     seal.key     encrypts sealed fields; one Fernet key a line, the first one encrypts, all of them decrypt
     digest.key   keys the digests by which sealed values are compared; changing it loses every comparison
     database.password   optional: password of the PostgreSQL role
+    single-sign-on.secret   optional: what the provider of single sign-on knows us by
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Keys:
     seal: tuple[str, ...]
     digest: bytes
     database_password: str
+    single_sign_on: str = ""
 
 
 def create_secrets(folder: Path) -> None:
@@ -52,8 +54,13 @@ def load_secrets(folder: Path) -> Keys:
         django=_read(folder / "django.key"),
         seal=tuple(_read(folder / "seal.key").split()),
         digest=_hexadecimal(folder / "digest.key"),
-        database_password=_read(folder / "database.password") if (folder / "database.password").exists() else "",
+        database_password=_optional(folder / "database.password"),
+        single_sign_on=_optional(folder / "single-sign-on.secret"),
     )
+
+
+def _optional(path: Path) -> str:
+    return _read(path) if path.exists() else ""
 
 
 def fleeting_secrets() -> Keys:

@@ -6,15 +6,22 @@ import time
 from typing import Any, Final
 
 from allauth.account.authentication import get_authentication_records
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.totp.views import ActivateTOTPView
+from allauth.mfa.webauthn.views import AddWebAuthnView, RemoveWebAuthnView
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialAccount, SocialLogin
+from django.conf import settings
+from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
 
 from vigil.hotline.access.adapters import ClosedAccounts
 from vigil.hotline.access.models import User
 from vigil.hotline.access.people import PUBLIC
-from vigil.hotline.access.second_factor import has_second_factor
+from vigil.hotline.access.second_factor import has_codes, is_last_factor
 from vigil.hotline.audit import codes
 from vigil.hotline.audit.actions import record
 
@@ -52,11 +59,70 @@ class ConsoleAccounts(ClosedAccounts):
         super().authentication_failed(request, **credentials)
 
 
+class LinkedIdentities(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    """Single sign-on for people whom the operator has linked; nobody else, and nobody is linked by a matching name or address."""
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        return False
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        known = SocialAccount.objects.filter(provider=sociallogin.account.provider, uid=sociallogin.account.uid).first()
+        if known is None or not known.user.is_active or request.user.is_authenticated:
+            raise ImmediateHttpResponse(_not_linked(request))
+
+    def on_authentication_error(self, request: HttpRequest, provider: Any, error: Any = None, **arguments: Any) -> None:
+        raise ImmediateHttpResponse(_not_linked(request))
+
+
+def _not_linked(request: HttpRequest) -> HttpResponse:
+    with transaction.atomic():
+        record(PUBLIC, codes.SIGN_IN_FAILED, "nobody")
+    text = "This sign-on opens nothing here. Ask your system administrator to link it to you."
+    messages.warning(request, text, extra_tags="waits")
+    answer: HttpResponse = redirect("account_login")
+    return answer
+
+
+def single_sign_on(request: HttpRequest) -> dict[str, Any]:
+    """For templates: the configured provider of single sign-on, if there is one."""
+    return {"single_sign_on": settings.SINGLE_SIGN_ON}
+
+
+class AddKey(AddWebAuthnView):  # type: ignore[misc]
+    """Adding a security key, with its audit row."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        with transaction.atomic():
+            response: HttpResponse = super().form_valid(form)
+            record(self.request.user, codes.SECOND_FACTOR_SET, self.request.user)
+        return response
+
+
+class RemoveKey(RemoveWebAuthnView):  # type: ignore[misc]
+    """Removing a security key, unless it is the only second factor: then only the operator does."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **arguments: Any) -> HttpResponseBase:
+        if isinstance(request.user, User) and is_last_factor(request.user, arguments["pk"]):
+            messages.warning(request, "This is your only second step. Add another one first.", extra_tags="waits")
+            return redirect("mfa_index")
+        response: HttpResponseBase = super().dispatch(request, *args, **arguments)
+        return response
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        with transaction.atomic():
+            response: HttpResponse = super().form_valid(form)
+            record(self.request.user, codes.SECOND_FACTOR_REMOVED, self.request.user)
+        return response
+
+    def get_success_url(self) -> str:
+        return reverse("mfa_index")
+
+
 class SetUpSecondFactor(ActivateTOTPView):  # type: ignore[misc]
     """Setting up the one-time code: once. Only the operator takes it away again."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **arguments: Any) -> HttpResponseBase:
-        if isinstance(request.user, User) and has_second_factor(request.user):
+        if isinstance(request.user, User) and has_codes(request.user):
             return redirect("mfa_index")
         response: HttpResponseBase = super().dispatch(request, *args, **arguments)
         return response

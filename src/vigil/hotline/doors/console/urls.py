@@ -5,10 +5,12 @@ from __future__ import annotations
 from allauth.account import views as account
 from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as recovery_codes
+from allauth.mfa.webauthn import views as webauthn
+from allauth.socialaccount.providers.openid_connect import views as openid_connect
 from django.urls import include, path
 
 from vigil.hotline.doors import errors
-from vigil.hotline.doors.console.accounts import SetUpSecondFactor
+from vigil.hotline.doors.console.accounts import AddKey, RemoveKey, SetUpSecondFactor
 from vigil.hotline.doors.console.views import (
     appeals,
     approvals,
@@ -36,6 +38,11 @@ ACCOUNT = [
     path("code/again/", mfa.reauthenticate, name="mfa_reauthenticate"),
     path("second-step/", mfa.index, name="mfa_index"),
     path("second-step/set-up/", SetUpSecondFactor.as_view(), name="mfa_activate_totp"),
+    path("keys/add/", AddKey.as_view(), name="mfa_add_webauthn"),
+    path("keys/<int:pk>/remove/", RemoveKey.as_view(), name="mfa_remove_webauthn"),
+    path("keys/again/", webauthn.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),
+    path("sign-on/<slug:provider_id>/", openid_connect.login, name="openid_connect_login"),
+    path("sign-on/<slug:provider_id>/back/", openid_connect.callback, name="openid_connect_callback"),
     path("recovery-codes/", recovery_codes.view_recovery_codes, name="mfa_view_recovery_codes"),
     path("recovery-codes/new/", recovery_codes.generate_recovery_codes, name="mfa_generate_recovery_codes"),
 ]
