@@ -146,7 +146,7 @@ def test_a_broken_page_says_that_it_was_not_the_visitor(public_client: Any, monk
     def broken(*arguments: object) -> None:
         raise RuntimeError("zorblat")
 
-    monkeypatch.setattr("vigil.hotline.doors.public.pages.shown", broken)
+    monkeypatch.setattr("vigil.hotline.doors.public.pages.lines_for", broken)
     public_client.raise_request_exception = False
     page = public_client.get("/nl/help/")
     assert page.status_code == 500
@@ -321,7 +321,8 @@ def test_the_help_page_shows_them_as_text_and_link(
     public_client: Any, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "no checked numbers" in text_of(public_client.get("/en/help/"))
-    config = type("Made", (), {"help_lines": (line("Quimber Line", "2026-11-01"),), "name": "Desk", "demo": True})()
+    lines = (line("Quimber Line", "2026-11-01"),)
+    config = type("Made", (), {"help_lines": lines, "name": "Desk", "demo": True, "portals": ()})()
     monkeypatch.setitem(public_client.overrides, "CONFIG", config)
     body = public_client.get("/en/help/").content.decode()
     assert '<a class="tel" href="tel:08005550101">0800 555 0101</a>' in body

@@ -88,7 +88,7 @@ def case_for_code(typed: str) -> ChildCase | None:
         code = read_reference(typed)
     except InputError:
         return None
-    return ChildCase.objects.filter(code_digest=matching_digest(CODE_PURPOSE, code), code_until__gt=now(), report=None).first()
+    return ChildCase.objects.filter(code_digest=matching_digest(CODE_PURPOSE, code), code_until__gt=now()).first()
 
 
 def do_answer_child(person: Person, case: ChildCase, items: tuple[Item, ...], extortion: Tri, language: str) -> Report:
@@ -101,7 +101,6 @@ def do_answer_child(person: Person, case: ChildCase, items: tuple[Item, ...], ex
         if extortion is not Tri.UNKNOWN:
             locked.extortion_indicated = extortion
         locked.report = _report(person, locked, items, language, "")
-        locked.code_digest = ""
         locked.save()
         record(person, codes.CHILD_CASE_ANSWERED, locked, items=len(items))
         return locked.report

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vigil.base import limits
+from vigil.hotline.doors import languages
 from vigil.hotline.settings import config as configuration
 from vigil.hotline.settings.databases import database
 from vigil.hotline.settings.keyfiles import load_secrets
@@ -98,7 +99,7 @@ USE_TZ = True
 TIME_ZONE = CONFIG.time_zone
 USE_I18N = True
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("nl", "Nederlands"), ("fr", "Français"), ("ar", "العربية")]
+LANGUAGES = list(languages.LANGUAGES)
 LOCALE_PATHS = [HOTLINE / "locale"]
 APPEND_SLASH = False
 

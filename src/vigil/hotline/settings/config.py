@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from vigil.base.errors import InputError, UnavailableError
+from vigil.hotline.doors.languages import LANGUAGES
+from vigil.hotline.doors.portals import Portal, flaws_of
 from vigil.hotline.settings.keyfiles import Keys, fleeting_secrets
 
 VARIABLE: Final = "VIGIL_HOTLINE_CONFIG"
@@ -108,6 +110,7 @@ class HelpLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hours: str = ""
     languages: tuple[str, ...] = ()
     for_whom: str = ""
+    young: bool = False
     anonymous: bool = False
     free: bool = False
     verified_on: str = ""
@@ -126,6 +129,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     capture: Capture | None = None
     lists: Lists = Lists()
     help_lines: tuple[HelpLine, ...] = ()
+    portals: tuple[Portal, ...] = ()
     time_zone: Text = "UTC"
     banks: Banks | None = None
     single_sign_on: SingleSignOn | None = None
@@ -165,7 +169,9 @@ def read(path: Path) -> Config:
 
 
 def checked(config: Config) -> Config:
-    """The configuration, unless its doors contradict its mode."""
+    """The configuration, unless its doors contradict its mode or its portals each other."""
+    if flaws := flaws_of(config.portals, frozenset(code for code, _ in LANGUAGES)):
+        raise InputError("portals_wrong", f"The portals do not fit: {'; '.join(flaws)}.", where="portals")
     for name in ("public", "console", "partner"):
         door: Door = getattr(config.doors, name)
         _check_door(name, door, demo=config.demo)

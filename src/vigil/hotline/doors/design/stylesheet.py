@@ -18,6 +18,7 @@ TYPES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "vigil.css": "text/css; charset=utf-8",
         "vigil.js": "text/javascript; charset=utf-8",
+        "file.js": "text/javascript; charset=utf-8",
         "console.js": "text/javascript; charset=utf-8",
         "security-key.js": "text/javascript; charset=utf-8",
         "mark.svg": "image/svg+xml",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.http import HttpRequest, QueryDict
 
 from vigil.hotline.doors.public.choices import KINDS, Kind
+from vigil.hotline.doors.public.origin import Origin
 from vigil.hotline.reports.addresses import bare_text, read_address
 from vigil.hotline.reports.intake import Arrival
 from vigil.hotline.reports.limits import ADDRESS_CHARACTERS, WORDS_CHARACTERS
@@ -32,6 +33,7 @@ class Answers:
     kind: str = ""
     words: str = ""
     words_seen: bool = False
+    danger: bool = False
 
     @property
     def chosen(self) -> Kind | None:
@@ -51,12 +53,13 @@ class Answers:
             return "kind"
         return "" if self.words_seen and len(self.words) <= WORDS_CHARACTERS.value else "words"
 
-    def arrival(self, language: str) -> Arrival:
+    def arrival(self, language: str, origin: Origin, contact: str) -> Arrival:
         """The report that these answers make. Call only where nothing is missing."""
         kind = KINDS[self.kind]
         return Arrival(
-            address=self.address, theme=kind.theme, ai_nexus=kind.ai_nexus, words=self.words, language=language
-        )
+            address=self.address, theme=kind.theme, ai_nexus=kind.ai_nexus, words=self.words, language=language,
+            at_risk=self.danger, contact=contact, **origin,
+        )  # fmt: skip
 
 
 def answers_of(draft: Draft) -> Answers:
@@ -67,6 +70,7 @@ def answers_of(draft: Draft) -> Answers:
         kind=draft.theme,
         words=draft.words.open(),
         words_seen=draft.words_seen,
+        danger=draft.danger,
     )
 
 
@@ -78,4 +82,5 @@ def carried(request: HttpRequest) -> Answers:
         kind=request.POST.get("kind", ""),
         words=posted_text(request, "words"),
         words_seen=True,
+        danger=request.POST.get("danger") == "on",
     )

@@ -17,12 +17,14 @@ from typing import Any, Final
 
 from django.utils.translation import template as translatable
 
-from vigil.hotline.doors import design, public
+from vigil.hotline.doors import child_words, design, public
+from vigil.hotline.doors.languages import LANGUAGES as OFFERED
 
 HOTLINE: Final = Path(__file__).resolve().parents[2]
 LOCALE: Final = HOTLINE / "locale"
-LANGUAGES: Final = ("nl", "fr", "ar")
+LANGUAGES: Final = tuple(code for code, _ in OFFERED if code != "en")
 FOLDERS: Final = tuple(Path(package.__path__[0]) for package in (public, design))
+FILES: Final = (Path(str(child_words.__file__)),)
 CALLS: Final = {"_": 1, "gettext": 1, "gettext_lazy": 1, "ngettext": 2, "ngettext_lazy": 2}
 IN_TEMPLATE: Final = re.compile(r"\bgettext\(u('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")\)")
 
@@ -38,13 +40,18 @@ class Message:
 def messages() -> dict[Message, list[str]]:
     """Every message and the files it stands in."""
     found: dict[Message, list[str]] = {}
-    for folder in FOLDERS:
-        for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.html")]):
-            for message in messages_in(path):
-                places = found.setdefault(message, [])
-                if (place := path.relative_to(HOTLINE).as_posix()) not in places:
-                    places.append(place)
+    for path in _sources():
+        for message in messages_in(path):
+            places = found.setdefault(message, [])
+            if (place := path.relative_to(HOTLINE).as_posix()) not in places:
+                places.append(place)
     return found
+
+
+def _sources() -> Iterator[Path]:
+    for folder in FOLDERS:
+        yield from sorted([*folder.rglob("*.py"), *folder.rglob("*.html")])
+    yield from FILES
 
 
 def messages_in(path: Path) -> Iterator[Message]:

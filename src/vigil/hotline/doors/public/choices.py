@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from vigil.hotline.lists.enumerations import AppellantType
-from vigil.hotline.reports.enumerations import AiNexus, Theme
+from vigil.hotline.reports.enumerations import AiNexus, Theme, Tri
 
 Text = str | Promise
 
@@ -41,6 +41,31 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "offer": Kind(_("An offer of a child for sexual exploitation, or of travel for it"), Theme.TRAFFICKING_TOURISM),
         "other": Kind(_("Something else that harms a child"), Theme.OTHER_ILLEGAL),
         "unsure": Kind(_("I am not sure"), None),
+    }
+)
+
+APP_KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {
+        "acts": Kind(
+            _("It plays or describes a child in sexual situations"), Theme.TEXT_CSAM, (AiNexus.CHATBOT_CHARACTER,)
+        ),
+        "makes": Kind(
+            _("It makes sexual pictures of children, or changes pictures into such"),
+            Theme.CSAM,
+            (AiNexus.TOOL_OR_MODEL_OFFERED,),
+        ),
+        "shares": Kind(_("People share or sell sexual pictures of children there"), Theme.CSAM),
+        "approach": Kind(_("Someone there approaches a child for sexual purposes"), Theme.CSEM_GROOMING),
+        "threat": Kind(_("Someone there threatens a child with sexual images"), Theme.SEXTORTION),
+        "other": Kind(_("Something else that harms a child"), Theme.OTHER_ILLEGAL),
+    }
+)
+
+THREATS: Final[Mapping[str, Text]] = MappingProxyType(
+    {
+        Tri.YES.value: _("Yes"),
+        Tri.NO.value: _("No"),
+        Tri.UNKNOWN.value: _("I am not sure, or I do not want to say"),
     }
 )
 

@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+import re
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from vigil.base.errors import InputError
-from vigil.hotline.doors.public.choices import APPELLANTS, KINDS
+from vigil.hotline.doors.public.choices import APP_KINDS, APPELLANTS, KINDS
+from vigil.hotline.doors.public.entering import ADDRESS_LOOK, PLAIN, AsEntered
 from vigil.hotline.lists.appeals import BLOCK_REFERENCE, TEXT_CHARACTERS
 from vigil.hotline.reports.addresses import Doubt, read_address
-from vigil.hotline.reports.limits import ADDRESS_CHARACTERS, WORDS_CHARACTERS
+from vigil.hotline.reports.limits import ADDRESS_CHARACTERS, CONTACT_CHARACTERS, WORDS_CHARACTERS
 from vigil.hotline.reports.references import read_reference
-
-CONTACT_CHARACTERS: Final = 300
-PLAIN: Final = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
-ADDRESS_LOOK: Final = PLAIN | {"rows": "3", "class": "address", "dir": "ltr", "inputmode": "url", "autocorrect": "off"}
-
-
-class AsEntered(forms.Field):
-    """Text that stays exactly as it was entered, whatever signs it holds."""
-
-    widget = forms.Textarea
-
-    def __init__(self, *, limit: int, **arguments: Any) -> None:
-        self.limit = limit
-        super().__init__(**arguments)
-
-    def to_python(self, value: Any) -> str:
-        return str(value or "")
-
-    def validate(self, value: str) -> None:
-        if self.required and not value.strip():
-            raise ValidationError(self.error_messages["required"], code="required")
-        if (excess := len(value) - self.limit) > 0:
-            text = ngettext(
-                "This text is %(excess)d character too long. Please shorten it.",
-                "This text is %(excess)d characters too long. Please shorten it.",
-                excess,
-            )
-            raise ValidationError(text % {"excess": excess}, code="too_long")
 
 
 class AddressForm(forms.Form):
@@ -110,6 +83,105 @@ class WordsForm(forms.Form):
     )
 
 
+    danger = forms.BooleanField(required=False, label=_("I think that a child is being abused now, or will be soon"))
+
+
+class ContactForm(forms.Form):
+    """May we write to you? Left empty, nothing about the reporter is kept."""
+
+    contact = AsEntered(
+        limit=CONTACT_CHARACTERS.value,
+        required=False,
+        label=_("Do you want to hear what became of it?"),
+        help_text=_(
+            "You may leave this empty. If you want an answer, write an e-mail address or a telephone number. It is kept "
+            "encrypted and apart from the report, two people must agree before anyone can read it, and it is deleted 30 days "
+            "after we have finished."
+        ),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "dir": "auto"}),
+    )
+
+
+class AppForm(ContactForm):
+    """Which app or chatbot, who in it, what happened?"""
+
+    service = AsEntered(
+        limit=200,
+        label=_("Which app, game or chatbot is it?"),
+        error_messages={"required": _("Enter the name of the app, the game or the chatbot")},
+        widget=forms.TextInput(attrs={"autocomplete": "off", "dir": "auto"}),
+    )
+    character = AsEntered(
+        limit=190,
+        required=False,
+        label=_("Which character or account is it?"),
+        help_text=_("As it is written there. You may leave this empty."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "dir": "auto"}),
+    )
+    address = AsEntered(
+        limit=ADDRESS_CHARACTERS.value,
+        required=False,
+        label=_("Is there a web address?"),
+        help_text=_("If you have it. You do not need to open it again."),
+        widget=forms.Textarea(attrs=ADDRESS_LOOK | {"rows": "2"}),
+    )
+    what = forms.ChoiceField(
+        label=_("What happens there?"),
+        choices=[(key, kind.text) for key, kind in APP_KINDS.items()],
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose what comes closest"), "invalid_choice": _("Choose what comes closest")},
+    )
+    words = AsEntered(
+        limit=3000,
+        required=False,
+        label=_("What happened, in a few words of your own?"),
+        help_text=_("You may leave this empty. Please do not write your name."),
+        widget=forms.Textarea(attrs={"rows": "4", "autocomplete": "off", "dir": "auto"}),
+    )
+    add_text = forms.BooleanField(
+        required=False, label=_("I want to add text from the app itself. You do not have to: most reports do not need it.")
+    )
+    text = AsEntered(
+        limit=6000,
+        required=False,
+        label=_("Text from the app"),
+        help_text=_("Taken only if you ticked the box above. No pictures, please."),
+        widget=forms.Textarea(attrs={"rows": "4", "autocomplete": "off", "dir": "auto"}),
+    )
+    danger = forms.BooleanField(required=False, label=_("I think that a child is being abused now, or will be soon"))
+    field_order = ("service", "character", "address", "what", "words", "add_text", "text", "danger", "contact")
+
+
+class HashedFileForm(forms.Form):
+    """Hashes that the browser computed, and what the file shows."""
+
+    sha256 = forms.CharField(
+        required=False, widget=forms.HiddenInput(attrs={"data-hash": "SHA-256", "autocomplete": "off"})
+    )
+    sha1 = forms.CharField(required=False, widget=forms.HiddenInput(attrs={"data-hash": "SHA-1", "autocomplete": "off"}))
+    kind = forms.ChoiceField(
+        label=_("What does the file show?"),
+        choices=[(key, kind.text) for key, kind in KINDS.items()],
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose what comes closest"), "invalid_choice": _("Choose what comes closest")},
+    )
+    words = AsEntered(
+        limit=WORDS_CHARACTERS.value,
+        required=False,
+        label=_("Where did you get the file?"),
+        help_text=_("For example: the site, the app or the group. You may leave this empty."),
+        widget=forms.Textarea(attrs={"rows": "4", "autocomplete": "off", "dir": "auto"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """One file, whose hash is there and whole."""
+        cleaned = super().clean() or {}
+        whole = re.fullmatch(r"[0-9a-f]{64}", cleaned.get("sha256", ""))
+        if not whole or not re.fullmatch(r"([0-9a-f]{40})?", cleaned.get("sha1", "")):
+            raise ValidationError(_("Choose the file again: its fingerprint did not reach us."), code="hash_missing")
+        return cleaned
+
+
 class AppealForm(forms.Form):
     """What is blocked by mistake, who says so, and why?"""
 
@@ -148,7 +220,7 @@ class AppealForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": "6", "autocomplete": "off", "dir": "auto"}),
     )
     contact = AsEntered(
-        limit=CONTACT_CHARACTERS,
+        limit=CONTACT_CHARACTERS.value,
         required=False,
         label=_("How can we reach you?"),
         help_text=_("Only if you want an answer: an e-mail address or a telephone number. You may leave this empty."),

@@ -12,19 +12,19 @@ from django.utils import translation
 from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.http import require_safe
 
-from vigil.hotline.access.clock import now
 from vigil.hotline.access.rules import open_to_all
 from vigil.hotline.doors.public.cookie import NAME, draft_in
-from vigil.hotline.doors.public.help_lines import shown
+from vigil.hotline.doors.public.help_lines import by_country, countries_of, lines_for
+from vigil.hotline.doors.public.portals import languages_of, portal_of
 from vigil.hotline.reports.intake import do_discard_draft
 
 OURS: Final = tuple(code for code, _ in settings.LANGUAGES)
 
 
-def wanted_language(header: str) -> str | None:
-    """The first of our languages that an ``Accept-Language`` header asks for, or None."""
+def wanted_language(header: str, offered: tuple[str, ...] = OURS) -> str | None:
+    """The first of the languages on offer that an ``Accept-Language`` header asks for, or None."""
     for tag, _quality in parse_accept_lang_header(header.lower()):
-        if (base := tag.partition("-")[0]) in OURS:
+        if (base := tag.partition("-")[0]) in offered:
             return base
     return None
 
@@ -33,9 +33,13 @@ def wanted_language(header: str) -> str | None:
 @require_safe
 def entrance(request: HttpRequest) -> HttpResponse:
     """On to the reader's language; where none of ours is asked for, a choice of all."""
-    language = wanted_language(request.headers.get("Accept-Language", ""))
+    offered = languages_of(portal_of(request))
+    language = wanted_language(request.headers.get("Accept-Language", ""), offered)
+    if language is None and len(offered) == 1:
+        language = offered[0]
     if language is None:
-        response = render(request, "public/entrance.html")
+        choice = [(code, name) for code, name in settings.LANGUAGES if code in offered]
+        response = render(request, "public/entrance.html", {"choice": choice})
     else:
         with translation.override(language):
             response = redirect("public:home")
@@ -59,9 +63,16 @@ def home(request: HttpRequest) -> HttpResponse:
 @open_to_all("Help for whoever needs it.")
 @require_safe
 def help_page(request: HttpRequest) -> HttpResponse:
-    """Help lines of the operator, and words for a child, for a worried person and for who worries about another."""
-    lines = shown(settings.CONFIG.help_lines, now().date(), request.LANGUAGE_CODE)
-    return findable(render(request, "public/help.html", {"lines": lines}))
+    """Help lines of the operator, and words for a child, for a worried person and for who worries about another.
+
+    ``?country=`` puts the lines of one country first; it says nothing about who asks.
+    """
+    countries = countries_of(lines_for(request))
+    chosen = request.GET.get("country", "")
+    country = chosen if chosen in countries else ""
+    first, others = by_country(lines_for(request, country), country, portal_of(request))
+    context = {"lines": first, "others": others, "countries": countries, "country": country}
+    return findable(render(request, "public/help.html", context | {"keep_query": f"?country={country}" if country else ""}))
 
 
 @open_to_all("Who we are and what happens to a report.")

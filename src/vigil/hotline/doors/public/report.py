@@ -16,13 +16,14 @@ from vigil.hotline.access.people import PUBLIC
 from vigil.hotline.access.rules import open_to_all
 from vigil.hotline.doors.public.answers import Answers, answers_of, carried, posted_text
 from vigil.hotline.doors.public.cookie import draft_in, hand_out, take_back
-from vigil.hotline.doors.public.forms import AddressForm, KindForm, WordsForm
+from vigil.hotline.doors.public.forms import AddressForm, ContactForm, KindForm, WordsForm
 from vigil.hotline.doors.public.mishaps import mishap_of
+from vigil.hotline.doors.public.origin import origin_of
 from vigil.hotline.doors.public.showing import lost, show, show_busy
 from vigil.hotline.reports.bucket import wait_for
 from vigil.hotline.reports.intake import do_answer, do_begin_draft, do_submit_draft
 from vigil.hotline.reports.limits import Act
-from vigil.hotline.reports.models import Draft
+from vigil.hotline.reports.models import Draft, ReporterContact
 
 CHECK: Final = "check"
 questions = require_http_methods(["GET", "HEAD", "POST"])
@@ -72,9 +73,9 @@ KIND: Final = Question(
 WORDS: Final = Question(
     "words",
     3,
-    lambda answers: WordsForm(initial={"words": answers.words}),
-    lambda request, before: WordsForm({"words": posted_text(request, "words")}),
-    lambda request, form: {"words": form.data["words"], "words_seen": form.is_valid()},
+    lambda answers: WordsForm(initial={"words": answers.words, "danger": answers.danger}),
+    lambda request, before: WordsForm({"words": posted_text(request, "words"), "danger": request.POST.get("danger", "")}),
+    lambda request, form: {"words": form.data["words"], "words_seen": form.is_valid(), "danger": bool(form.data["danger"])},
 )
 QUESTIONS: Final = (ADDRESS, KIND, WORDS)
 
@@ -178,7 +179,12 @@ def check(request: HttpRequest) -> HttpResponse:
 
 
 def _checked(request: HttpRequest, answers: Answers) -> HttpResponse:
-    return show(request, "public/check.html", {"answers": answers})
+    form = _contact_form(request)
+    return show(request, "public/check.html", {"answers": answers, "form": form}, form)
+
+
+def _contact_form(request: HttpRequest) -> ContactForm:
+    return ContactForm({"contact": posted_text(request, "contact")}) if "contact" in request.POST else ContactForm()
 
 
 def _send(request: HttpRequest, draft: Draft | None) -> HttpResponse:
@@ -191,12 +197,16 @@ def _send(request: HttpRequest, draft: Draft | None) -> HttpResponse:
     if answers.missing():
         lost_now = draft is None
         return redirect(_lost_address()) if lost_now else _onward(answers)
+    form = ContactForm({"contact": posted_text(request, "contact")})
+    if not form.is_valid():
+        return show(request, "public/check.html", {"answers": answers, "form": form}, form)
     if wait := wait_for(Act.SUBMIT):
-        return show_busy(request, "public/check.html", {"answers": answers}, wait)
+        return show_busy(request, "public/check.html", {"answers": answers, "form": form}, wait, form)
     token = ""
     if draft is None:
         draft, token = do_begin_draft(PUBLIC)
-    do_submit_draft(PUBLIC, draft, answers.arrival(get_language() or ""))
+    arrival = answers.arrival(get_language() or "", origin_of(request), form.cleaned_data["contact"])
+    do_submit_draft(PUBLIC, draft, arrival)
     response = redirect("public:report-sent")
     return hand_out(response, token) if token else response
 
@@ -214,4 +224,5 @@ def sent(request: HttpRequest) -> HttpResponse:
     draft = draft_in(request)
     if draft is None or draft.report is None:
         return redirect("public:status")
-    return show(request, "public/sent.html", {"reference": draft.report.ref})
+    contact = ReporterContact.objects.filter(report=draft.report).exists()
+    return show(request, "public/sent.html", {"reference": draft.report.ref, "contact": contact})

@@ -6,7 +6,7 @@ from django.conf.urls.i18n import i18n_patterns
 from django.urls import include, path
 
 from vigil.hotline.doors import errors
-from vigil.hotline.doors.public import appeal, pages, report, status, transparency
+from vigil.hotline.doors.public import app, appeal, file, pages, report, status, transparency, young
 
 desk = [
     path("", pages.home, name="home"),
@@ -17,6 +17,11 @@ desk = [
     path("report/check/", report.check, name="report-check"),
     path("report/sent/", report.sent, name="report-sent"),
     path("report/another/", report.another, name="report-another"),
+    path("report/app/", app.app, name="report-app"),
+    path("report/file/", file.file, name="report-file"),
+    path("young/", young.start, name="young"),
+    path("young/tell/", young.tell, name="young-tell"),
+    path("young/thanks/", young.thanks, name="young-thanks"),
     path("status/", status.status, name="status"),
     path("appeal/", appeal.appeal, name="appeal"),
     path("help/", pages.help_page, name="help"),

@@ -170,7 +170,6 @@ class Draft(Entity):
     words = SealedTextField(default="")
     words_seen = models.BooleanField(default=False)
     danger = models.BooleanField(default=False)
-    portal = models.CharField(max_length=40, blank=True)
     report = models.ForeignKey(Report, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
 
     class Meta:

@@ -98,14 +98,22 @@ def choices(bound: BoundField, heading: bool = False) -> dict[str, Any]:
     return {"bound": bound, "heading": heading}
 
 
+@register.inclusion_tag("design/parts/tick.html")
+def tick(bound: BoundField) -> dict[str, Any]:
+    """One box to tick, in a large row."""
+    return {"bound": bound}
+
+
 @register.inclusion_tag("design/parts/languages.html", takes_context=True)
 def languages(context: template.Context) -> dict[str, Any]:
     """Links to the same page in the other languages; ``context["keep_query"]`` is what may follow the path."""
     request, current = context["request"], get_language()
-    # The address of a page that is not there is never repeated.
-    path = request.path if request.resolver_match else f"/{current}/"
+    # The address of a page that is not there is never repeated. Without the script prefix it is found in the URL map;
+    # the address made from the map has it again.
+    path = request.path_info if request.resolver_match else f"/{current}/"
     kept = str(context.get("keep_query", ""))
-    links = [(code, name, translate_url(path, code) + kept) for code, name in settings.LANGUAGES]
+    offered = context.get("offered") or [code for code, _ in settings.LANGUAGES]
+    links = [(code, name, translate_url(path, code) + kept) for code, name in settings.LANGUAGES if code in offered]
     return {"current": current, "languages": links}
 
 
