@@ -123,7 +123,9 @@ def test_every_module_says_what_it_is() -> None:
 def rooms() -> list[Path]:
     source = ROOT / "src" / "vigil"
     inner = {
-        "hotline": ["access", "audit", "approvals", "partners", "reports", "assessments", "lists", "statistics", "doors"],
+        "hotline": [
+            "access", "audit", "approvals", "partners", "reports", "assessments", "lists", "triage", "statistics", "doors",
+        ],
         "match": ["urls", "keywords", "hashing", "index"],
     }
     top = [path for path in source.iterdir() if path.is_dir() and (path / "__init__.py").exists()]

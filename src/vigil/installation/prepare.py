@@ -139,7 +139,6 @@ def _demo_tables(ports: Ports) -> str:
     return f"""
 [capture]
 proxy = {quoted(f"http://{LOOPBACK}:{ports.world}")}
-legal_basis = "Demonstration: the only reachable sites are drawn shapes of the demo itself."
 """
 
 

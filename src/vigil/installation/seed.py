@@ -31,6 +31,7 @@ def main(arguments: list[str]) -> None:
     if arguments[:1] == ["--people"]:
         seed_people(Path(arguments[1]))
         seed_policy()
+        seed_captures()
         seed_reports()
 
 
@@ -80,6 +81,15 @@ def seed_policy() -> None:
         owner="Demo provider", retention_days=30,
     )  # fmt: skip
     do_approve_policy(user_named("sam"), proposed)
+
+
+def seed_captures() -> None:
+    """The demo's legal basis for captures, once."""
+    from vigil.hotline.access.people import OPERATOR
+    from vigil.hotline.reports.captures import basis_in_force, do_allow_captures
+
+    if basis_in_force() is None:
+        do_allow_captures(OPERATOR, "Demonstration: the only reachable sites are drawn shapes of the demo itself.")
 
 
 def seed_reports() -> None:

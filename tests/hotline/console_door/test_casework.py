@@ -15,13 +15,14 @@ from tests.hotline.console_door.conftest import SECRET_ADDRESS, SECRET_WORDS, De
 from tests.hotline.reports.test_captures import drawn
 
 from vigil.hotline.access.models import User
+from vigil.hotline.access.people import OPERATOR
 from vigil.hotline.access.roles import Role
 from vigil.hotline.assessments.models import Assessment
 from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.doors.console.limits import FILE_BYTES, FRAME_BYTES
 from vigil.hotline.lists.models import Decision, ListEntry
 from vigil.hotline.management.serving import arguments_of
-from vigil.hotline.reports.captures import do_hash_file
+from vigil.hotline.reports.captures import do_allow_captures, do_hash_file
 from vigil.hotline.reports.models import Capture, Media, Report
 from vigil.hotline.settings.config import Capture as CaptureTable
 from vigil.media import hash_image
@@ -288,7 +289,8 @@ class TestPictures:
         report, client = desk.taken(), desk.at(desk.anna)
         assert "Captures are off" in text_of(client.get(f"/cases/{report.pk}/"))
         assert "Captures are off" in text_of(client.post(f"/cases/{report.pk}/capture/", follow=True))
-        table = CaptureTable("http://127.0.0.1:9", "Permit 7 of the authority of Quimber")
+        do_allow_captures(OPERATOR, "Permit 7 of the authority of Quimber")
+        table = CaptureTable(proxy="http://127.0.0.1:9")
         client.overrides["CONFIG"] = msgspec.structs.replace(settings.CONFIG, capture=table)
         assert "is asked for" in text_of(client.post(f"/cases/{report.pk}/capture/", follow=True))
         assert client.get(f"/cases/{report.pk}/capture/state/").json() == {"state": "requested"}

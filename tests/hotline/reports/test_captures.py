@@ -20,7 +20,7 @@ from vigil.base.clock import FixedClock
 from vigil.base.errors import RefusedError, UnavailableError, VigilError
 from vigil.base.limits import MEDIA_BYTES
 from vigil.hotline.access.models import User
-from vigil.hotline.access.people import PUBLIC
+from vigil.hotline.access.people import OPERATOR, PUBLIC
 from vigil.hotline.access.roles import Role
 from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.reports.captures import (
@@ -29,6 +29,7 @@ from vigil.hotline.reports.captures import (
     address_of,
     check_hash_file,
     claim_next,
+    do_allow_captures,
     do_hash_file,
     do_request_capture,
     run,
@@ -71,8 +72,9 @@ def world() -> Iterator[World]:
 
 
 @pytest.fixture
-def captures_configured(settings: Any, world: World) -> None:
-    table = CaptureTable(world.proxy, "Permit 7 of the authority of Quimber")
+def captures_configured(settings: Any, world: World, db: None) -> None:
+    do_allow_captures(OPERATOR, "Permit 7 of the authority of Quimber")
+    table = CaptureTable(proxy=world.proxy)
     settings.CONFIG = msgspec.structs.replace(settings.CONFIG, capture=table)
 
 

@@ -63,9 +63,9 @@ def test_only_the_proxy_is_ever_connected_to(world: World, monkeypatch: pytest.M
     monkeypatch.setattr(
         socket, "getaddrinfo", lambda host, *rest, **more: (resolved.append(host), resolve(host, *rest, **more))[1]
     )
-    world.pages[PAGE] = redirect("http://127.0.0.1:9/inside")
-    world.pages["http://127.0.0.1:9/inside"] = redirect("http://[::1]/inside")
-    world.pages["http://[::1]/inside"] = answer(b"played by the proxy")
+    world.pages[PAGE] = redirect("http://inner.example:9/inside")
+    world.pages["http://inner.example:9/inside"] = redirect("http://other.example/inside")
+    world.pages["http://other.example/inside"] = answer(b"played by the proxy")
     assert fetcher(world).fetch(fetchable(PAGE), SMALL).body == b"played by the proxy"
     assert set(reached) == {("127.0.0.1", world.port)}
     assert set(resolved) == {"127.0.0.1"}

@@ -64,7 +64,9 @@ def test_absolute_paths_and_postgresql_stay(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "more",
-    ["zorblat = 1", 'name = ""', "capture = {}", 'capture = {proxy = "socks5://x", legal_basis = "y"}', "help_lines = [{}]",
+    ["zorblat = 1", 'name = ""', "capture = {}", 'capture = {proxy = "socks5://x"}',
+     'capture = {proxy = "http://127.0.0.1:9", direct = true}', 'capture = {direct = true, allow_networks = ["x"]}',
+     "help_lines = [{}]",
      'time_zone = 3', "[doors.fourth]\nport = 1", "= ", "\x00"],
 )  # fmt: skip
 def test_what_is_not_known_is_refused(tmp_path: Path, more: str) -> None:

@@ -23,9 +23,11 @@ def run_worker() -> None:
     boot.start("worker")
     from vigil.hotline.reports import housekeeping  # rooms can be imported once Django has started
     from vigil.hotline.reports.worker import serve
+    from vigil.hotline.triage import worker as triage
 
     stop = _stop_on_signal()
     threading.Thread(target=housekeeping.serve, args=(stop,), daemon=True).start()
+    threading.Thread(target=triage.serve, args=(stop,), daemon=True).start()
     serve(stop)
 
 

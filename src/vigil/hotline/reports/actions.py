@@ -18,6 +18,7 @@ from vigil.hotline.access.permissions import Permission
 from vigil.hotline.audit.actions import record
 from vigil.hotline.compartments.access import hidden_from, require_inside
 from vigil.hotline.reports import codes
+from vigil.hotline.reports.access import require_access
 from vigil.hotline.reports.enumerations import URGENCY, Outcome, Priority, Status
 from vigil.hotline.reports.lifecycle import (
     ASSESSED_OUTCOMES,
@@ -80,6 +81,7 @@ def check_take(person: Person, report: Report) -> None:
     if not isinstance(person, User) or not any(person.may(permission) for permission in WORKERS_ON_CASES):
         raise RefusedError("not_permitted", "You may not take cases.", mend="Ask a supervisor for the role that may.")
     require_inside(person, report.pk)
+    require_access(person, report)
     require_open(report)
     if report.taken_by_id not in (None, person.pk):
         raise RefusedError("case_held", "Somebody else holds this case.", mend="Take another one.")

@@ -1,12 +1,14 @@
 """Captures: who may ask for one, how the worker takes, runs and settles it; and hashing a file that was handed in.
 
-Off until the operator has configured a proxy and recorded a legal basis. A capture is claimed for a short time
+Off until the operator has configured a way out (a proxy, Tor, or directly) and recorded the legal basis, by a command that
+leaves an audit row. A capture is claimed for a short time
 that the run renews as it goes: when a worker is killed, its claim runs out and the next one starts afresh. What
 was found is written in one transaction with the end of the capture, so nothing is ever half there.
 """
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -24,11 +26,13 @@ from vigil.hotline.access.people import WORKER, Person, must
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.audit.actions import record
 from vigil.hotline.audit.codes import define
-from vigil.hotline.reports.fetcher import Address, Failure, Fetcher, FetchError, Proxy, ProxyFetcher, fetchable
+from vigil.hotline.reports.fetch_process import ProcessFetcher, setup_of
+from vigil.hotline.reports.fetching import Address, Failure, Fetcher, FetchError, Proxy, fetchable
 from vigil.hotline.reports.models import Report, Url
 from vigil.hotline.reports.models.capture import (
     OPEN,
     Capture,
+    CaptureBasis,
     CaptureStatus,
     Hash,
     Media,
@@ -36,6 +40,7 @@ from vigil.hotline.reports.models.capture import (
     SightingSource,
 )
 from vigil.hotline.reports.page import Hasher, Look, Picture, look_at
+from vigil.hotline.reports.recipes import claimed_referrer, make_recipe, trail_of
 from vigil.match.urls import UrlRefused, canonical
 from vigil.media.model import ImageHashes
 
@@ -49,39 +54,97 @@ FAILED: Final = define("capture.failed", "A capture failed.", "failure")
 FILE_HASHED: Final = define("media.hashed", "A file was handed in, hashed and dropped.", "case", "new", "decoded")
 
 
+ALLOWED: Final = define("capture.allowed", "Captures were allowed, on a legal basis.", "legal_basis")
+FORBIDDEN: Final = define("capture.forbidden", "Captures were forbidden.")
+BASIS_CHARACTERS: Final = 500
+
+
 class CaptureSettings(Protocol):
-    """The table ``[capture]`` of the configuration: ``proxy`` as http://host:port, ``legal_basis`` in words."""
+    """The table ``[capture]`` of the configuration: exactly one way out, and the private networks that may be reached."""
 
     @property
     def proxy(self) -> str: ...
 
     @property
-    def legal_basis(self) -> str: ...
+    def tor(self) -> str: ...
+
+    @property
+    def allow_networks(self) -> tuple[str, ...]: ...
 
 
 class ClaimLost(Exception):  # noqa: N818 - not a failure: another run has the capture
     """This run was silent for too long and another one took over; it must leave everything as it is."""
 
 
+def basis_in_force() -> CaptureBasis | None:
+    """The legal basis that the operator recorded last; None where there is none, or captures were forbidden since."""
+    row: CaptureBasis | None = CaptureBasis.objects.order_by("-created_at", "-pk").first()
+    return row if row is not None and row.basis else None
+
+
 def captures_on() -> bool:
-    """True where the operator has configured a proxy and recorded the legal basis."""
-    return settings.CONFIG.capture is not None
+    """True where the operator has configured a way out and recorded the legal basis."""
+    return settings.CONFIG.capture is not None and basis_in_force() is not None
 
 
-def _configured() -> CaptureSettings:
+def check_allow_captures(person: Person, basis: str) -> None:
+    """By the operator, in words that an auditor can follow."""
+    must(person, Permission.CAPTURE_ALLOW)
+    if not 10 <= len(basis.strip()) <= BASIS_CHARACTERS:
+        raise InputError(
+            "legal_basis_missing", f"Name the law or permit in 10 to {BASIS_CHARACTERS} characters.", where="legal_basis"
+        )
+
+
+def do_allow_captures(person: Person, basis: str) -> CaptureBasis:
+    """Record the legal basis; captures are on from now, where a way out is configured."""
+    check_allow_captures(person, basis)
+    return _record_basis(person, basis.strip())
+
+
+def do_forbid_captures(person: Person) -> CaptureBasis:
+    """End it: what waits stays where it is, nothing more is fetched."""
+    must(person, Permission.CAPTURE_ALLOW)
+    return _record_basis(person, "")
+
+
+def _record_basis(person: Person, basis: str) -> CaptureBasis:
+    row = CaptureBasis(basis=basis, created_by=person.label)
+    with transaction.atomic():
+        row.save()
+        if basis:
+            record(person, ALLOWED, row, legal_basis=basis[:200])
+        else:
+            record(person, FORBIDDEN, row)
+    return row
+
+
+def _configured() -> tuple[CaptureSettings, str]:
+    """The table and the legal basis in force; refused where captures are off."""
     configured: CaptureSettings | None = settings.CONFIG.capture
-    if configured is None:
+    basis = basis_in_force()
+    if configured is None or basis is None:
         raise UnavailableError(
             "captures_off",
-            "Captures are off: no proxy and legal basis are configured.",
-            mend="Ask your system administrator, or hash a file by hand.",
+            "Captures are off: no way out is configured, or no legal basis is recorded.",
+            mend="Ask your system administrator (`vigil hotline capture status`), or hash a file by hand.",
         )
-    return configured
+    return configured, basis.basis
 
 
-def fetcher_in_service() -> Fetcher | None:
-    """The fetcher that goes through the configured proxy; None where captures are off."""
-    return ProxyFetcher(Proxy.at(_configured().proxy)) if captures_on() else None
+def via_of(configured: CaptureSettings) -> str:
+    """The way out that the operator configured."""
+    return "proxy" if configured.proxy else "tor" if configured.tor else "direct"
+
+
+def fetcher_in_service() -> ProcessFetcher | None:
+    """The fetcher that goes the configured way, in a process of its own; None where none is configured."""
+    configured: CaptureSettings | None = settings.CONFIG.capture
+    if configured is None:
+        return None
+    way = configured.proxy or configured.tor.replace("socks5h://", "http://", 1)
+    proxy = Proxy.at(way) if way else Proxy("", 0)
+    return ProcessFetcher(setup_of(via_of(configured), proxy.host, proxy.port, configured.allow_networks))
 
 
 def address_of(url: Url) -> Address:
@@ -112,13 +175,23 @@ def check_request_capture(person: Person, report: Report, url: Url) -> None:
         raise RefusedError("capture_under_way", "A capture of this page is under way.", mend="Wait for its result.")
 
 
-def do_request_capture(person: Person, report: Report, url: Url) -> Capture:
-    """Queue a capture of ``url`` for the worker. One open capture per address is a rule of the database."""
+def do_request_capture(
+    person: Person, report: Report, url: Url, *, before: tuple[str, ...] = (), referrer: str | None = None
+) -> Capture:
+    """Queue a capture of ``url`` for the worker. One open capture per address is a rule of the database.
+
+    ``before``   pages to visit first. ``referrer`` to send; None means what the reporter said, else the last page before.
+    """
     check_request_capture(person, report, url)
-    basis = _configured().legal_basis
-    capture = Capture(url=url, report=report, legal_basis=basis, created_by=person.label)
+    configured, basis = _configured()
+    sent = claimed_referrer(report) if referrer is None else referrer
+    recipe = make_recipe(person, url, address_of(url), via_of(configured), before, sent)
+    capture = Capture(
+        url=url, report=report, legal_basis=basis, recipe=recipe, via=recipe.via, created_by=person.label
+    )
     try:
         with transaction.atomic():
+            recipe.save()
             capture.save(force_insert=True)
             record(person, REQUESTED, capture, legal_basis=basis[:200])
     except IntegrityError as error:
@@ -132,6 +205,8 @@ def claim_next() -> Capture | None:
     One that was taken ``ATTEMPTS`` times without an end is failed instead.
     """
     must(WORKER, Permission.CAPTURE_RUN)
+    if not captures_on():
+        return None
     with transaction.atomic():
         free = Q(status=CaptureStatus.REQUESTED) | Q(status=CaptureStatus.RUNNING, claimed_until__lt=now())
         capture = (
@@ -160,7 +235,7 @@ def run(capture: Capture, fetcher: Fetcher, hash_image: Hasher, stopping: Callab
 
     try:
         progress()
-        look = look_at(address_of(capture.url), fetcher, hash_image, progress)
+        look = look_at(address_of(capture.url), fetcher, hash_image, progress, trail_of(capture.recipe))
     except ClaimLost:
         return
     except FetchError as error:
@@ -194,6 +269,7 @@ def _keep(capture: Capture, look: Look) -> None:
     capture.http_status, capture.page_sha256, capture.page_bytes = look.status, look.sha256, look.size
     capture.pictures_found, capture.pictures_failed = look.found, look.failed
     capture.pictures_left_out = look.left_out
+    _note_answer(capture, look)
     capture.save()
     for position, picture in enumerate(look.pictures, start=1):
         media, _ = _media_of(picture, WORKER)
@@ -205,6 +281,15 @@ def _keep(capture: Capture, look: Look) -> None:
         WORKER, DONE, capture, http_status=look.status, pictures=len(look.pictures),
         failed=look.failed, left_out=look.left_out,
     )  # fmt: skip
+
+
+def _note_answer(capture: Capture, look: Look) -> None:
+    """What the server said about itself, and the way there. Sealed: headers and addresses may name people."""
+    if look.page is None:
+        return
+    capture.headers = json.dumps(look.page.headers)
+    capture.chain = json.dumps([address.text() for address in (*look.page.chain, look.page.url)])
+    capture.tls_fingerprint, capture.resolved_ip = look.page.certificate, look.page.ip or None
 
 
 def _close(capture: Capture, status: CaptureStatus) -> None:

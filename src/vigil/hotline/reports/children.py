@@ -131,6 +131,11 @@ def child_cases(person: Person) -> QuerySet[ChildCase]:
     )
 
 
+def open_child_cases(person: Person) -> int:
+    """How many of them are open."""
+    return child_cases(person).filter(report__is_open=True).count()
+
+
 def check_set_child_outcome(person: Person, case: ChildCase) -> None:
     """By who works on children's cases, before the service has read one."""
     must(person, Permission.CHILD_CASE_WORK)

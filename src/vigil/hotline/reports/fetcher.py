@@ -1,190 +1,118 @@
-"""The one door through which a page is fetched: GET, through the configured proxy, within limits.
+"""The one door through which a page is fetched: GET, along the configured route, within limits.
 
-The proxy is the only machine this module ever connects to. Names are never resolved here and addresses never
-dialled directly, so what may be reached is decided in one place that the operator controls. Each redirect
-goes through the proxy again. No cookie, referrer or other trace of the person who asked is sent. What is
-asked for is the address as a browser reads it, not its canonical form: folding may name another resource.
-RFC 9110, RFC 9112.
+Where a request may go is decided by :mod:`.routes`, anew for each redirect. No cookie or other trace of the person who asked
+is sent; a referrer only where the access recipe says so. What is asked for is the address as a browser reads it, not its
+canonical form: folding may name another resource. RFC 9110, RFC 9112.
 """
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import socket
 import ssl
 import threading
 import time
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import replace
 from types import TracebackType
-from typing import Final, Protocol
-from urllib.parse import urljoin, urlsplit
+from typing import Final
+from urllib.parse import urljoin
 
-from vigil.base.errors import InputError
-from vigil.base.limits import URL_BYTES, Limit
-from vigil.match.urls.parse import clean, parse
+from vigil.base.limits import Limit
+from vigil.hotline.reports.fetching import (
+    FETCH_SECONDS,
+    PAGE_BYTES,
+    PICTURE_BYTES,
+    REDIRECTS,
+    WORDS,
+    Address,
+    Failure,
+    Fetched,
+    Fetcher,
+    FetchError,
+    Proxy,
+    fetchable,
+)
+from vigil.hotline.reports.routes import Network, ProxyRoute, Route, judge_name
 
-PAGE_BYTES: Final = Limit(8 * 1024 * 1024, "bytes", "a page without end must not fill the worker's memory")
-PICTURE_BYTES: Final = Limit(32 * 1024 * 1024, "bytes", "a picture is held in memory while it is hashed")
-FETCH_SECONDS: Final = Limit(20, "seconds", "a server that drips bytes must not hold the worker")
-REDIRECTS: Final = Limit(5, "redirects", "a loop of redirects must end")
+__all__ = [
+    "FETCH_SECONDS",
+    "PAGE_BYTES",
+    "PICTURE_BYTES",
+    "REDIRECTS",
+    "WORDS",
+    "Address",
+    "Failure",
+    "FetchError",
+    "Fetched",
+    "Fetcher",
+    "Proxy",
+    "ProxyFetcher",
+    "RouteFetcher",
+    "fetchable",
+]
 
+HEADERS: Final = Limit(100, "headers", "a record of an answer, not a place to store things")
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _CHUNK: Final = 64 * 1024
 _AGENT: Final = "Mozilla/5.0"
 
 
-class Failure(StrEnum):
-    """Why a fetch failed: stable codes, shown to analysts in words (``WORDS``)."""
+class RouteFetcher:
+    """Fetches along a route. ``seconds`` bounds one address, its redirects included."""
 
-    ADDRESS_REFUSED = "address_refused"
-    PROXY_UNREACHABLE = "proxy_unreachable"
-    CONNECTION_CLOSED = "connection_closed"
-    TOO_SLOW = "too_slow"
-    TOO_LARGE = "too_large"
-    TOO_MANY_REDIRECTS = "too_many_redirects"
-    REDIRECT_REFUSED = "redirect_refused"
-    NOT_HTTP = "not_http"
-    TLS_FAILED = "tls_failed"
-    ENCODING_REFUSED = "encoding_refused"
-    WORKER_LOST = "worker_lost"
-
-
-WORDS: Final = {
-    Failure.ADDRESS_REFUSED: "The address is not one that can be fetched.",
-    Failure.PROXY_UNREACHABLE: "The capture proxy did not answer.",
-    Failure.CONNECTION_CLOSED: "The connection was closed before the answer was whole.",
-    Failure.TOO_SLOW: "The answer took longer than the limit.",
-    Failure.TOO_LARGE: "The answer was larger than the limit.",
-    Failure.TOO_MANY_REDIRECTS: "The page led on from one address to the next without end.",
-    Failure.REDIRECT_REFUSED: "The page led on to an address that is not fetched.",
-    Failure.NOT_HTTP: "The answer was not proper HTTP.",
-    Failure.TLS_FAILED: "The server's certificate was not accepted.",
-    Failure.ENCODING_REFUSED: "The answer was packed, although plain bytes were asked for.",
-    Failure.WORKER_LOST: "The capture was interrupted several times.",
-}
-
-
-class FetchError(Exception):
-    """A fetch that did not bring an answer; ``failure`` says why. Holds no address."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.value)
-        self.failure = failure
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Address:
-    """An address as a browser asks for it. ``host`` has brackets around IPv6; ``port`` None is the default.
-
-    User name, password and fragment are gone. Printing shows nothing of it; only :meth:`text` does.
-    """
-
-    scheme: str
-    host: str
-    port: int | None
-    path: str
-    query: str | None
-
-    @property
-    def authority(self) -> str:
-        return self.host if self.port is None else f"{self.host}:{self.port}"
-
-    @property
-    def resource(self) -> str:
-        """Path and query."""
-        return self.path if self.query is None else f"{self.path}?{self.query}"
-
-    def text(self) -> str:
-        return f"{self.scheme}://{self.authority}{self.resource}"
-
-    def __str__(self) -> str:
-        return "Address(<sealed>)"
-
-    __repr__ = __str__
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Fetched:
-    """An answer: HTTP status, media type as declared, bytes, and the address that gave it in the end."""
-
-    status: int
-    declared_type: str
-    body: bytes
-    url: Address
-
-
-class Fetcher(Protocol):
-    """What a capture needs to reach the world; the proxy in service, a pretended world in tests."""
-
-    def fetch(self, url: Address, limit: Limit) -> Fetched: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Proxy:
-    """An HTTP proxy, ``http://host:port``, as the operator configured it."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def at(cls, address: str) -> Proxy:
-        """The proxy at ``address``; InputError ``proxy_malformed`` for anything but ``http://host:port``."""
-        try:
-            parts = urlsplit(address)
-            port = parts.port
-        except ValueError:
-            parts, port = urlsplit(""), None
-        extra = parts.path not in ("", "/") or parts.query or parts.username or parts.password
-        if parts.scheme != "http" or not parts.hostname or port is None or extra:
-            raise InputError(
-                "proxy_malformed",
-                "The capture proxy is not written as http://host:port.",
-                where="capture.proxy",
-                mend="Give host and port, without user name, path or query.",
-            )
-        return cls(parts.hostname, port)
-
-
-class ProxyFetcher:
-    """Fetches through a proxy. ``seconds`` bounds one address, its redirects included."""
-
-    def __init__(self, proxy: Proxy, *, seconds: float = FETCH_SECONDS.value) -> None:
-        self._proxy = proxy
+    def __init__(self, route: Route, *, seconds: float = FETCH_SECONDS.value) -> None:
+        self._route = route
         self._seconds = seconds
 
-    def fetch(self, url: Address, limit: Limit) -> Fetched:
-        """The answer at ``url``, at most ``limit`` bytes of body; raises FetchError."""
+    def fetch(self, url: Address, limit: Limit, referrer: str = "") -> Fetched:
+        """The answer at ``url``, at most ``limit`` bytes of body; raises FetchError. Each redirect is judged anew."""
         deadline = time.monotonic() + self._seconds
+        chain: list[Address] = []
         for _ in range(REDIRECTS.value + 1):
-            answer, location = self._visit(url, limit, deadline)
+            judge_name(url.host, self._route.allowed)
+            answer, location = self._visit(url, limit, deadline, referrer)
             if location is None:
-                return answer
+                return replace(answer, chain=tuple(chain))
+            chain.append(url)
             url = _redirected(url, location)
         raise FetchError(Failure.TOO_MANY_REDIRECTS)
 
-    def _visit(self, url: Address, limit: Limit, deadline: float) -> tuple[Fetched, str | None]:
-        with _Connection(self._proxy, url, deadline) as connection:
+    def _visit(self, url: Address, limit: Limit, deadline: float, referrer: str) -> tuple[Fetched, str | None]:
+        with _Connection(self._route, url, deadline, referrer) as connection:
             response = connection.get()
+            headers = tuple(response.getheaders()[: HEADERS.value])
+            seen = Fetched(response.status, "", b"", url, headers, connection.certificate, connection.ip)
             location = response.getheader("Location") if response.status in _REDIRECTS else None
             if location is not None:
-                return Fetched(response.status, "", b"", url), location
+                return seen, location
             if response.getheader("Content-Encoding", "identity").strip().lower() != "identity":
                 raise FetchError(Failure.ENCODING_REFUSED)
             body = _read(response, limit, deadline)
-            return Fetched(response.status, response.getheader("Content-Type", ""), body, url), None
+            return replace(seen, declared_type=response.getheader("Content-Type", ""), body=body), None
+
+
+class ProxyFetcher(RouteFetcher):
+    """Fetches through an HTTP proxy."""
+
+    def __init__(
+        self, proxy: Proxy, *, seconds: float = FETCH_SECONDS.value, allowed: Sequence[Network] = ()
+    ) -> None:
+        super().__init__(ProxyRoute(proxy, allowed), seconds=seconds)
 
 
 class _Connection:
-    """One connection to the proxy, cut when the deadline passes, whatever the other side does."""
+    """One connection, cut when the deadline passes, whatever the other side does."""
 
-    def __init__(self, proxy: Proxy, url: Address, deadline: float) -> None:
-        self._url = url
+    def __init__(self, route: Route, url: Address, deadline: float, referrer: str) -> None:
+        self._url, self._referrer, self._route = url, referrer, route
+        self.certificate = ""
         self._remaining = deadline - time.monotonic()
         self._late = threading.Event()
         self._timer = threading.Timer(max(self._remaining, 0), self._cut)
         self._timer.daemon = True
-        self._http = _http_connection(proxy, url, max(self._remaining, 0.001))
+        self._http, self._target, self.ip = route.connection(url, max(self._remaining, 0.001))
         self._response: http.client.HTTPResponse | None = None
         self._socket: socket.socket | None = None  # http.client forgets it once the head of the answer is read
 
@@ -212,9 +140,12 @@ class _Connection:
             self._http.connect()
             self._socket = self._http.sock
         except (ConnectionRefusedError, socket.gaierror) as error:
-            raise FetchError(Failure.PROXY_UNREACHABLE) from error
-        self._http.putrequest("GET", _target(self._url), skip_host=True, skip_accept_encoding=True)
-        for name, value in _headers(self._url).items():
+            lost = Failure.CONNECTION_CLOSED if self._route.via == "direct" else Failure.PROXY_UNREACHABLE
+            raise FetchError(lost) from error
+        if isinstance(self._socket, ssl.SSLSocket):
+            self.certificate = hashlib.sha256(self._socket.getpeercert(binary_form=True) or b"").hexdigest()
+        self._http.putrequest("GET", self._target, skip_host=True, skip_accept_encoding=True)
+        for name, value in _headers(self._url, self._referrer).items():
             self._http.putheader(name, value)
         self._http.endheaders()
         self._response = self._http.getresponse()
@@ -232,25 +163,9 @@ class _Connection:
             return
 
 
-def _http_connection(proxy: Proxy, url: Address, seconds: float) -> http.client.HTTPConnection:
-    if url.scheme == "http":
-        return http.client.HTTPConnection(proxy.host, proxy.port, timeout=seconds)
-    connection = http.client.HTTPSConnection(
-        proxy.host, proxy.port, timeout=seconds, context=ssl.create_default_context()
-    )
-    connection.set_tunnel(url.host, url.port or 443)
-    return connection
-
-
-def _target(url: Address) -> str:
-    """Absolute form for plain HTTP through a proxy, origin form inside a tunnel (RFC 9112, 3.2)."""
-    if url.scheme == "http":
-        return url.text()
-    return url.resource
-
-
-def _headers(url: Address) -> dict[str, str]:
-    return {
+def _headers(url: Address, referrer: str) -> dict[str, str]:
+    sent = {"Referer": referrer} if referrer else {}
+    return sent | {
         "Host": url.authority,
         "User-Agent": _AGENT,
         "Accept": "*/*",
@@ -266,19 +181,6 @@ def _redirected(url: Address, location: str) -> Address:
         return fetchable(urljoin(url.text(), address))
     except (ValueError, FetchError) as error:
         raise FetchError(Failure.REDIRECT_REFUSED) from error
-
-
-def fetchable(address: str) -> Address:
-    """The address as it will be asked for; FetchError ``address_refused`` unless it is http or https."""
-    try:
-        if len(address.encode()) > URL_BYTES.value:
-            raise FetchError(Failure.ADDRESS_REFUSED)
-        parts = parse(clean(address))
-    except (InputError, UnicodeError) as error:
-        raise FetchError(Failure.ADDRESS_REFUSED) from error
-    if parts.scheme not in ("http", "https"):
-        raise FetchError(Failure.ADDRESS_REFUSED)
-    return Address(parts.scheme, parts.host, parts.port, parts.path, parts.query)
 
 
 def _read(response: http.client.HTTPResponse, limit: Limit, deadline: float) -> bytes:

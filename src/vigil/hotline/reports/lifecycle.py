@@ -41,8 +41,13 @@ DUPLICATE_RULES: Final[dict[str, str]] = {
     "form) and each file it names (by SHA-256) is named by an earlier report which is no duplicate itself, and which is open "
     "or was actioned; it counts on the one that names its first thing. A report that names anything else as well, such as an "
     "app or an address that cannot be read, is no duplicate. What a child reports about itself is no duplicate and has none.",
+    "list-1": "A report is a duplicate when each address it names is listed as that exact address and each file as that exact "
+    "file, on a list of this hotline, for cases of its own; it counts on the case that its first thing is listed for.",
 }
 """Each version in words, for ever: a report keeps the version that judged it (``Report.duplicate_rule_version``)."""
+
+LISTED_RULE: Final = "list-1"
+"""The version by which triage closes what is listed already."""
 
 DUPLICATE_RULE: Final = "2"
 """The version in force."""

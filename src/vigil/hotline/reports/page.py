@@ -33,8 +33,19 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Trail:
+    """How to come to a page: pages to visit first, each with the referrer to send, and the referrer for the page itself."""
+
+    before: tuple[tuple[Address, str], ...] = ()
+    referrer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
-    """What one visit found. ``failed`` counts pictures that could not be fetched or were not there."""
+    """What one visit found. ``failed`` counts pictures that could not be fetched or were not there.
+
+    ``page`` is the answer itself, for whoever may record it; nothing else keeps its bytes.
+    """
 
     status: int
     sha256: str
@@ -43,14 +54,21 @@ class Look:
     found: int
     failed: int
     left_out: int
+    page: Fetched | None = None
 
 
-def look_at(url: Address, fetcher: Fetcher, hash_image: Hasher, progress: Callable[[], None]) -> Look:
+def look_at(
+    url: Address, fetcher: Fetcher, hash_image: Hasher, progress: Callable[[], None], trail: Trail = Trail()
+) -> Look:
     """Fetch ``url`` and its pictures and hash them; raises FetchError where the page itself cannot be had.
 
-    ``progress`` is called before each picture, so that a run can say that it is alive or stop.
+    ``progress`` is called before each request, so that a run can say that it is alive or stop.
     """
-    page = fetcher.fetch(url, PAGE_BYTES)
+    for address, referrer in trail.before:
+        fetcher.fetch(address, PAGE_BYTES, referrer)
+        progress()
+    page = fetcher.fetch(url, PAGE_BYTES, trail.referrer) if trail.referrer else fetcher.fetch(url, PAGE_BYTES)
+    comes_from = page.url.text() if trail != Trail() else ""
     if page.status == 200 and _type_of(page).startswith("image/"):
         return _look(page, [_picture(page, hash_image)], 1, 0)
     if page.status != 200 or _type_of(page) not in _HTML:
@@ -59,15 +77,15 @@ def look_at(url: Address, fetcher: Fetcher, hash_image: Hasher, progress: Callab
     pictures = []
     for address in addresses:
         progress()
-        picture = _fetch_picture(address, fetcher, hash_image)
+        picture = _fetch_picture(address, fetcher, hash_image, comes_from)
         if picture is not None:
             pictures.append(picture)
     return _look(page, pictures, len(addresses), left_out)
 
 
-def _fetch_picture(address: Address, fetcher: Fetcher, hash_image: Hasher) -> Picture | None:
+def _fetch_picture(address: Address, fetcher: Fetcher, hash_image: Hasher, referrer: str) -> Picture | None:
     try:
-        answer = fetcher.fetch(address, PICTURE_BYTES)
+        answer = fetcher.fetch(address, PICTURE_BYTES, referrer) if referrer else fetcher.fetch(address, PICTURE_BYTES)
     except FetchError:
         return None
     if answer.status != 200 or not answer.body or _type_of(answer) in _HTML[:2]:
@@ -88,6 +106,7 @@ def _look(page: Fetched, pictures: list[Picture], found: int, left_out: int) -> 
         found=found,
         failed=found - len(pictures),
         left_out=left_out,
+        page=page,
     )
 
 

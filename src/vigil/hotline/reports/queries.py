@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from vigil.base.errors import InputError
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.models import User
-from vigil.hotline.reports.enumerations import Status
+from vigil.hotline.reports.enumerations import Channel, Status
 from vigil.hotline.reports.intake import token_digest
 from vigil.hotline.reports.lifecycle import QUEUED
 from vigil.hotline.reports.limits import DRAFT_LIFE
@@ -18,8 +18,9 @@ from vigil.hotline.reports.models import Draft, Report
 
 
 def queue() -> QuerySet[Report]:
-    """All open cases, the most urgent and then the oldest first, whoever holds them."""
-    return Report.objects.filter(is_open=True).order_by("urgency", "received_at", "pk").select_related("taken_by")
+    """All open cases, the most urgent and then the oldest first, whoever holds them. Children's have a queue of their own."""
+    open_ones = Report.objects.filter(is_open=True).exclude(channel=Channel.CHILD_SELF_REPORT)
+    return open_ones.order_by("urgency", "received_at", "pk").select_related("taken_by")
 
 
 def waiting(*statuses: Status) -> QuerySet[Report]:
@@ -29,12 +30,14 @@ def waiting(*statuses: Status) -> QuerySet[Report]:
 
 def in_hand_of(person: User) -> QuerySet[Report]:
     """The cases that ``person`` holds."""
-    return queue().filter(taken_by=person)
+    held = Report.objects.filter(is_open=True, taken_by=person).order_by("urgency", "received_at", "pk")
+    return held.select_related("taken_by")
 
 
 def concluded() -> QuerySet[Report]:
     """Cases that were actioned or closed, the latest first; duplicates left out."""
-    return Report.objects.filter(is_open=False, dedupe_of=None).order_by("-concluded_at", "pk")
+    found = Report.objects.filter(is_open=False, dedupe_of=None).exclude(channel=Channel.CHILD_SELF_REPORT)
+    return found.order_by("-concluded_at", "pk")
 
 
 def report_by_id(key: UUID) -> Report:

@@ -1,6 +1,7 @@
 """The capture worker: takes requested captures from the database, one at a time, until it is told to stop.
 
-It has no signing keys and no door. The only address it ever connects to is the configured proxy.
+It has no signing keys and no door, and connects to nobody: the process that fetches is another one, which knows neither the
+database nor a key.
 """
 
 from __future__ import annotations
@@ -30,16 +31,21 @@ def serve(
     hasher: Hasher = hash_image,
     poll: float = POLL_SECONDS,
 ) -> None:
-    """Work until ``stop`` is set. Without a configured proxy there is nothing to do but wait.
+    """Work until ``stop`` is set. Without a configured way out there is nothing to do but wait.
 
     A capture that is running when ``stop`` comes is left to the next worker.
     """
-    fetcher = fetcher or fetcher_in_service()
-    while not stop.is_set():
-        if fetcher is None:
-            stop.wait()
-        elif not step(stop, fetcher, hasher):
-            stop.wait(poll)
+    own = fetcher_in_service() if fetcher is None else None
+    going = fetcher or own
+    try:
+        while not stop.is_set():
+            if going is None:
+                stop.wait()
+            elif not step(stop, going, hasher):
+                stop.wait(poll)
+    finally:
+        if own is not None:
+            own.close()
 
 
 def step(stop: threading.Event, fetcher: Fetcher, hasher: Hasher) -> bool:

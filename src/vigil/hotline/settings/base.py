@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "vigil.hotline.reports",
     "vigil.hotline.assessments",
     "vigil.hotline.lists",
+    "vigil.hotline.triage",
     "vigil.hotline.banks",
     "vigil.hotline.statistics",
     "vigil.hotline.doors.design",

@@ -7,6 +7,7 @@ an argument: secrets are files of their own (see :mod:`vigil.hotline.settings.ke
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -49,10 +50,22 @@ class Doors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Captures are off unless this table is there: the ``proxy`` they go through and the ``legal_basis`` for them."""
+    """Captures are off unless this table is there, and until a legal basis is recorded (`vigil hotline capture allow`).
 
-    proxy: Annotated[str, msgspec.Meta(pattern=r"^http://[^/?#]+$")]
-    legal_basis: Text
+    Exactly one way out: ``proxy`` (http://host:port), ``tor`` (socks5h://host:port), or ``direct``.
+    ``allow_networks`` are private networks that may be reached all the same.
+    """
+
+    proxy: Annotated[str, msgspec.Meta(pattern=r"^(http://[^/?#]+)?$")] = ""
+    tor: Annotated[str, msgspec.Meta(pattern=r"^(socks5h://[^/?#]+)?$")] = ""
+    direct: bool = False
+    allow_networks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if [bool(self.proxy), bool(self.tor), self.direct].count(True) != 1:
+            raise ValueError("capture needs exactly one of proxy, tor and direct")
+        for network in self.allow_networks:
+            ipaddress.ip_network(network)
 
 
 class Banks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,6 +143,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lists: Lists = Lists()
     help_lines: tuple[HelpLine, ...] = ()
     portals: tuple[Portal, ...] = ()
+    triage_policy: str = ""
     time_zone: Text = "UTC"
     banks: Banks | None = None
     single_sign_on: SingleSignOn | None = None
@@ -200,6 +214,7 @@ def _absolute(config: Config, folder: Path) -> Config:
         config,
         secrets=str(folder / config.secrets),
         editions=str(folder / config.editions),
+        triage_policy=str(folder / config.triage_policy) if config.triage_policy else "",
         database=_absolute_database(config.database, folder),
         lists=_absolute_lists(config.lists, folder),
     )

@@ -35,6 +35,7 @@ MIDDLEWARE[MIDDLEWARE.index("django.middleware.csrf.CsrfViewMiddleware") : -1] =
 ]
 MIDDLEWARE += [
     "vigil.hotline.doors.console.needtoknow.NeedToKnow",
+    "vigil.hotline.doors.console.child_desk.ChildDeskOnly",
     "vigil.hotline.doors.console.reads.ReadsAreLogged",
 ]
 TEMPLATES = templates(

@@ -16,9 +16,11 @@ from vigil.hotline.access.permissions import Permission
 from vigil.hotline.approvals.queries import waiting_for
 from vigil.hotline.compartments.access import hidden_from
 from vigil.hotline.lists.queries import open_appeals, reviews_due
+from vigil.hotline.reports.children import open_child_cases
 from vigil.hotline.reports.enumerations import Status
 from vigil.hotline.reports.models import Report
 from vigil.hotline.reports.queries import in_hand_of, waiting
+from vigil.hotline.triage.queries import closings_to_check, unseen_emergencies
 
 Count = Callable[[User], int]
 
@@ -48,6 +50,9 @@ ROOMS: Final = (
          lambda person: _waiting(person, Status.SECOND_REVIEW).count()),
     Room("Cases", "Concluded", "queue", Permission.QUEUE_READ, "concluded"),
     Room("Cases", "Search", "search", Permission.CASE_SEARCH),
+    Room("Desk", "Emergencies", "emergencies", Permission.REPORT_TRIAGE, count=lambda _: unseen_emergencies()),
+    Room("Desk", "Closed by rule", "closings", Permission.REPORT_TRIAGE, count=lambda _: closings_to_check().count()),
+    Room("Desk", "Children", "children", Permission.CHILD_CASE_WORK, count=lambda person: open_child_cases(person)),
     Room("Lists", "Entries", "entries", Permission.ENTRY_READ),
     Room("Lists", "To review", "entries", Permission.WITHDRAWAL_REVIEW, "review",
          lambda _: reviews_due().count()),

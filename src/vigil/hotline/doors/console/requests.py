@@ -38,8 +38,9 @@ class PlainProblems:
 Act = Callable[..., HttpResponse]
 
 
-def action(back: str) -> Callable[[Act], Act]:
-    """A view that changes something: POST only; a refusal is shown on the page named ``back``, which takes the same arguments."""
+def action(back: str, *, alone: bool = False) -> Callable[[Act], Act]:
+    """A view that changes something: POST only; a refusal is shown on the page named ``back``, which takes the same arguments,
+    or none where it stands ``alone``."""
 
     def decorate(view: Act) -> Act:
         @wraps(view)
@@ -48,7 +49,7 @@ def action(back: str) -> Callable[[Act], Act]:
                 return view(request, **arguments)
             except VigilError as error:
                 waits(request, str(error))
-                answer: HttpResponse = redirect(back, **arguments)
+                answer: HttpResponse = redirect(back, **({} if alone else arguments))
                 return answer
 
         post_only: Act = require_POST(acted)

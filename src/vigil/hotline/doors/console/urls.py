@@ -24,6 +24,7 @@ from vigil.hotline.doors.console.views import (
     restrictions,
     search,
     several,
+    triage,
 )
 
 # Only these of allauth's views: nobody signs up, resets a password by mail or takes their second factor away here.
@@ -107,6 +108,13 @@ urlpatterns = [
     path("cases/<uuid:pk>/", include(CASE)),
     path("", include(LISTS)),
     path("second-person/", include(TWO_PEOPLE)),
+    path("emergencies/", triage.emergency_list, name="emergencies"),
+    path("emergencies/<uuid:pk>/take/", triage.emergency_see, name="emergency_see"),
+    path("emergencies/<uuid:pk>/police/", triage.emergency_pass_on, name="emergency_pass_on"),
+    path("closed-by-rule/", triage.closings, name="closings"),
+    path("closed-by-rule/<uuid:pk>/", triage.closing_check, name="closing_check"),
+    path("children/", triage.children, name="children"),
+    path("children/<uuid:pk>/outcome/", triage.child_outcome, name="child_outcome"),
     path("statistics/", oversight.statistics, name="statistics"),
     path("audit/", oversight.audit, name="audit"),
     path("audit/verify/", oversight.audit_verify, name="audit_verify"),

@@ -8,7 +8,7 @@ from django.db import models
 
 from vigil.hotline.access.entity import AppendOnly, Entity
 from vigil.hotline.access.sealing import SealedTextField
-from vigil.hotline.reports.fetcher import Failure
+from vigil.hotline.reports.fetching import Failure
 
 
 class CaptureStatus(models.TextChoices):
@@ -37,7 +37,8 @@ class Via(models.TextChoices):
 
 
 class AccessRecipe(AppendOnly):
-    """How to reach the content again: the ordered steps that make it appear. A later check replays the same ones.
+    """How to reach the content again: the ordered steps that make it appear. A later check replays the same ones; a
+    capture that is done has verified them.
 
     ``steps``     JSON list of {"address", "referrer"}: pages to visit first, the reported address last.
     ``referrer``  sent with the last step; empty means none.
@@ -47,7 +48,6 @@ class AccessRecipe(AppendOnly):
     steps = SealedTextField()
     referrer = SealedTextField(default="")
     via = models.CharField(max_length=10, choices=Via)
-    verified_at = models.DateTimeField(null=True, blank=True)
 
 
 class Capture(Entity):

@@ -132,7 +132,9 @@ def capture(request: Staff, pk: UUID) -> HttpResponse:
     url = url_of(report)
     if url is None:
         raise RefusedError("no_address", "This case has no address that could be captured.")
-    do_request_capture(request.person, report, url)
+    steps = tuple(line.strip() for line in request.POST.get("steps", "").splitlines() if line.strip())
+    referrer = request.POST.get("referrer", "").strip()
+    do_request_capture(request.person, report, url, before=steps, referrer=referrer or None)
     done(request, "The capture is asked for. Its result appears here.")
     return redirect("case", pk=pk)
 

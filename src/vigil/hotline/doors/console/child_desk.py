@@ -1,0 +1,34 @@
+"""What a child reported about itself is open to the child desk only: asked before any view of a case runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from vigil.hotline.reports.access import access_case
+from vigil.hotline.reports.models import Report
+
+CASES: Final = "cases/<uuid:pk>/"
+
+
+class ChildDeskOnly:
+    """Refuses the pages of a child's case to everybody else."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
+        match = request.resolver_match
+        person = getattr(request, "person", None)
+        if match is None or person is None or not match.route.startswith(CASES):
+            return
+        report = Report.objects.filter(pk=kwargs["pk"]).only("channel").first()
+        if report is not None and not access_case(person, report):
+            raise PermissionDenied

@@ -1,0 +1,1 @@
+"""Sorting what arrives before anybody looks: known, spam, urgent, related."""

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class Triage(AppConfig):
+    name = "vigil.hotline.triage"
+    label = "triage"
