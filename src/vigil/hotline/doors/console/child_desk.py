@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from vigil.hotline.access.people import signed_in
 from vigil.hotline.reports.access import access_case
 from vigil.hotline.reports.models import Report
 
@@ -26,7 +27,7 @@ class ChildDeskOnly:
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
         match = request.resolver_match
-        person = getattr(request, "person", None)
+        person = signed_in(request)
         if match is None or person is None or not match.route.startswith(CASES):
             return
         report = Report.objects.filter(pk=kwargs["pk"]).only("channel").first()
