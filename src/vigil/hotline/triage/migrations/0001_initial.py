@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('reports', '0005_fetching'),
+        ('reports', '0006_fetching'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reports', '0003_channels'),
+        ('reports', '0004_digest_search'),
     ]
 
     operations = [
