@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test check bench docs clean fuzz soak lock system
+.PHONY: help setup demo test check bench docs clean fuzz soak lab lock system
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ fuzz: setup system
 ## make soak     long runs: 50 rounds of killed processes
 soak: setup system
 	$(BIN)/python tools/checks.py soak
+
+## make lab      Squid, nginx, BIND, PowerDNS and a node over one edition, on this machine only
+lab: setup system
+	$(BIN)/python tools/lab.py
 
 ## make docs     check the documentation and build the reference pages
 docs: setup

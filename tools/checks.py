@@ -65,7 +65,7 @@ CHECKS = [
     Check("fuzz-python-long", "parsers against random bytes, long", [PYTHON, "tools/fuzz_python.py", "600"]),
     Check("fuzz-kernel-long", "kernel against random bytes, long", [PYTHON, "tools/fuzz_kernel.py", "600"]),
     Check("soak", "50 rounds of killed processes; every byte of an edition altered",
-          pytest("soak", "tests/stories", "tests/editions", only="soak")),
+          pytest("soak", "tests/stories", "tests/editions", "tests/lab", only="soak")),
 ]  # fmt: skip
 BY_NAME = {check.name: check for check in CHECKS}
 ONLY_LONG = {"fuzz-python-long", "fuzz-kernel-long", "soak"}

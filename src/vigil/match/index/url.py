@@ -247,7 +247,8 @@ class UrlIndex:
         self._host_state = host_state(digest_key)
         self._states = [key_state(scope, digest_key) for scope in SCOPES]
         self._states.append(key_state(Scope.URL, digest_key, query_set_only=True))
-        self._cache: set[str] = set()
+        # Hosts that are not listed, by Python's keyed hash of their names: the names themselves are kept nowhere.
+        self._cache: set[int] = set()
 
     def _lay_out_entries(self, entries: EntryArrays) -> None:
         """Sorted by key, then by list and number: the first fitting one of a run is the answer."""
@@ -384,7 +385,7 @@ class UrlIndex:
 
     def _is_unlisted(self, host: str) -> bool:
         """True for a plain host that is not listed, nor any suffix of it; such hosts are remembered."""
-        if host in self._cache:
+        if hash(host) in self._cache:
             return True
         name = host
         while "." in name:
@@ -400,7 +401,7 @@ class UrlIndex:
         """Hosts known not to be listed. The index never changes, so nothing remembered ever becomes wrong."""
         if len(self._cache) > _CACHED_HOSTS:
             self._cache.clear()
-        self._cache.update(hosts[:_CACHED_HOSTS])
+        self._cache.update(map(hash, hosts[:_CACHED_HOSTS]))
 
     def _doubtful(self, addresses: Sequence[str | bytes]) -> list[int]:
         """Positions of the addresses that are not plain, or of whose host or its suffixes one is listed."""
@@ -408,7 +409,9 @@ class UrlIndex:
             return []
         texts = [address if isinstance(address, str) else text_of(address) for address in addresses]
         hosts = hosts_of_plain(texts)
-        doubted = self._maybe_listed(list(set(hosts) - self._cache - _UNREAD)) | _UNREAD
+        cache = self._cache
+        asked = [host for host in set(hosts) - _UNREAD if hash(host) not in cache]
+        doubted = self._maybe_listed(asked) | _UNREAD
         return [at for at, host in enumerate(hosts) if host in doubted]
 
     def _maybe_listed(self, hosts: list[str]) -> set[str]:
