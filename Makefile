@@ -31,7 +31,7 @@ bench: setup
 fuzz: setup system
 	$(BIN)/python tools/checks.py fuzz
 
-## make soak     long runs: 50 rounds of killed processes
+## make soak     long runs: 50 rounds of killed processes, half an hour of load with an edition every ten seconds
 soak: setup system
 	$(BIN)/python tools/checks.py soak
 

@@ -20,15 +20,17 @@ CHUNK = 4 * 1024 * 1024
 
 
 def request(number: int) -> bytes:
-    """One in fifty asks for the listed page; all name a made-up visitor, in every header that could."""
+    """One in fifty asks for the listed page; all name a made-up visitor, in every header that could; four in five by a proxy."""
     mark = f"zorblatplanted{number % 997:04d}"
     address = "http://quimber.example/zorblatlisted" if number % LISTED_EACH == 0 else f"http://{mark}.example/{mark}?{mark}"
+    visitor = (
+        f"User-Agent: {mark}\r\nX-Forwarded-For: 203.0.113.{number % 250}\r\nCookie: {mark}\r\nSec-Fetch-Dest: document\r\n"
+    )
+    if number % 5:
+        return f"GET /auth/nginx HTTP/1.1\r\nHost: a\r\nX-Original-URI: {address}\r\n{visitor}\r\n".encode()
     body = json.dumps({"url": address})
-    return (
-        f"POST /v1/url HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        f"User-Agent: {mark}\r\nX-Forwarded-For: 203.0.113.{number % 250}\r\nCookie: {mark}\r\n"
-        f"Sec-Fetch-Dest: document\r\n\r\n{body}"
-    ).encode()
+    head = f"POST /v1/url HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return f"{head}{visitor}\r\n{body}".encode()
 
 
 def drive(port: int) -> None:
@@ -39,11 +41,18 @@ def drive(port: int) -> None:
         with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
             for batch in batches * (REQUESTS // len(requests) // 4):
                 connection.sendall(batch)
-                seen = 0
-                while seen < DEPTH:
-                    part = connection.recv(262144)
-                    assert part, "the node ended the connection"
-                    seen += part.count(b'"labels":[')
+                await_answers(connection, b"HTTP/1.1 ", DEPTH)
+
+
+def await_answers(connection: socket.socket, mark: bytes, number: int) -> None:
+    """Read until ``mark`` came so often; it may lie across two parts."""
+    rest, seen = b"", 0
+    while seen < number:
+        part = connection.recv(262144)
+        assert part, "the node ended the connection"
+        rest += part
+        seen += rest.count(mark)
+        rest = rest[-(len(mark) - 1) :]
 
 
 def settle(port: int) -> None:
@@ -54,9 +63,7 @@ def settle(port: int) -> None:
                 filler = json.dumps({"urls": [f"http://filler{n}.example/" for n in range(900)]}).encode()
                 head = f"POST /v1/url HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(filler)}"
                 connection.sendall(head.encode() + b"\r\n\r\n" + filler)
-                seen = 0
-                while seen < 900:
-                    seen += connection.recv(262144).count(b'"labels":[')
+                await_answers(connection, b'"labels":[', 900)
 
 
 def marks_in(pid: int) -> set[bytes]:
@@ -87,7 +94,7 @@ def written_spans(pid: int) -> Iterator[tuple[int, int]]:
 
 def test_nothing_that_was_planted_stays(hotline: Hotline, tmp_path: Path) -> None:
     hotline.publish(url_entry(1, "http://quimber.example/zorblatlisted"))
-    with serving(hotline, tmp_path) as process:
+    with serving(hotline, tmp_path, more='[forward_auth]\nproxies = ["nginx"]\n') as process:
         until(lambda: all(process.ask("GET", "/readyz")[0] == 200 for _ in range(8)))
         drive(process.port)
         until(lambda: hotline.total("navigation") == REQUESTS // LISTED_EACH)

@@ -36,7 +36,7 @@ free = true
 verified_on = {day}
 verified_by = "A person"
 """
-SHOWN = ("en", "ar", "he", "de", "hi", "ja", "el", "uk")
+SHOWN = ("en", "ar", "he", "de")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_every_page_in_every_language(shown: RunningNode, browser: Browser) -> N
     page = context.new_page()
     page.on("request", lambda request: asked.append(request.url))
     for language in TEXTS:
-        for kind in ("blocked", "deterrence"):
+        for kind in ("blocked", "deterrence") if language in SHOWN else ("blocked",):
             answer = page.goto(f"http://127.0.0.1:{shown.port}/{kind}/{language}")
             assert answer is not None and answer.status == 451
             assert wrong(page) == [], (language, kind)

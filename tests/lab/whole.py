@@ -154,7 +154,7 @@ def node(config: Path, port: int) -> Iterator[None]:
     command = [sys.executable, "-m", "vigil.cli", "edge", "serve", "--config", str(config)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        until(lambda: is_ready(port) or process.poll() is not None)
+        until(lambda: is_ready(port) or process.poll() is not None, 300)
         yield
     finally:
         process.terminate()

@@ -35,7 +35,7 @@ STYLE: Final = (
     "body{margin:0;background:var(--paper);color:var(--ink);font:1.0625rem/1.55 system-ui,sans-serif}"
     "main{max-width:40rem;margin-inline:auto;padding:1.5rem 1rem 3rem}"
     "h1{font-size:1.6rem;line-height:1.25;margin-block:0 1rem}h2{font-size:1.15rem;margin-block:2rem .5rem}"
-    "section{border-block-start:1px solid var(--line)}ul{list-style:none;padding:0;margin:0}"
+    "section{border-block-start:1px solid var(--line);padding-block-end:.75rem}ul{list-style:none;padding:0;margin:0}"
     "a{color:var(--accent);display:inline-block;padding-block:.6rem;min-height:1.55rem;text-underline-offset:.2em}"
     "a:focus-visible{outline:3px solid var(--accent);outline-offset:2px}"
     ".lead{font-weight:600}li{margin-block:.25rem}.ref{font-variant-numeric:tabular-nums}"
