@@ -56,11 +56,11 @@ def await_answers(connection: socket.socket, mark: bytes, number: int) -> None:
 
 
 def settle(port: int) -> None:
-    """Other requests, so that buffers of connections hold something else: what was asked last is still being read."""
+    """Other requests, longer than the loop's read buffer (256 KB), so that it holds something else than what was asked last."""
     for _ in range(8):
         with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
             for _ in range(8):
-                filler = json.dumps({"urls": [f"http://filler{n}.example/" for n in range(900)]}).encode()
+                filler = json.dumps({"urls": [f"http://filler{n}.example/{'x' * 300}" for n in range(900)]}).encode()
                 head = f"POST /v1/url HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(filler)}"
                 connection.sendall(head.encode() + b"\r\n\r\n" + filler)
                 await_answers(connection, b'"labels":[', 900)
@@ -108,7 +108,7 @@ def test_nothing_that_was_planted_stays(hotline: Hotline, tmp_path: Path) -> Non
         assert PLANTED not in text
         assert b"203.0.113." not in text
         assert b"zorblatlisted" not in text
-    # Freed memory is not wiped: what the last requests left may lie in pages that nothing refers to any more. Of a hundred
-    # thousand requests by 997 made-up visitors a keeper would show hundreds.
+    # The end of a read buffer may still hold what a connection sent last: at most one batch, of a hundred thousand requests
+    # by 997 made-up visitors at 250 addresses. Whoever kept anything would show most of these 1247 marks.
     assert found[process.process.pid] == set()
-    assert max(map(len, found.values())) <= 20, {pid: len(marks) for pid, marks in found.items()}
+    assert max(map(len, found.values())) <= 2 * DEPTH + 50, {pid: len(marks) for pid, marks in found.items()}

@@ -47,7 +47,7 @@ Journal = structlog.stdlib.BoundLogger | Any
 def journal(node: str, stream: TextIO | None = None) -> Any:
     """A logger whose every line passes the list of fields."""
     return structlog.wrap_logger(
-        structlog.PrintLogger(stream or sys.stderr),
+        structlog.WriteLogger(stream or sys.stderr),  # one write a line: several processes share the stream
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
