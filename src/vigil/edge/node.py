@@ -34,8 +34,6 @@ from vigil.edge.rounds import Rounds
 from vigil.edge.screen import Screen, load_terms
 from vigil.edge.state import Readiness, State, readiness
 from vigil.edge.traffic import Traffic
-from vigil.editions.client import EditionClient
-from vigil.editions.load import load_edition
 from vigil.match.verdict import Outcome, Verdict
 
 STOP_SECONDS: Final = 3.0
@@ -229,6 +227,8 @@ class Node:
         self.tally.add(verdict.edition, None, CountClass.BYPASSED, self.clock.now(), door=door)
 
     def _build(self, folder: Path) -> Enforced:
+        from vigil.editions.load import load_edition  # not at the top: see _client
+
         file, edition = self.config.file, load_edition(folder)
         # A name of its own for each build: workers may still map the one before, of the same number.
         indexes = self._indexes / f"{edition.number}.{secrets.token_hex(4)}"
@@ -245,5 +245,7 @@ class Node:
 
 
 def _client(config: NodeConfig) -> Client:
+    from vigil.editions.client import EditionClient  # pyarrow and tuf cost 20 MB: a worker, which never pulls, is spared them
+
     token = config.edition_token.open() if config.edition_token else None
     return EditionClient(config.source, config.state / KEPT, config.root, token)

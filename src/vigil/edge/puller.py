@@ -15,7 +15,6 @@ from typing import Any, Final, Protocol
 from vigil.base.errors import UnavailableError, VigilError
 from vigil.edge.enforced import Enforced
 from vigil.edge.state import Concern, State
-from vigil.editions.client import number_in_force
 
 JITTER: Final = 0.2
 BACK_OFF_POLLS: Final = 15
@@ -59,6 +58,8 @@ class Puller:
 
     def restore(self, now: datetime) -> bool:
         """Put the last good edition back into force after a restart, without the network."""
+        from vigil.editions.client import number_in_force  # not at the top: a worker never pulls
+
         if number_in_force(self._kept) is None:
             return False
         try:

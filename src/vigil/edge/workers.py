@@ -27,6 +27,7 @@ from vigil.base.errors import UnavailableError, VigilError
 from vigil.edge.config import NodeConfig
 from vigil.edge.enforced import open_enforced
 from vigil.edge.node import Node
+from vigil.edge.puller import Pulled
 from vigil.edge.shared import Harvest, Region, SharedTally
 from vigil.edge.state import Concern, Failure
 
@@ -98,11 +99,18 @@ class KeeperNode(Node):
         super().stop()
 
 
+class NobodyToPull:
+    """Stands for the client of editions in a worker, which the keeper tells what to enforce."""
+
+    def pull(self, now: datetime) -> Pulled:
+        raise UnavailableError("worker_pulls", "A worker does not pull editions.")
+
+
 class WorkerNode(Node):
     """The node of a worker: enforces what the keeper hands it, counts into shared memory, renews nothing."""
 
     def __init__(self, config: NodeConfig, clock: Clock, log: Any, region: Region, start: Start) -> None:
-        super().__init__(config, clock, log)
+        super().__init__(config, clock, log, NobodyToPull())
         own = region.segment(start.segment)
         others = [region.segment(n) for n in range(region.segments) if n != start.segment]
         self.tally, self.traffic = SharedTally(own, [own, *others]), own.traffic
