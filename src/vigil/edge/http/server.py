@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import uvicorn
 
@@ -22,8 +22,10 @@ from vigil.edge.http.routes import Door
 from vigil.edge.icap.server import IcapDoor
 from vigil.edge.journal import quiet_server_logs
 from vigil.edge.node import Node
-from vigil.edge.rpz.server import RpzDoor
 from vigil.edge.spoe.server import SpoeDoor
+
+if TYPE_CHECKING:
+    from vigil.edge.rpz.server import RpzDoor
 
 BACKLOG: Final = 1024
 
@@ -89,7 +91,7 @@ class Service:
         self.icap = IcapDoor(self.door) if node.config.file.icap.enabled else None
         self.dns = DnsDoor(node) if node.config.file.dns.enabled else None
         self.hma = HmaDoor(node.config, node.clock, node.log) if node.config.file.hma.enabled and node.first else None
-        self.rpz = RpzDoor(node) if node.config.file.rpz.enabled and node.first else None
+        self.rpz = _rpz(node) if node.config.file.rpz.enabled and node.first else None
         self.spoe = SpoeDoor(node) if node.config.file.spoe.enabled and node.first else None
         doors: list[OtherDoor] = [door for door in (self.icap, self.dns, self.rpz, self.spoe) if door is not None]
         self._server = NodeServer(_uvicorn_config(node, EdgeApp(node, self.door)), node, doors)
@@ -117,6 +119,13 @@ class Service:
     def stop(self) -> None:
         """Begin the drain; from any thread."""
         self._server.drain()
+
+
+def _rpz(node: Node) -> RpzDoor:
+    """The primary of the policy zone; imported only where it is wanted: what it needs of editions costs each worker 15 MB."""
+    from vigil.edge.rpz.server import RpzDoor
+
+    return RpzDoor(node)
 
 
 def _listen(host: str, port: int, *, reuse: bool) -> socket.socket:
