@@ -26,6 +26,7 @@ from vigil.edge.spoe.settings import Spoe, spoe_rules
 from vigil.edge.tables import Table, are_networks, endpoint_of, is_address, is_loopback
 
 KEPT: Final = "editions"  # below the state folder: what the client of editions keeps
+WEB_PATH: Final = re.compile(r"/[A-Za-z0-9._/-]{0,100}")
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 HOST_SUFFIX: Final = re.compile(r"\.?[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?")
 TOKEN_LENGTH_LEAST: Final = 16
@@ -194,6 +195,12 @@ class Dns(Table, frozen=True, kw_only=True):
     udp_bytes: int = 1232
     idle_seconds: float = 10.0
     connections: int = 200
+    tls_port: int | None = None
+    https_port: int | None = None
+    https_path: str = "/dns-query"
+    certificate: str | None = None
+    key: str | None = None
+    private_text: str = ""
 
 
 class Screening(Table, frozen=True, kw_only=True):
@@ -267,6 +274,13 @@ class ShadowFile(Table, frozen=True, kw_only=True):
     policy: Policy
 
 
+class DnsPaths(msgspec.Struct, frozen=True, kw_only=True):
+    """The files that ``[dns]`` names, made absolute."""
+
+    certificate: Path | None
+    key: Path | None
+
+
 class RpzPaths(msgspec.Struct, frozen=True, kw_only=True):
     """The files that ``[rpz]`` names, made absolute."""
 
@@ -290,6 +304,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     counts_token: Token | None
     api_tokens: tuple[Token, ...]
     rpz: RpzPaths
+    dns: DnsPaths
     shadow: Policy | None = None
     banks_token: Token | None = None
     hma_tokens: tuple[RoleToken, ...] = ()
@@ -341,6 +356,7 @@ def resolve(file: NodeFile, raw: bytes, folder: Path) -> NodeConfig:
         counts_token=_token(file.counts.token, file.counts.token_file, folder, "counts.token_file"),
         api_tokens=file.api.tokens + _tokens(file.api.tokens_file, folder),
         rpz=_rpz_paths(file.rpz, folder),
+        dns=_dns_paths(file.dns, folder),
         shadow=_shadow(file.policy.shadow, folder),
         banks_token=_token(None, file.hma.banks_token_file, folder, "hma.banks_token_file"),
         hma_tokens=role_tokens((folder / file.hma.tokens_file).resolve()) if file.hma.tokens_file else (),
@@ -349,17 +365,22 @@ def resolve(file: NodeFile, raw: bytes, folder: Path) -> NodeConfig:
 
 
 def _rpz_paths(rpz: Rpz, folder: Path) -> RpzPaths:
-    def absolute(name: str | None) -> Path | None:
-        return (folder / name).resolve() if name is not None else None
-
     return RpzPaths(
         names=tuple((folder / name).resolve() for name in rpz.names),
-        keys=absolute(rpz.keys_file),
-        certificate=absolute(rpz.tls_certificate),
-        key=absolute(rpz.tls_key),
-        clients=absolute(rpz.tls_clients),
-        file=absolute(rpz.file),
+        keys=_absolute(rpz.keys_file, folder),
+        certificate=_absolute(rpz.tls_certificate, folder),
+        key=_absolute(rpz.tls_key, folder),
+        clients=_absolute(rpz.tls_clients, folder),
+        file=_absolute(rpz.file, folder),
     )
+
+
+def _dns_paths(dns: Dns, folder: Path) -> DnsPaths:
+    return DnsPaths(certificate=_absolute(dns.certificate, folder), key=_absolute(dns.key, folder))
+
+
+def _absolute(name: str | None, folder: Path) -> Path | None:
+    return (folder / name).resolve() if name is not None else None
 
 
 def _shadow(name: str | None, folder: Path) -> Policy | None:
@@ -539,11 +560,16 @@ def _dns_rules(dns: Dns) -> list[tuple[str, bool, str]]:
         ("dns.upstream_seconds", 0.05 <= dns.upstream_seconds <= 30, "Use 0.05 to 30 seconds."),
         ("dns.waiting", 1 <= dns.waiting <= 10_000, "Use 1 to 10000; each takes an open file."),
         ("dns.page_addresses", _are_page_addresses(dns), 'Name 1 to 8 IP addresses where dns.answer is "page", else none.'),
+        ("dns.explanation_text", _is_said(dns.explanation_text), "Use at most 100 printable bytes."),
+        ("dns.private_text", _is_said(dns.private_text), "Use at most 100 printable bytes."),
         (
-            "dns.explanation_text",
-            len(dns.explanation_text.encode()) <= 100 and (not dns.explanation_text or dns.explanation_text.isprintable()),
-            "Use at most 100 printable bytes.",
+            "dns.tls_port",
+            (dns.tls_port is None and dns.https_port is None) or (dns.certificate is not None and dns.key is not None),
+            "Set dns.certificate and dns.key.",
         ),
+        ("dns.tls_port", dns.tls_port is None or 0 <= dns.tls_port <= 65535, "Use 0 to 65535."),
+        ("dns.https_port", dns.https_port is None or 0 <= dns.https_port <= 65535, "Use 0 to 65535."),
+        ("dns.https_path", bool(WEB_PATH.fullmatch(dns.https_path)), "Begin with a slash; letters, digits, hyphens, slashes."),
         ("dns.ttl_seconds", 0 <= dns.ttl_seconds <= 3600, "Use 0 to 3600 seconds."),
         ("dns.udp_bytes", 512 <= dns.udp_bytes <= 4096, "Use 512 to 4096."),
         ("dns.idle_seconds", 0.1 <= dns.idle_seconds <= 600, "Use 0.1 to 600 seconds."),
@@ -555,6 +581,10 @@ def _are_known(file: NodeFile) -> bool:
     """A rule for a list that the node does not enforce would silently do nothing."""
     enforced = set(file.editions.lists)
     return not enforced or all(set(rule.lists or ()) <= enforced for rule in file.policy.rules)
+
+
+def _is_said(text: str) -> bool:
+    return len(text.encode()) <= 100 and (not text or text.isprintable())
 
 
 def _are_page_addresses(dns: Dns) -> bool:

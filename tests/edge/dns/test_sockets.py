@@ -29,7 +29,7 @@ from tests.edge.world import Hotline, RunningNode, until
 from vigil.base.errors import InputError, UnavailableError
 from vigil.edge import config
 from vigil.edge.dns.clients import Clients
-from vigil.edge.dns.server import _sockets
+from vigil.edge.dns.server import sockets_at
 
 
 def question(name: str = "host.example", number: int = 1, kind: str = "A") -> bytes:
@@ -239,7 +239,7 @@ def test_a_taken_port_is_said_plainly() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         with pytest.raises(UnavailableError) as caught:
-            _sockets("127.0.0.1", other.getsockname()[1])
+            sockets_at("127.0.0.1", other.getsockname()[1])
     assert caught.value.code == "port_taken"
 
 

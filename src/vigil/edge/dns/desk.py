@@ -47,7 +47,9 @@ class Desk:
         self.style = Style(recursion=bool(self.settings.upstream), ttl=self.settings.ttl_seconds, payload=self.settings.udp_bytes)
         self._addresses = answers.packed_addresses(self.settings.page_addresses)
         code = CODES.get(self.settings.explanation)
-        self._why = Why(code, self.settings.explanation_text.encode()) if code is not None else None
+        text, own = self.settings.explanation_text.encode(), self.settings.private_text.encode()
+        self._why = Why(code, text) if code is not None else None
+        self._private_why = Why(code, own or text) if code is not None else None
         self.memory = Memory(key)
 
     def remembered(self, message: bytes) -> bytes | None:
@@ -57,8 +59,13 @@ class Desk:
             self.node.traffic.requests += 1
         return answer
 
-    def on_message(self, message: bytes, *, tcp: bool, allowed: bool = True) -> bytes | Forward | None:
-        """An answer, a question for the upstream, or None for what must not be answered."""
+    def on_message(
+        self, message: bytes, *, tcp: bool, allowed: bool = True, private: bool = False
+    ) -> bytes | Forward | None:
+        """An answer, a question for the upstream, or None for what must not be answered.
+
+        ``private``: nobody on the way can read it, so that it may say more.
+        """
         traffic = self.node.traffic
         traffic.requests += 1
         try:
@@ -72,7 +79,7 @@ class Desk:
         room = TCP_BYTES if tcp else answers.room_for(query, self.settings.udp_bytes)
         if not allowed:
             return answers.plain(query, Rcode.REFUSED, self.style, STRANGER, room)
-        return self._on_query(query, room, None if tcp else message)
+        return self._on_query(query, room, None if tcp else message, self._private_why if private else self._why)
 
     def failed(self, asked: Forward) -> bytes:
         """No upstream answered."""
@@ -91,14 +98,14 @@ class Desk:
         flags = int.from_bytes(message[2:4], "big")
         return answers.to_refusal(Refused(Rcode.SERVFAIL, int.from_bytes(message[:2], "big"), flags & Flag.RD), self.style)
 
-    def _on_query(self, query: Query, room: int, datagram: bytes | None) -> bytes | Forward:
+    def _on_query(self, query: Query, room: int, datagram: bytes | None, why: Why | None) -> bytes | Forward:
         now, edition = self.node.clock.now(), self.node.state.enforced
         verdict = decide(NameQuestion(query.name), edition, now)
         if verdict.verdict is Outcome.LISTED:
             self._count(query, verdict, now)
             if self.node.act(verdict, DoorName.DNS).passes:
                 return self._onward(query, room)
-            answer = self._blocked(query, verdict.edition or 0, room)
+            answer = self._blocked(query, verdict.edition or 0, room, why)
             adder = self.node.adder(verdict, CountClass.DNS_ANSWER, DoorName.DNS)
             if datagram is not None and edition is not None and adder is not None:
                 self.memory.keep(datagram, query.question, answer, room, edition, adder, int(now.timestamp()))
@@ -115,14 +122,14 @@ class Desk:
             return answers.plain(query, Rcode.REFUSED, self.style, NOBODY_TO_ASK, room)
         return Forward(query, room)
 
-    def _blocked(self, query: Query, number: int, room: int) -> bytes:
+    def _blocked(self, query: Query, number: int, room: int, why: Why | None) -> bytes:
         choice = self.settings.answer
         if choice == "refused":
-            return answers.plain(query, Rcode.REFUSED, self.style, self._why, room)
+            return answers.plain(query, Rcode.REFUSED, self.style, why, room)
         if choice == "page" and (packed := self._addresses.get(query.type)):
-            return answers.addresses(query, packed, self.style, self._why, room)
+            return answers.addresses(query, packed, self.style, why, room)
         rcode = Rcode.NXDOMAIN if choice == "nxdomain" else Rcode.NOERROR
-        return answers.negative(query, rcode, number, self.style, self._why, room)
+        return answers.negative(query, rcode, number, self.style, why, room)
 
     def _count(self, query: Query, verdict: Verdict, now: datetime) -> None:
         digest = self.memory.repeats.digest(query.question[: -TAIL.size])

@@ -1,4 +1,4 @@
-"""The sockets of the DNS door: UDP and TCP (RFC 7766) on one port. Bounded in bytes, seconds and number."""
+"""The sockets of the DNS door: UDP and TCP (RFC 7766) on one port, TLS and HTTPS on two more; all bounded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import Any, Final
 
 from vigil.base.errors import UnavailableError
 from vigil.edge.config import Dns
+from vigil.edge.dns import web
+from vigil.edge.dns.certificate import tls_of
 from vigil.edge.dns.clients import Clients
+from vigil.edge.dns.connection import Client, Reply
 from vigil.edge.dns.desk import Desk, Forward
 from vigil.edge.dns.upstream import FRAME_BYTES, Upstream
 from vigil.edge.dns.wire import HEADER_BYTES
@@ -24,7 +27,7 @@ BACKLOG: Final = 256
 PIPELINED: Final = 32
 UDP_BUFFER_BYTES: Final = 1 << 20
 PORT_TRIES: Final = 16
-Reply = Callable[[bytes], None]
+DOT: Final = "dot"
 
 
 class DnsDoor:
@@ -35,13 +38,15 @@ class DnsDoor:
         self.settings: Dns = node.config.file.dns
         self.desk = Desk(node, secrets.token_bytes(16))
         self.clients = Clients(self.settings.clients)
-        self.connections: set[Connection] = set()
+        self.connections: set[Client] = set()
         self.port = 0
         servers = tuple(found for each in self.settings.upstream if (found := endpoint_of(each)) is not None)
         self._upstream = Upstream(servers, self.settings.upstream_seconds, self.settings.waiting)
         self._tasks: set[asyncio.Task[None]] = set()
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
+        self._others: list[asyncio.Server] = []
+        self.tls_port = self.https_port = 0
         self._sweeper: asyncio.Task[None] | None = None
         self.stopping = False
 
@@ -52,15 +57,39 @@ class DnsDoor:
         self.port = udp.getsockname()[1]
         self._udp, _ = await loop.create_datagram_endpoint(lambda: Datagrams(self), sock=udp)
         self._tcp = await loop.create_server(lambda: Connection(self), sock=tcp, backlog=BACKLOG)
+        await self._start_private(loop)
         self._sweeper = loop.create_task(self._sweep())
         self.node.log.info("listening_dns", host=self.settings.host, port=self.port)
+
+    async def _start_private(self, loop: asyncio.AbstractEventLoop) -> None:
+        """DNS over TLS and over HTTPS, where they have a certificate."""
+        settings, paths = self.settings, self.node.config.dns
+        if paths.certificate is None or paths.key is None:
+            return
+        path = settings.https_path.encode("ascii")
+        ways: list[tuple[int | None, tuple[str, ...], Callable[[], Client]]] = [
+            (settings.tls_port, (DOT,), lambda: Connection(self, private=True)),
+            (settings.https_port, web.PROTOCOLS, lambda: web.WebConnection(self, path)),
+        ]
+        ports = [0, 0]
+        for place, (port, protocols, made) in enumerate(ways):
+            if port is None:
+                continue
+            listener = socket_at(settings.host, port, socket.SOCK_STREAM)
+            ports[place] = listener.getsockname()[1]
+            tls = tls_of(paths.certificate, paths.key, None, protocols)
+            patience = settings.idle_seconds
+            server = await loop.create_server(made, sock=listener, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=patience)
+            self._others.append(server)
+        self.tls_port, self.https_port = ports
 
     async def stop(self) -> None:
         """Take nothing new, let what waits for the upstream be answered within ``limits.drain_seconds``, then end."""
         if self._udp is None or self._tcp is None:
             return
         self.stopping = True
-        self._tcp.close()
+        for server in (self._tcp, *self._others):
+            server.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.node.config.file.limits.drain_seconds):
                 while self._tasks:
@@ -81,10 +110,10 @@ class DnsDoor:
             self._fault(error, message)
             return None
 
-    def handle(self, message: bytes, reply: Reply, *, tcp: bool, allowed: bool = True) -> None:
+    def handle(self, message: bytes, reply: Reply, *, tcp: bool, allowed: bool = True, private: bool = False) -> None:
         """Deal with one message; ``reply`` is called once, now or later, with the answer, or with nothing for none."""
         try:
-            found = self.desk.on_message(message, tcp=tcp, allowed=allowed)
+            found = self.desk.on_message(message, tcp=tcp, allowed=allowed, private=private)
         except Exception as error:  # noqa: BLE001  nothing is swallowed: logged by type and place, answered as SERVFAIL
             found = self._fault(error, message)
         if isinstance(found, Forward):
@@ -158,79 +187,53 @@ class Datagrams(asyncio.DatagramProtocol):
         """A client is gone; nothing to do."""
 
 
-class Connection(asyncio.Protocol):
-    """TCP: messages behind their length, answered as they are ready (RFC 7766 6.2.1). ``deadline`` in the loop's seconds."""
+class Connection(Client):
+    """TCP, plain or behind TLS (RFC 7858): messages behind their length, answered as they are ready (RFC 7766 6.2.1).
 
-    def __init__(self, door: DnsDoor) -> None:
-        self._door = door
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
+    ``private``: nobody on the way can read the answers.
+    """
+
+    def __init__(self, door: DnsDoor, *, private: bool = False) -> None:
+        super().__init__(door)
+        self._private = private
         self._buffer = bytearray()
         self._waiting = 0
-        self._unwritable = self._ended = self._paused = self._working = False
-        self.deadline = self._loop.time() + door.settings.idle_seconds
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self._transport = transport
-        self._door.connections.add(self)
-        peer = transport.get_extra_info("peername")
-        crowded = len(self._door.connections) > self._door.settings.connections
-        if crowded or not peer or not self._door.clients.may_ask(peer[0]):
-            self._door.node.traffic.problems += 1
-            transport.abort()
+        self._ended = self._working = False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._door.connections.discard(self)
-        self._transport = None
+        super().connection_lost(exc)
         self._buffer.clear()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        self._work()
+        self.go_on()
 
     def eof_received(self) -> bool:
-        """A half-closed client still gets its answers."""
+        """A half-closed client still gets its answers; over TLS there is no half."""
         self._ended = True
+        if self._private:
+            return False
         return bool(self._waiting or (self._transport and self._transport.get_write_buffer_size()))
 
-    def pause_writing(self) -> None:
-        self._unwritable = True
-        self._steer()
-
-    def resume_writing(self) -> None:
-        self._unwritable = False
-        self._work()
-
     def late(self) -> None:
-        """Silent for too long, or does not read its answers; a question that waits for the upstream is no silence."""
-        if not self._waiting or self._unwritable:
+        """A question that waits for the upstream is no silence."""
+        if not self._waiting or self.unwritable:
             self.abort()
 
-    def close(self) -> None:
-        """End it; what is written still goes out."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def abort(self) -> None:
-        """End it at once."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _work(self) -> None:
+    def go_on(self) -> None:
         """Take whole messages while there is room for their answers."""
         if self._working:
             return
         self._working = True
         while self._may_take() and (message := self._taken()) is not None:
             self._waiting += 1
-            self._touch()
-            self._door.handle(message, self._answer, tcp=True)
+            self.touch()
+            self.door.handle(message, self._answer, tcp=True, private=self._private)
         self._working = False
-        self._steer()
+        self._settle()
 
     def _may_take(self) -> bool:
-        free = self._waiting < PIPELINED and not self._unwritable
-        return free and self._transport is not None and not self._transport.is_closing() and not self._door.stopping
+        return self._waiting < PIPELINED and not self.unwritable and not self.is_closing() and not self.door.stopping
 
     def _taken(self) -> bytes | None:
         """The next whole message; a length below a header's ends the connection."""
@@ -238,7 +241,7 @@ class Connection(asyncio.Protocol):
             return None
         size = int.from_bytes(self._buffer[:FRAME_BYTES], "big")
         if size < HEADER_BYTES:
-            self._door.node.traffic.problems += 1
+            self.door.node.traffic.problems += 1
             self.abort()
             return None
         if len(self._buffer) < FRAME_BYTES + size:
@@ -250,32 +253,18 @@ class Connection(asyncio.Protocol):
     def _answer(self, answer: bytes) -> None:
         """An answer, or nothing, to a message taken earlier."""
         self._waiting -= 1
-        transport = self._transport
-        if transport is None or transport.is_closing():
+        if self.is_closing():
             return
         if answer:
-            transport.write(len(answer).to_bytes(FRAME_BYTES, "big") + answer)
-            self._touch()
-        self._work()
+            self.write(len(answer).to_bytes(FRAME_BYTES, "big") + answer)
+        self.go_on()
 
-    def _touch(self) -> None:
-        self.deadline = self._loop.time() + self._door.settings.idle_seconds
-
-    def _steer(self) -> None:
-        """Read only while what comes can be dealt with; end once a half-closed client has all its answers."""
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            return
+    def _settle(self) -> None:
+        """End once a half-closed client has all its answers; else read on while there is room."""
         if self._ended and not self._waiting:
-            transport.close()
-            return
-        full = self._unwritable or self._waiting >= PIPELINED
-        if full != self._paused and not self._ended:
-            self._paused = full
-            if full:
-                transport.pause_reading()
-            else:
-                transport.resume_reading()
+            self.close()
+        elif not self._ended:
+            self.steer(self.unwritable or self._waiting >= PIPELINED)
 
 
 def sockets_at(host: str, port: int, *, reuse: bool = False) -> tuple[socket.socket, socket.socket]:

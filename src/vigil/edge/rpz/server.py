@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from pathlib import Path
 from typing import Any, Final
 
-from vigil.base.errors import InputError, UnavailableError
+from vigil.base.errors import InputError
+from vigil.edge.dns.certificate import tls_of
 from vigil.edge.dns.clients import Clients
 from vigil.edge.dns.server import BACKLOG, socket_at, sockets_at
 from vigil.edge.dns.upstream import FRAME_BYTES
@@ -29,7 +29,7 @@ from vigil.edge.rpz.zone import Zone
 from vigil.edge.tables import endpoint_of
 
 FOLDER: Final = "rpz"
-ALPN: Final = "dot"
+ALPN: Final = ("dot",)
 STOP_SECONDS: Final = 3.0
 WRITE_BYTES: Final = 256 * 1024
 
@@ -55,7 +55,7 @@ class RpzDoor:
             self.settings.zone, policy, servers, self._notify_key(keys), lambda: self.keeper.zone, node.clock, node.log
         )
         self._file = ZoneFile(paths.file, self.settings, policy, node.log) if paths.file is not None else None
-        self._tls = tls_of(paths.certificate, paths.key, paths.clients) if paths.certificate and paths.key else None
+        self._tls = tls_of(paths.certificate, paths.key, paths.clients, ALPN) if paths.certificate and paths.key else None
         self._thread = Rounds("rpz", self._round, node.log)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._udp: asyncio.DatagramTransport | None = None
@@ -190,20 +190,3 @@ class Datagrams(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:
         """A secondary is gone; nothing to do."""
-
-
-def tls_of(certificate: Path, key: Path, clients: Path | None, protocols: tuple[str, ...] = (ALPN,)) -> ssl.SSLContext:
-    """The TLS side of a server; with ``clients`` only those with a certificate of that authority come in."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(list(protocols))
-    try:
-        context.load_cert_chain(certificate, key)
-        if clients is not None:
-            context.load_verify_locations(clients)
-            context.verify_mode = ssl.CERT_REQUIRED
-    except (OSError, ssl.SSLError) as error:
-        raise UnavailableError(
-            "tls_unusable", "A certificate, its key or the authority of clients cannot be used.", where=str(certificate)
-        ) from error
-    return context

@@ -12,6 +12,7 @@ from vigil.edge.counts import request_class
 from vigil.edge.doors import DoorName
 from vigil.edge.node import Node
 from vigil.edge.policy import Action
+from vigil.edge.questions import UrlQuestion
 from vigil.edge.readings import Reading, Unreadable, readings
 from vigil.edge.spoe import wire
 from vigil.edge.spoe.wire import Message, Pairs
@@ -20,6 +21,13 @@ from vigil.match.verdict import Outcome
 MESSAGE: Final = b"check-request"
 UNKNOWN: Final = b"unknown"
 FIELDS: Final = {b"dest": b"sec-fetch-dest", b"purpose": b"sec-purpose"}
+
+
+def _said(verdict: bytes, action: bytes) -> bytes:
+    return wire.set_variable(b"verdict", verdict) + wire.set_variable(b"action", action)
+
+
+PASSES: Final = _said(b"not_listed", b"pass")
 
 
 class Desk:
@@ -39,6 +47,9 @@ class Desk:
         except Unreadable:
             node.unread(edition, DoorName.SPOE)
             return _said(UNKNOWN, b"pass" if self._choice == "pass" else b"refuse")
+        first = questions[0].address if isinstance(questions[0], UrlQuestion) else b""
+        if len(questions) == 1 and isinstance(first, str) and node.lets_pass(first):
+            return PASSES
         fields = {FIELDS[name]: value for name, value in message.arguments.items() if name in FIELDS and isinstance(value, bytes)}
         verdict = node.answer_any(questions, edition, request_class(fields), DoorName.SPOE)
         decision = node.act(verdict, DoorName.SPOE, self._choice)
@@ -50,10 +61,6 @@ class Desk:
             return _said(UNKNOWN, b"refuse")
         shown = decision.action in (Action.BLOCK, Action.DETER)
         return _said(verdict.verdict.value.encode(), b"block" if shown else b"deny")
-
-
-def _said(verdict: bytes, action: bytes) -> bytes:
-    return wire.set_variable(b"verdict", verdict) + wire.set_variable(b"action", action)
 
 
 def _questions(arguments: Pairs) -> tuple[Reading, ...]:
