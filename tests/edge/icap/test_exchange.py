@@ -15,13 +15,14 @@ from vigil.edge.http.replies import Reply
 from vigil.edge.icap import wire
 from vigil.edge.icap.desk import Asked, Budget
 from vigil.edge.icap.exchange import DROPPED_BYTES, Exchange
-from vigil.edge.readings import HttpHead
+from vigil.edge.readings import HttpHead, plain_address
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(5000)
 TEXT = b"zorblat " * 700
 BLOCKED = Reply(451, ((b"content-length", b"4"),), b"page")
 REFUSED = Reply(403, ((b"content-length", b"2"),), b"no")
 MEDIA_BYTES = 20_000
+TWO_HOSTS = "http://other.example/ HTTP/1.1\r\nHost: b.example\r\nX:"
 
 
 @dataclass
@@ -32,6 +33,11 @@ class FakeJudge:
     refuse: bool = False
     reasons: list[str] = field(default_factory=list)
     looked: int = 0
+    glanced: int = 0
+
+    def lets_pass(self, block: bytes) -> bool:
+        self.glanced += 1
+        return plain_address(block) is not None and self.on_request(block) is None
 
     def istag(self) -> bytes:
         return b'"t"'
@@ -336,3 +342,21 @@ def test_pipelined_and_cut_anywhere_the_answers_are_the_same(messages: list[byte
     assert not exchange.closing
 
 
+@pytest.mark.parametrize("lines", [(), ("Connection: close",), ("X-Client-IP: 192.0.2.7",), ("Preview: 0",)])
+@pytest.mark.parametrize("allow", [True, False])
+@pytest.mark.parametrize("body", [None, b"zorblat"])
+@pytest.mark.parametrize("target", ["http://other.example/", PAGE, "/", TWO_HOSTS])
+def test_one_look_answers_as_reading_does(target: str, body: bytes | None, allow: bool, lines: tuple[str, ...]) -> None:
+    """A request in one piece may be answered by one look; the same one in two pieces is read."""
+    message = reqmod(http(target, host="other.example"), body, *lines, allow=allow)
+    answers = []
+    for cut in (len(message), len(message), 10):
+        exchange, judge = begun()
+        exchange.receive(message[:cut])
+        exchange.receive(message[cut:])
+        answers.append((exchange.take(), exchange.answered, exchange.closing, exchange.idle))
+    assert answers[0] == answers[1] == answers[2]
+    plain = target == "http://other.example/" and body is None and allow and lines in ((), ("Preview: 0",))
+    exchange, judge = begun()
+    exchange.receive(message)
+    assert (judge.glanced > 0 and exchange.answered == 1) or not plain

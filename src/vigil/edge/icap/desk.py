@@ -71,11 +71,15 @@ class Desk:
             self._tag = (number, b'"vigil-%d-%s"' % ((number or 0) % 10**12, self._digest))
         return self._tag[1]
 
+    def lets_pass(self, block: bytes) -> bool:
+        """True where one look tells that :meth:`on_request` passes the request in ``block``."""
+        address = plain_address(block)
+        return address is not None and self.node.lets_pass(address)
+
     def on_request(self, block: bytes) -> Reply | None:
         """REQMOD: the answer in place of the request in ``block``; None passes it."""
         node, edition = self.node, self.node.state.enforced
-        address = plain_address(block)
-        if address is not None and node.lets_pass(address):
+        if self.lets_pass(block):
             return None
         try:
             head = request_head(block)

@@ -129,6 +129,11 @@ def _read_head(block: bytes) -> Head:
     )
 
 
+def known_head(block: bytes) -> Head | None:
+    """The head in ``block`` where it is one of those that are kept."""
+    return _KEPT.get(block)
+
+
 _KEPT: Final[dict[bytes, Head]] = {}
 
 
@@ -215,6 +220,7 @@ def status(code: int, istag: bytes, *, close: bool = False, more: bytes = b"") -
     return b"ICAP/1.0 %d %s\r\nISTag: %s\r\n%s%sEncapsulated: null-body=0\r\n\r\n" % (code, REASONS[code], istag, more, ending)
 
 
+@lru_cache(maxsize=8)
 def no_content(istag: bytes, *, close: bool = False) -> bytes:
     """204: go on with what you have."""
     ending = b"Connection: close\r\n" if close else b""
