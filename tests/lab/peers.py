@@ -104,6 +104,7 @@ class Origin:
     """A web server that notes what reaches it."""
 
     port: int
+    handler: type[BaseHTTPRequestHandler] | None = None
     seen: list[str] = field(default_factory=list)
     files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
 
@@ -132,6 +133,7 @@ def origin() -> Iterator[Origin]:
         def do_POST(self) -> None:
             self.do_GET()
 
+    site.handler = Handler
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     site.port = server.server_address[1]

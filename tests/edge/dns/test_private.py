@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.edge.dns.field import Resolver, door_of, exactly, front, listed, next_message, resolving
 from tests.edge.dns.peers import program, said
-from tests.edge.rpz.certificates import Authority, authority
 from tests.edge.world import Hotline, RunningNode, until
+from tests.support.certificates import Authority, authority
 
 from vigil.edge.dns import web
 from vigil.edge.dns.https import MESSAGE_BYTES, HttpRefused, question_in

@@ -18,9 +18,9 @@ import dns.tsigkeyring
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.edge.rpz.certificates import authority
 from tests.edge.rpz.field import ENTRIES, OWNERS, RING, SECRET, asked, door_of, owners, primary, raw_answers, signed, transferred
 from tests.edge.world import Hotline, RunningNode, until
+from tests.support.certificates import authority
 
 from vigil.base.errors import InputError
 from vigil.edge.rpz import tsig, wire

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from tests.edge.dns.field import Resolver, resolving
 from tests.edge.dns.peers import dig, free_port, program
-from tests.edge.rpz.certificates import authority
 from tests.edge.rpz.field import ENTRIES, changed, door_of, primary
 from tests.edge.rpz.resolvers import bind_secondary, knot, knot_resolver, powerdns, unbound_with_file
 from tests.edge.world import Hotline, until, url_entry
+from tests.support.certificates import authority
 
 from vigil.match.urls import Scope
 

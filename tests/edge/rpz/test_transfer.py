@@ -130,3 +130,9 @@ def test_other_questions_are_answered_or_refused(hotline: Hotline, state: Path) 
         over_udp = asked(node, signed(kind="IXFR"))
         assert [each.rdtype for each in over_udp.answer] == [dns.rdatatype.SOA]
         assert asked(node, dns.message.make_query("v.", "SOA")).rcode() == 5
+
+
+def test_a_rehearsal_keeps_the_zone_empty(hotline: Hotline, state: Path) -> None:
+    hotline.publish(*ENTRIES)
+    with primary(hotline, state, '[policy]\nmode = "dry_run"') as node:
+        assert owners(transferred(node)) == set()

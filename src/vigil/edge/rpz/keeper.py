@@ -38,7 +38,7 @@ class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Keeper:
-    """The zone of one node. One thread calls :meth:`round`; any may read :attr:`zone` and :attr:`history`."""
+    """The zone of one node; ``dry``: it stays empty. One thread calls :meth:`round`; any may read the zone and its history."""
 
     def __init__(
         self,
@@ -48,9 +48,11 @@ class Keeper:
         edition: Callable[[], Enforced | None],
         changed: Callable[[Zone], None],
         log: Any,
+        *,
+        dry: bool = False,
     ) -> None:
         self._folder, self._paths, self._edition, self._changed, self._log = folder, names, edition, changed, log
-        self._versions = versions
+        self._versions, self._dry = versions, dry
         self._candidates = Candidates()
         self._digested: Digested | None = None
         self._judged: tuple[Enforced, Candidates] | None = None
@@ -69,7 +71,7 @@ class Keeper:
         edition = self._edition()
         if edition is None:
             return poll_seconds
-        stopped = edition.stopped(now) or edition.hosts_stopped(now)
+        stopped = self._dry or edition.stopped(now) or edition.hosts_stopped(now)
         if stopped or self._judged != (edition, self._candidates) or seconds >= self._ends:
             self._judge(edition, seconds, stopped=stopped)
         until_hard = (edition.hard_until - now).total_seconds()

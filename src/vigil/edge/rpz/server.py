@@ -45,7 +45,13 @@ class RpzDoor:
         keys = read_keys(paths.keys) if paths.keys is not None else {}
         policy = self.settings.policy()
         self.keeper = Keeper(
-            node.config.state / FOLDER, paths.names, self.settings.versions, lambda: node.state.enforced, self._changed, node.log
+            node.config.state / FOLDER,
+            paths.names,
+            self.settings.versions,
+            lambda: node.state.enforced,
+            self._changed,
+            node.log,
+            dry=node.config.file.policy.mode == "dry_run",
         )
         self.desk = Desk(
             self.settings.zone, policy, keys, lambda: (self.keeper.zone, self.keeper.history), self.settings.transfers

@@ -25,15 +25,15 @@ class Authority:
     authority_key: Path
 
 
-def authority(folder: Path, name: str) -> Authority:
-    """An authority, and a certificate for ``name`` and 127.0.0.1, valid for a day."""
+def authority(folder: Path, name: str, *others: str) -> Authority:
+    """An authority, and a certificate for ``name``, the others and 127.0.0.1, valid for a day."""
     root_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     root_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Laboratory authority")])
     root = _builder(root_name, root_name, root_key).add_extension(x509.BasicConstraints(True, None), True)
     usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
     root_certificate = root.add_extension(usage, True).sign(root_key, hashes.SHA256())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    names = x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    names = x509.SubjectAlternativeName([*map(x509.DNSName, (name, *others)), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     server = _builder(subject, root_name, server_key).add_extension(names, False).sign(root_key, hashes.SHA256())
     found = Authority(folder / "authority.pem", folder / "server.pem", folder / "server.key", folder / "authority.key")
     found.authority.write_bytes(root_certificate.public_bytes(serialization.Encoding.PEM))
