@@ -156,3 +156,17 @@ def test_old_hours_make_room_and_a_full_segment_says_so() -> None:
         full.add(f"2026112210|1|list{number}|http|navigation", 1, NOW)
     full.add("2026112210|1|" + "x" * 200, 1, NOW)
     assert full.traffic.lost_counts == 6
+
+
+def test_what_counts_again_and_again_counts_into_the_shared_numbers() -> None:
+    region = Region.create(2)
+    tally = Tally()
+    harvest, shared = Harvest(region, tally), SharedTally(region.segment(1), [region.segment(1)])
+    for counted in (shared, tally):
+        adder = counted.adder(7, "urls", CountClass.DNS_ANSWER, DoorName.DNS)
+        for second in (0, 0, 3600, 1):
+            adder.add(int(NOW.timestamp()) + second)
+    assert harvest.collect() == 4
+    assert shared.by_door() == {("urls", DoorName.DNS, CountClass.DNS_ANSWER): 4}
+    assert tally.by_door() == {("urls", DoorName.DNS, CountClass.DNS_ANSWER): 8}
+    assert sorted(column.counts[CountClass.DNS_ANSWER] for column in tally.columns().values()) == [2, 6]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from vigil.edge.counts import NO_EDITION, NO_LIST, CountClass, Tally, hour_of
+from vigil.edge.counts import NO_EDITION, NO_LIST, Cell, CountClass, Tally, hour_of
 from vigil.edge.doors import DoorName
 from vigil.edge.traffic import NAMES, Traffic
 
@@ -144,6 +144,9 @@ class SharedTally(Tally):
         subject = f"{name or NO_LIST}|{door}|{kind}"
         self._segment.add(f"{now.astimezone(UTC).strftime(STAMP)}|{edition or NO_EDITION}|{subject}", number, now)
         self._segment.add(f"{EVER}|{subject}", number, now)
+
+    def add_one(self, cell: Cell, kind: CountClass, key: tuple[str, DoorName, CountClass]) -> None:
+        self.add(cell.edition, cell.list, kind, cell.hour, door=key[1])
 
     def message(self, edition: int | None, name: str, now: datetime, number: int = 1) -> None:
         text = f"{now.astimezone(UTC).strftime(STAMP)}|{edition or NO_EDITION}|{NO_LIST}|{MESSAGE}|{name}"

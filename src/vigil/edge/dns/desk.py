@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from vigil.edge.config import Dns
-from vigil.edge.counts import CountClass
+from vigil.edge.counts import Adder, CountClass
 from vigil.edge.decide import decide
 from vigil.edge.dns import answers
 from vigil.edge.dns.answers import Style, Why
@@ -102,13 +102,14 @@ class Desk:
         now, edition = self.node.clock.now(), self.node.state.enforced
         verdict = decide(NameQuestion(query.name), edition, now)
         if verdict.verdict is Outcome.LISTED:
-            self._count(query, verdict, now)
-            if self.node.act(verdict, DoorName.DNS).passes:
+            adder, second = self.node.adder(verdict, CountClass.DNS_ANSWER, DoorName.DNS), int(now.timestamp())
+            if self.memory.repeats.is_new(self.memory.repeats.digest(query.question[: -TAIL.size]), second):
+                self._count(verdict, adder, now)
+            if adder is None and self.node.act(verdict, DoorName.DNS).passes:
                 return self._onward(query, room)
             answer = self._blocked(query, verdict.edition or 0, room, why)
-            adder = self.node.adder(verdict, CountClass.DNS_ANSWER, DoorName.DNS)
             if datagram is not None and edition is not None and adder is not None:
-                self.memory.keep(datagram, query.question, answer, room, edition, adder, int(now.timestamp()))
+                self.memory.keep(datagram, query.question, answer, room, edition, adder, second)
             return answer
         if verdict.verdict is Outcome.UNKNOWN:
             self.node.count(verdict, CountClass.DNS_ANSWER, now, DoorName.DNS)
@@ -131,7 +132,9 @@ class Desk:
         rcode = Rcode.NXDOMAIN if choice == "nxdomain" else Rcode.NOERROR
         return answers.negative(query, rcode, number, self.style, why, room)
 
-    def _count(self, query: Query, verdict: Verdict, now: datetime) -> None:
-        digest = self.memory.repeats.digest(query.question[: -TAIL.size])
-        if self.memory.repeats.is_new(digest, int(now.timestamp())):
+    def _count(self, verdict: Verdict, adder: Adder | None, now: datetime) -> None:
+        """Once for a name and second; an adder knows already what the policy says."""
+        if adder is None:
             self.node.count(verdict, CountClass.DNS_ANSWER, now, DoorName.DNS)
+        else:
+            adder.add(int(now.timestamp()))

@@ -75,7 +75,7 @@ class DnsDoor:
         for place, (port, protocols, made) in enumerate(ways):
             if port is None:
                 continue
-            listener = socket_at(settings.host, port, socket.SOCK_STREAM)
+            listener = socket_at(settings.host, port, socket.SOCK_STREAM, reuse=self.node.reuse_port)
             ports[place] = listener.getsockname()[1]
             tls = tls_of(paths.certificate, paths.key, None, protocols)
             patience = settings.idle_seconds
