@@ -124,7 +124,8 @@ def rooms() -> list[Path]:
     source = ROOT / "src" / "vigil"
     inner = {
         "hotline": [
-            "access", "audit", "approvals", "partners", "reports", "assessments", "lists", "triage", "statistics", "doors",
+            "access", "audit", "approvals", "partners", "reports", "assessments", "lists", "triage", "retention",
+            "statistics", "doors",
         ],
         "match": ["urls", "keywords", "hashing", "index"],
     }

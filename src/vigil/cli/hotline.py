@@ -10,7 +10,7 @@ import typer
 
 from vigil.base.clock import text_of
 from vigil.base.errors import InputError, RefusedError
-from vigil.cli import hotline_banks, hotline_capture, hotline_senders
+from vigil.cli import hotline_banks, hotline_capture, hotline_retention, hotline_senders
 from vigil.hotline.access.permissions import reference
 from vigil.hotline.access.roles import Role
 from vigil.hotline.management import boot, loops, serving
@@ -27,6 +27,8 @@ app.add_typer(lists, name="list")
 app.add_typer(audit, name="audit")
 app.add_typer(hotline_senders.app, name="sender")
 app.add_typer(hotline_capture.app, name="capture")
+app.add_typer(hotline_retention.retention, name="retention")
+app.add_typer(hotline_retention.mail, name="mail")
 app.add_typer(hotline_banks.app, name="bank")
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]

@@ -154,7 +154,7 @@ SYSTEMS: Final[dict[str, frozenset[Permission]]] = {
     "loopback": frozenset({P.BANK_READ, P.BANK_CURATE}),
     "operator": frozenset(
         {P.PEOPLE_MANAGE, P.NODE_MANAGE, P.LIST_MANAGE, P.AUDIT_READ, P.AUDIT_SIGN, P.CAPTURE_ALLOW, P.RETENTION_RUN,
-         P.MAIL_IMPORT, P.PARTNER_READ, P.PARTNER_STOP}
+         P.MAIL_IMPORT, P.REPORT_SUBMIT, P.PARTNER_READ, P.PARTNER_STOP}
     ),
 }
 READS_LOGGED: Final = frozenset(

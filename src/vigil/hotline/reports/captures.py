@@ -298,6 +298,17 @@ def _close(capture: Capture, status: CaptureStatus) -> None:
     capture.software_version = __version__
 
 
+def keep_file(person: Person, report: Report, picture: Picture, position: int) -> Media:
+    """Tie a file that came with a report to it: its hashes stay, its bytes are gone already. In the caller's transaction."""
+    media, new = _media_of(picture, person)
+    if not media.sightings.filter(report=report).exists():
+        Sighting(
+            media=media, report=report, source=SightingSource.MAIL, position=position, created_by=person.label
+        ).save()
+    record(person, FILE_HASHED, media, case=str(report.pk), new=new, decoded=not media.unhashable)
+    return media
+
+
 def check_hash_file(person: Person, data: bytes) -> None:
     """Refuse where the person may not, or the file is empty or too large."""
     must(person, Permission.ASSESS)

@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "vigil.hotline.triage",
     "vigil.hotline.banks",
     "vigil.hotline.statistics",
+    "vigil.hotline.retention",
     "vigil.hotline.doors.design",
 ]
 AUTH_USER_MODEL = "access.User"

@@ -144,6 +144,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     help_lines: tuple[HelpLine, ...] = ()
     portals: tuple[Portal, ...] = ()
     triage_policy: str = ""
+    retention_policy: str = ""
+    mail_folder: str = ""
     time_zone: Text = "UTC"
     banks: Banks | None = None
     single_sign_on: SingleSignOn | None = None
@@ -214,7 +216,11 @@ def _absolute(config: Config, folder: Path) -> Config:
         config,
         secrets=str(folder / config.secrets),
         editions=str(folder / config.editions),
-        triage_policy=str(folder / config.triage_policy) if config.triage_policy else "",
+        **{
+            name: str(folder / given)
+            for name in ("triage_policy", "retention_policy", "mail_folder")
+            if (given := getattr(config, name))
+        },
         database=_absolute_database(config.database, folder),
         lists=_absolute_lists(config.lists, folder),
     )

@@ -62,6 +62,7 @@ ROOMS: Final = (
          count=lambda person: waiting_for(person).count()),
     Room("Oversight", "Statistics", "statistics", Permission.STATISTICS_READ),
     Room("Oversight", "Elevated sessions", "elevations", Permission.ELEVATION_READ),
+    Room("Oversight", "Retention", "retention", Permission.RETENTION_READ),
     Room("Oversight", "Audit log", "audit", Permission.AUDIT_READ),
 )  # fmt: skip
 

@@ -22,6 +22,7 @@ from vigil.hotline.doors.console.views import (
     publishing,
     queue,
     restrictions,
+    retention,
     search,
     several,
     triage,
@@ -66,6 +67,8 @@ CASE = [
     path("people/let-in/", restrictions.let_in, name="case_let_in"),
     path("people/take-out/", restrictions.take_out, name="case_take_out"),
     path("people/lift/", restrictions.lift, name="case_lift"),
+    path("contact/", retention.contact, name="contact"),
+    path("contact/open/", retention.contact_open, name="contact_open"),
 ]
 
 LISTS = [
@@ -115,6 +118,10 @@ urlpatterns = [
     path("closed-by-rule/<uuid:pk>/", triage.closing_check, name="closing_check"),
     path("children/", triage.children, name="children"),
     path("children/<uuid:pk>/outcome/", triage.child_outcome, name="child_outcome"),
+    path("retention/", retention.overview, name="retention"),
+    path("retention/holds/", retention.place_hold, name="hold_place"),
+    path("retention/holds/<uuid:pk>/release/", retention.release_hold, name="hold_release"),
+    path("retention/export/", retention.export_subject, name="subject_export"),
     path("statistics/", oversight.statistics, name="statistics"),
     path("audit/", oversight.audit, name="audit"),
     path("audit/verify/", oversight.audit_verify, name="audit_verify"),

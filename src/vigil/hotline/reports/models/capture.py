@@ -146,6 +146,7 @@ class Hash(Entity):
 class SightingSource(models.TextChoices):
     CAPTURE = "capture", "Seen by a capture"
     UPLOAD = "upload", "Handed in by an analyst"
+    MAIL = "mail", "Came by e-mail"
 
 
 class Sighting(AppendOnly):

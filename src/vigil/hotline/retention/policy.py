@@ -1,0 +1,73 @@
+"""The retention policy: read strictly from a file, with its digest."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+
+from vigil.base.errors import InputError
+
+SHIPPED: Final = Path(__file__).with_name("policy.toml")
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+
+
+class Action(StrEnum):
+    DELETE = "delete"
+    REDUCE = "reduce"
+    KEEP = "keep"
+
+
+class RetentionRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The period of one data class: ``days`` after ``start_event``, on the ``authority`` of a law or an agreement."""
+
+    data_class: Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{3,40}$")]
+    days: Annotated[int, msgspec.Meta(ge=0, le=36_500)]
+    start_event: Text
+    action: Action
+    authority: Text
+
+
+class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    version: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.-]{1,20}$")]
+    rules: tuple[RetentionRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules and the SHA-256 of the file they stand in."""
+
+    rules: Rules
+    digest: str
+
+
+def read_policy(data: bytes, where: str, known: frozenset[str]) -> Policy:
+    """The policy in ``data``: exactly one rule for each of the ``known`` data classes."""
+    try:
+        rules = msgspec.toml.decode(data, type=Rules)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InputError("retention_policy_wrong", f"The retention policy is not valid: {error}.", where=where) from error
+    named = [rule.data_class for rule in rules.rules]
+    if sorted(named) != sorted(known):
+        raise InputError(
+            "retention_policy_wrong", "The retention policy needs exactly one rule for each data class.", where=where,
+            mend=f"The classes are {', '.join(sorted(known))}.",
+        )  # fmt: skip
+    return Policy(rules, hashlib.sha256(data).hexdigest())
+
+
+@cache
+def policy_in(path: Path, known: frozenset[str]) -> Policy:
+    """The policy in a file, read once."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError("retention_policy_unreadable", "The retention policy cannot be read.", where=str(path)) from error
+    return read_policy(data, str(path), known)
