@@ -20,6 +20,10 @@ AVOID = {
     "nl": ["kinderporno", "kinderpornografie", "kinderprostitutie"],
     "fr": ["pédopornograph", "pornographie enfantine", "pornographie infantile", "prostitution infantile"],
     "ar": ["إباحية"],
+    "de": ["kinderporno", "kinderprostituiert", "kindersextouris", "racheporno"],
+    "es": ["pornografía infantil", "porno infantil", "prostitución infantil", "turismo sexual infantil"],
+    "pt": ["pornografia infantil", "pornografia de menores", "prostituição infantil"],
+    "pl": ["pornografia dziecięca", "dziecięca pornografia", "prostytucja dziecięca"],
 }
 
 

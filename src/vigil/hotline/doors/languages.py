@@ -8,5 +8,9 @@ LANGUAGES: Final = (
     ("en", "English"),
     ("nl", "Nederlands"),
     ("fr", "Français"),
+    ("de", "Deutsch"),
+    ("es", "Español"),
+    ("pt", "Português"),
+    ("pl", "Polski"),
     ("ar", "العربية"),
 )

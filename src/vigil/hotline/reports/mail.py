@@ -82,7 +82,7 @@ def _read(message: Message) -> Read:
             left_out += len(data) > TEXT_BYTES.value
         elif 0 < len(data) <= MEDIA_BYTES.value:
             attached.append(Attached(data, part.get_content_type()))
-    said = "\n\n".join(word for word in (text.strip() for text in words) if word)
+    said = "\n\n".join(word for word in (text.strip() for text in words) if word).replace("\x00", "␀")
     for found in URL.findall(said):
         address = found.rstrip(".,;:!?)]»”’")
         if len(addresses) < ADDRESSES.value:
@@ -124,7 +124,6 @@ def _text(part: Message, data: bytes) -> str:
         text = data.decode(part.get_content_charset("utf-8"), "replace")
     except LookupError:
         text = data.decode("utf-8", "replace")
-    text = text.replace("\x00", "␀")
     return _plain(text) if part.get_content_subtype() == "html" else text
 
 
