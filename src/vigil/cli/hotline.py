@@ -381,7 +381,7 @@ def audit_key(
     name: Annotated[str, typer.Option("--name", help="Name of the log, such as hotline.example/audit.")],
 ) -> None:
     """Make the key that signs tree heads. Keep it away from the doors; hand the printed line to auditors."""
-    from vigil.hotline.audit.heads import create_key
+    from vigil.hotline.audit.headkeys import create_key
 
     typer.echo(create_key(file, name).text())
 
@@ -391,7 +391,8 @@ def audit_sign(key: Annotated[Path, typer.Option("--key", help="File of the priv
     """Sign the present state of the log; the signed tree head is printed."""
     boot.start("worker")
     from vigil.hotline.access.people import OPERATOR
-    from vigil.hotline.audit.heads import do_sign_head, load_key
+    from vigil.hotline.audit.headkeys import load_key
+    from vigil.hotline.audit.heads import do_sign_head
 
     typer.echo(do_sign_head(OPERATOR, load_key(key)).note, nl=False)
 

@@ -19,6 +19,7 @@ class DataFolder:
     ``edge.toml``     configuration of the edge node           ``keys/``      signing keys, for the list office only
     ``vigil.sqlite3`` the database, unless PostgreSQL is used  ``editions/``  the published editions
     ``edge/``         what the edge node keeps                 ``logs/``      one file a process
+    ``audit.key``     signs tree heads of the audit log, for the list office only; its public half is ``audit.key.pub``
     ``demo.json``     there only in a demo: its logins
     """
 
@@ -43,6 +44,10 @@ class DataFolder:
     @property
     def keys(self) -> Path:
         return self.root / "keys"
+
+    @property
+    def audit_key(self) -> Path:
+        return self.root / "audit.key"
 
     @property
     def root_of_trust(self) -> Path:

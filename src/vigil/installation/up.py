@@ -27,6 +27,7 @@ from vigil.installation.processes import Program, StepError, Watcher, run_once, 
 from vigil.installation.readiness import Address, wait_for
 
 READY_SECONDS: Final = 90.0
+LOG_HOST: Final = "localhost"
 KEPT_SECRETS: Final = ("seal.key", "digest.key")
 Report = Callable[[str], None]
 
@@ -48,7 +49,8 @@ class Installation:
     @property
     def office_environment(self) -> dict[str, str]:
         """The list office alone learns where the signing keys are."""
-        return {**self.hotline_environment, "VIGIL_SIGNING_KEYS": str(self.folder.keys)}
+        keys = {"VIGIL_SIGNING_KEYS": str(self.folder.keys), "VIGIL_AUDIT_KEY": str(self.folder.audit_key)}
+        return {**self.hotline_environment, **keys}
 
 
 def run(installation: Installation, report: Report) -> None:
@@ -156,6 +158,8 @@ def _steps(installation: Installation) -> Iterator[tuple[str, Callable[[], objec
     yield "secrets of the case system", lambda: run_once(vigil("hotline", "secrets"), hotline)
     if not folder.root_of_trust.exists():
         yield "signing keys", lambda: _make_keys(folder)
+    if not folder.audit_key.exists():
+        yield "key of the audit log", lambda: _make_audit_key(installation)
     yield "database", lambda: run_once(vigil("hotline", "migrate"), hotline)
     if not folder.node_token.exists():
         yield "enrolment of the edge node", lambda: _enrol(installation)
@@ -164,6 +168,12 @@ def _steps(installation: Installation) -> Iterator[tuple[str, Callable[[], objec
     arguments = ["--people", str(folder.demo)] if installation.demo else []
     seed = [*vigil()[:1], "-m", "vigil.installation.seed", *arguments]
     yield "people, lists and sample reports" if installation.demo else "lists", lambda: run_once(seed, hotline)
+
+
+def _make_audit_key(installation: Installation) -> None:
+    """A key for tree heads, named after the public door, where people fetch them."""
+    name = f"{LOG_HOST if installation.demo else installation.host}:{installation.ports.public}/audit"
+    run_once(vigil("hotline", "audit", "key", str(installation.folder.audit_key), "--name", name), {})
 
 
 def _make_keys(folder: DataFolder) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -14,10 +15,10 @@ from tests.hotline.conftest import DoorClient
 
 from vigil.base.errors import InputError, RefusedError, UnavailableError
 from vigil.hotline.access.people import OFFICE, OPERATOR, PUBLIC
-from vigil.hotline.audit import codes, heads, standalone
+from vigil.hotline.audit import codes, headkeys, heads, standalone
 from vigil.hotline.audit.actions import record
 from vigil.hotline.audit.chain import GENESIS, hash_of
-from vigil.hotline.audit.heads import HeadKey
+from vigil.hotline.audit.headkeys import HeadKey
 from vigil.hotline.audit.merkle import consistency_holds, inclusion_holds
 from vigil.hotline.audit.models import AuditEvent, AuditHead, AuditTreeHead
 from vigil.hotline.audit.notes import opened, public_key_of
@@ -29,8 +30,8 @@ STANDALONE = Path(standalone.__file__)
 
 @pytest.fixture
 def key(tmp_path: Path) -> HeadKey:
-    heads.create_key(tmp_path / "audit.key", NAME)
-    return heads.load_key(tmp_path / "audit.key")
+    headkeys.create_key(tmp_path / "audit.key", NAME)
+    return headkeys.load_key(tmp_path / "audit.key")
 
 
 def happen(count: int) -> None:
@@ -137,7 +138,7 @@ def test_an_auditor_checks_an_export_with_one_file(db: None, key: HeadKey, tmp_p
     export = exported(tmp_path / "log.jsonl")
     assert check(export, "--key", key.public.text(), "--head", kept) == (0, "12 events, 3 heads, nothing altered\n")
     assert export.stat().st_mode & 0o077 == 0
-    stranger = heads.create_key(tmp_path / "other.key", NAME).text()
+    stranger = headkeys.create_key(tmp_path / "other.key", NAME).text()
     status, said = check(export, "--key", stranger)
     assert status == 1 and "is not signed with the key" in said
 
@@ -177,15 +178,15 @@ def test_a_file_that_is_no_export_is_said_to_be_none(tmp_path: Path, content: st
 
 
 def test_keys_are_private_and_never_replaced(tmp_path: Path) -> None:
-    made = heads.create_key(tmp_path / "k", NAME)
+    made = headkeys.create_key(tmp_path / "k", NAME)
     assert (tmp_path / "k").stat().st_mode & 0o077 == 0
     assert public_key_of((tmp_path / "k.pub").read_text()) == made
     with pytest.raises(RefusedError):
-        heads.create_key(tmp_path / "k", NAME)
+        headkeys.create_key(tmp_path / "k", NAME)
     (tmp_path / "broken").write_text("# x\nnothing")
     for name in ("broken", "missing"):
         with pytest.raises(UnavailableError):
-            heads.load_key(tmp_path / name)
+            headkeys.load_key(tmp_path / name)
 
 
 def test_the_office_signs_only_when_something_happened(db: None, key: HeadKey) -> None:
@@ -205,3 +206,13 @@ def test_anybody_may_keep_the_newest_head(public_client: DoorClient, key: HeadKe
     answer = public_client.get("/audit-head")
     assert answer.content.decode() == note
     assert answer["Content-Type"].startswith("text/plain")
+
+
+def test_key_and_verifier_come_from_the_command_line_without_an_installation(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"]}
+    command = [sys.executable, "-m", "vigil.cli", "hotline", "audit"]
+    key = [*command, "key", str(tmp_path / "k"), "--name", NAME]
+    made = subprocess.run(key, capture_output=True, text=True, env=environment, check=True)
+    assert public_key_of(made.stdout).name == NAME
+    printed = subprocess.run([*command, "verifier"], capture_output=True, text=True, env=environment, check=True)
+    assert printed.stdout == STANDALONE.read_text()

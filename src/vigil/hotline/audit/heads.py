@@ -11,74 +11,28 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import close_old_connections, transaction
 
 from vigil.base.clock import text_of
-from vigil.base.errors import InputError, RefusedError, UnavailableError, VigilError
-from vigil.base.files import write_atomically
+from vigil.base.errors import InputError, UnavailableError, VigilError
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.people import Person, must
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.audit import codes
 from vigil.hotline.audit.actions import record
+from vigil.hotline.audit.headkeys import HeadKey
 from vigil.hotline.audit.merkle import Frontier, consistency_proof, inclusion_proof
 from vigil.hotline.audit.models import AuditEvent, AuditTreeHead
-from vigil.hotline.audit.notes import PublicKey, TreeHead, require_name, signed
+from vigil.hotline.audit.notes import TreeHead, signed
 
 log = logging.getLogger(__name__)
 
 EXPORT_FORMAT: Final = "vigil-audit-export-1"
 ROWS: Final = 2000
 EVERY_SECONDS: Final = 3600.0
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class HeadKey:
-    """The private key of tree heads, and the name of the log it speaks for."""
-
-    name: str
-    key: Ed25519PrivateKey
-
-    @property
-    def public(self) -> PublicKey:
-        return PublicKey(self.name, self.key.public_key().public_bytes_raw())
-
-
-def create_key(path: Path, name: str) -> PublicKey:
-    """A new key in ``path`` (mode 600), with its public half beside it as ``.pub``. An existing one is never replaced."""
-    require_name(name)
-    if path.exists():
-        raise RefusedError("audit_key_exists", "There is a key already.", where=str(path), mend="Name another file.")
-    key = Ed25519PrivateKey.generate()
-    content = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    made = HeadKey(name, key)
-    write_atomically(path, f"# {name}\n".encode() + content, mode=0o600)
-    write_atomically(path.with_name(path.name + ".pub"), (made.public.text() + "\n").encode(), mode=0o644)
-    return made.public
-
-
-def load_key(path: Path) -> HeadKey:
-    """The key in ``path``. Raises UnavailableError ``audit_key_unreadable``."""
-    try:
-        first, _, rest = path.read_bytes().partition(b"\n")
-        key = serialization.load_pem_private_key(rest, None)
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise _unreadable(path) from error
-    if not first.startswith(b"# ") or not isinstance(key, Ed25519PrivateKey):
-        raise _unreadable(path)
-    return HeadKey(require_name(first[2:].decode("utf-8", "replace")), key)
-
-
-def _unreadable(path: Path) -> UnavailableError:
-    mend = "Bring it back from your backup, or make one: vigil hotline audit key FILE --name LOG"
-    return UnavailableError("audit_key_unreadable", "The key of the audit log cannot be read.", where=str(path), mend=mend)
 
 
 def do_sign_head(person: Person, key: HeadKey) -> AuditTreeHead:

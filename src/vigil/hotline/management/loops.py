@@ -57,9 +57,9 @@ def _sign_tree_heads(stop: threading.Event) -> None:
     named = os.environ.get(AUDIT_KEY_VARIABLE)
     if named:
         from vigil.hotline.access.people import OFFICE
-        from vigil.hotline.audit import heads
+        from vigil.hotline.audit import headkeys, heads
 
-        key = heads.load_key(Path(named))
+        key = headkeys.load_key(Path(named))
         threading.Thread(target=heads.serve, args=(OFFICE, key, stop), daemon=True).start()
 
 
