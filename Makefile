@@ -16,7 +16,7 @@ demo: setup
 
 ## make test     set everything up and run all checks
 test: setup system
-	$(BIN)/python tools/checks.py all
+	$(BIN)/python tools/checks.py --jobs 2 all
 
 ## make check    the fast checks only: style, types, walls, quick tests
 check: setup

@@ -1,6 +1,7 @@
 """Runs the checks of the project, one after the other, and says plainly which failed.
 
-Usage: python tools/checks.py all | fast | stories | docs | fuzz | soak     (or names of single checks; --list shows them)
+Usage: python tools/checks.py [--jobs N] all | fast | stories | docs | fuzz | soak
+       (or names of single checks; --list shows them; N checks at a time)
 
 Every check is a command that a developer can type as well; its output goes to the screen and to
 artifacts/logs/<name>.log. The run stops at the end, not at the first failure, so that one run shows everything.
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,6 +71,8 @@ CHECKS = [
 ]  # fmt: skip
 BY_NAME = {check.name: check for check in CHECKS}
 ONLY_LONG = {"fuzz-python-long", "fuzz-kernel-long", "soak"}
+LAST = ("claims",)  # judges what the others wrote down
+LONGEST = ("hotline-postgresql", "hotline-sqlite", "edge-alone", "stories", "lab", "scan", "hma", "house")
 GROUPS = {
     # The core suites run once: from an installed wheel, in the environment of an enforcement node.
     "all": [check.name for check in CHECKS if check.name not in {*ONLY_LONG, "core"}],
@@ -79,8 +83,11 @@ GROUPS = {
 }
 
 
-def run(check: Check) -> bool:
-    print(f"\n== {check.name}: {check.says}", flush=True)
+def run(check: Check, *, quietly: bool) -> bool:
+    """Run one check; its output goes to its log, and to the screen as it comes unless ``quietly``: then when it is over,
+    whole where it failed and its last lines where it passed."""
+    if not quietly:
+        print(f"\n== {check.name}: {check.says}", flush=True)
     started = time.monotonic()
     log = ARTIFACTS / "logs" / f"{check.name}.log"
     environment = {**os.environ, **check.environment, "PATH": f"{Path(PYTHON).parent}:{os.environ['PATH']}"}
@@ -92,14 +99,33 @@ def run(check: Check) -> bool:
             raise RuntimeError("no pipe")
         for line in process.stdout:
             stream.write(line)
-            sys.stdout.buffer.write(line)
-            sys.stdout.flush()
+            if not quietly:
+                sys.stdout.buffer.write(line)
+                sys.stdout.flush()
     good = process.wait() == 0
-    print(f"== {check.name}: {'passed' if good else 'FAILED'} after {time.monotonic() - started:.0f} s", flush=True)
+    told = f"== {check.name}: {'passed' if good else 'FAILED'} after {time.monotonic() - started:.0f} s"
+    if quietly:
+        lines = log.read_text("utf-8", "replace").splitlines()
+        told = "\n".join([f"\n== {check.name}: {check.says}", *lines[-3 if good else 0 :], told])
+    print(told, flush=True)
     return good
 
 
+def run_all(names: list[str], jobs: int) -> list[str]:
+    """Run the checks on ``jobs`` lanes, the longest first, and those that judge the others at the end; names that failed."""
+    if jobs == 1:
+        return [name for name in names if not run(BY_NAME[name], quietly=False)]
+    first = sorted((name for name in names if name not in LAST), key=lambda name: LONGEST.index(name) if name in LONGEST else 99)
+    with ThreadPoolExecutor(jobs) as lanes:
+        outcomes = dict(zip(first, lanes.map(lambda name: run(BY_NAME[name], quietly=True), first), strict=True))
+    outcomes |= {name: run(BY_NAME[name], quietly=True) for name in names if name in LAST}
+    return [name for name in names if not outcomes[name]]
+
+
 def main(arguments: list[str]) -> int:
+    jobs = 1
+    if arguments[:1] == ["--jobs"]:
+        jobs, arguments = max(1, int(arguments[1])), arguments[2:]
     if not arguments or arguments == ["--list"]:
         for check in CHECKS:
             print(f"{check.name:20} {check.says}")
@@ -115,7 +141,7 @@ def main(arguments: list[str]) -> int:
     for folder in ("logs", "results"):
         (ARTIFACTS / folder).mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    failed = [name for name in names if not run(BY_NAME[name])]
+    failed = run_all(names, jobs)
     print(f"\n{len(names) - len(failed)} of {len(names)} checks passed in {time.monotonic() - started:.0f} s")
     for name in failed:
         print(f"  failed: {name}   (artifacts/logs/{name}.log; again: python tools/checks.py {name})")
