@@ -19,6 +19,7 @@ from tests.lab.peers import program
 
 from vigil.base.errors import RefusedError, VigilError
 from vigil.editions.ceremony import Elsewhere, rotate_keys
+from vigil.editions.client import EditionClient
 from vigil.editions.keys import KeyRing
 from vigil.editions.publish import current_number
 from vigil.editions.verify import verify
@@ -119,6 +120,6 @@ def test_a_key_service_is_asked_and_what_it_signs_is_checked_before_anything_is_
         hotline.publish()
     except RefusedError as refused:
         assert refused.code == "release_missing"
-    number = client(hotline.repository, hotline, state).pull(hotline.now).number
+    number = EditionClient(str(hotline.repository), state, hotline.keys.roots[0]).pull(hotline.now).number
     assert number == current_number(hotline.repository)
-    assert verify(hotline.repository, root=hotline.keys.roots[0], now=hotline.now).number == number
+    assert verify(hotline.repository, root=hotline.keys.roots[0], now=hotline.now).ok
