@@ -55,6 +55,7 @@ CHECKS = [
     Check("hma", "the routes that HMA clients know, black-box", pytest("hma", "tests/hma")),
     Check("scan", "bulk scans: folders, archives, buckets, killed, resumed, on Ray", pytest("scan", "tests/scan")),
     Check("lab", "proxies and resolvers of networks, as packaged, in front of an edge node", pytest("lab", "tests/lab")),
+    Check("delivery", "editions on hosts, stores and signers of others", pytest("delivery", "tests/delivery")),
     Check("fuzz-python", "parsers against random bytes, short", [PYTHON, "tools/fuzz_python.py", "20"]),
     Check("fuzz-kernel", "kernel against random bytes under AddressSanitizer, short",
           [PYTHON, "tools/fuzz_kernel.py", "20"]),

@@ -21,12 +21,12 @@ from vigil.installation.demo import people
 READY = "Ctrl-C stops everything"
 
 
-def six_free_ports() -> int:
-    """The first of six ports in a row that nobody uses."""
-    for first in range(20_000 + os.getpid() % 5_000, 60_000, 7):
+def free_ports() -> int:
+    """The first of eight ports in a row that nobody uses."""
+    for first in range(20_000 + os.getpid() % 5_000, 60_000, 9):
         probes = []
         try:
-            for port in range(first, first + 6):
+            for port in range(first, first + 8):
                 probe = socket.socket()
                 probes.append(probe)
                 probe.bind(("127.0.0.1", port))
@@ -158,7 +158,7 @@ class Running:
 
 def start(data: Path, port: int | None = None, seconds: float = 170.0) -> Running:
     """Type ``vigil up --demo`` and wait until it says that it is ready."""
-    port = port or six_free_ports()
+    port = port or free_ports()
     command = [sys.executable, "-m", "vigil.cli", "up", "--demo", "--data", str(data), "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL)
     running = Running(data, port, process)

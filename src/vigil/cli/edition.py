@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -18,15 +19,18 @@ from vigil.cli.edition_trace import trace
 from vigil.editions.build import build_edition
 from vigil.editions.ceremony import Change as KeyChange
 from vigil.editions.ceremony import Elsewhere, revoke_keys, rotate_keys
+from vigil.editions.cipher import Identity, new_identity
 from vigil.editions.client import EditionClient
 from vigil.editions.difference import Change, Difference, difference
 from vigil.editions.draft import publish_draft, read_draft, root_of, sign_draft, write_draft
 from vigil.editions.export import FORMATS, Exported, Occasion, export_as, format_named, leftovers_csv
-from vigil.editions.keys import KeyRing, create_keys, describe_keys, signer_at
+from vigil.editions.fetch import TlsFiles
+from vigil.editions.keys import KeyRing, create_keys, describe_keys, signer_at, write_new
 from vigil.editions.limits import MANIFEST_BYTES
 from vigil.editions.load import counts_of, load_edition
 from vigil.editions.model import EditionContents
 from vigil.editions.publish import current_number, publish
+from vigil.editions.shares import shares_by_list
 from vigil.editions.source import read_source
 from vigil.editions.verify import VerifyReport
 from vigil.editions.verify import verify as verify_folder
@@ -44,6 +48,7 @@ Folder = Annotated[Path, typer.Argument(help="An edition folder, or the state fo
 KeyFolder = Annotated[Path, typer.Argument(help="The key folder.", metavar="DIR")]
 KeyNames = Annotated[list[str], typer.Argument(help="One or more of: root targets release snapshot timestamp.", metavar="ROLE…")]
 RootKeys = Annotated[list[Path], typer.Option("--root-key", help="File of an offline root key; two are needed.", metavar="FILE")]
+IdentityFile = Annotated[Path | None, typer.Option("--identity", help="File of the identity that opens a partner's copy.")]
 RootFile = Annotated[Path | None, typer.Option("--root", help="The root file that the hotline handed over.")]
 
 
@@ -112,6 +117,7 @@ def build(
     valid_hours: Annotated[int, typer.Option(help="Hours until nodes raise an alarm.", min=1)] = 24,
     hard_hours: Annotated[int, typer.Option(help="Hours until nodes stop blocking whole hosts.", min=1)] = 168,
     draft: Annotated[Path | None, typer.Option("--draft", help="Write a draft here to be signed, publish nothing.")] = None,
+    by_list: Annotated[bool, typer.Option("--by-list", help="Also publish each list alone, under lists/NAME.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Build an edition from a file of entries, sign it and publish it into a folder."""
@@ -125,10 +131,11 @@ def build(
         valid_hours=valid_hours,
         hard_hours=hard_hours,
     )
+    lists = shares_by_list(contents) if by_list else ()
     if draft is None:
-        publish(out, built, ring, now)
+        publish(out, built, ring, now, lists=lists)
     else:
-        write_draft(draft, built, ring, now)
+        write_draft(draft, built, ring, now, out, lists=lists)
     facts = {"edition": built.number, "previous": previous, "urls": len(contents.urls), "hashes": len(contents.hashes)}
     if as_json:
         return _print_json(facts)
@@ -173,9 +180,9 @@ def publish_a_draft(
 
 
 @app.command("show")
-def show(folder: Folder, as_json: AsJson = False) -> None:
+def show(folder: Folder, identity: IdentityFile = None, as_json: AsJson = False) -> None:
     """What an edition says about itself; signatures are not checked here (see verify)."""
-    edition = load_edition(folder)
+    edition = load_edition(folder, _identity(identity))
     facts: dict[str, Any] = {
         "edition": edition.number,
         "previous": edition.previous,
@@ -201,10 +208,12 @@ def show(folder: Folder, as_json: AsJson = False) -> None:
 def diff(
     before: Annotated[Path, typer.Argument(help="The older edition.", metavar="A")],
     after: Annotated[Path, typer.Argument(help="The newer edition.", metavar="B")],
+    identity: IdentityFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Which entries were added, removed or changed, by number."""
-    found = difference(load_edition(before), load_edition(after))
+    opener = _identity(identity)
+    found = difference(load_edition(before, opener), load_edition(after, opener))
     if as_json:
         return _print_json(asdict(found))
     _print_difference(found)
@@ -263,18 +272,67 @@ def export(
 
 @app.command("pull")
 def pull(
-    source: Annotated[str, typer.Argument(help="https://… of an edition folder, or a local one.", metavar="SOURCE")],
+    source: Annotated[str, typer.Argument(help="https://… of an edition folder, s3://…, or a local one.", metavar="SOURCE")],
     state: Annotated[Path, typer.Option("--state", help="State folder of this client; keep it.", metavar="DIR")],
     root: RootFile = None,
     token_file: Annotated[Path | None, typer.Option(help=f"File with the token; or set {TOKEN_VARIABLE}.")] = None,
+    part: Annotated[str, typer.Option(help="lists/NAME or partners/ID; otherwise the whole edition.")] = "",
+    identity: IdentityFile = None,
+    ca: Annotated[Path | None, typer.Option(help="Certificates (PEM) that the host's must lead to.")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="Our certificate (PEM), for hosts that ask for one.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Its key (PEM).")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Fetch the newest edition, check it, and bring it into force in the state folder."""
-    pulled = EditionClient(source, state, _read_root(root), _token(token_file)).pull(SystemClock().now())
+    client = EditionClient(
+        source,
+        state,
+        _read_root(root),
+        _token(token_file),
+        part=part,
+        identity=_identity(identity),
+        tls=TlsFiles(ca, certificate, key),
+    )
+    pulled = client.pull(SystemClock().now())
     if as_json:
-        return _print_json({"edition": pulled.number, "folder": str(pulled.folder), "fresh": pulled.fresh})
+        facts = {"edition": pulled.number, "folder": str(pulled.folder), "fresh": pulled.fresh, "deltas": pulled.deltas}
+        return _print_json(facts)
     typer.echo(f"Edition {pulled.number} {'is now' if pulled.fresh else 'stays'} in force: {pulled.folder}")
     return None
+
+
+@app.command("identity")
+def identity(
+    file: Annotated[Path, typer.Argument(help="A file that is not there yet.", metavar="FILE")],
+) -> None:
+    """Make the secret identity of a partner, and print the public key that the hotline needs."""
+    text = new_identity()
+    try:
+        write_new(file, f"{text}\n".encode(), 0o600)
+    except OSError as error:
+        raise InputError("identity_unwritable", "The identity cannot be written.", where=str(file)) from error
+    typer.echo(Identity(text).recipient)
+
+
+@app.command("mirror")
+def mirror_into(
+    folder: Annotated[Path, typer.Argument(help="A published edition folder.", metavar="DIR")],
+    target: Annotated[str, typer.Argument(help="s3://BUCKET/PREFIX; AWS_ENDPOINT_URL names another store.", metavar="TARGET")],
+    every: Annotated[float | None, typer.Option(help="Go on, and look again after so many seconds.", min=0.2)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy an edition folder into an S3 store, so that readers there see the old state or the new, never half."""
+    from vigil.editions.mirror import mirror  # the store's library is not everywhere
+
+    while True:
+        done = mirror(folder, target)
+        if as_json:
+            _print_json(asdict(done))
+        elif done.sent or done.removed or every is None:
+            typer.echo(f"{done.sent} files sent, {done.removed} removed.")
+        if every is None:
+            return
+        time.sleep(every)
 
 
 def _chosen_lists(contents: EditionContents, names: list[str] | None, *, known_only: bool) -> EditionContents:
@@ -341,6 +399,13 @@ def _print_report(report: VerifyReport) -> None:
 
 def _read_root(path: Path | None) -> bytes | None:
     return None if path is None else _read_small(path, "root_unreadable", "The root file cannot be read.")
+
+
+def _identity(path: Path | None) -> Identity | None:
+    if path is None:
+        return None
+    text = _read_small(path, "identity_unreadable", "The file of the identity cannot be read.")
+    return Identity(text.decode("ascii", "replace"))
 
 
 def _token(path: Path | None) -> str | None:

@@ -29,6 +29,7 @@ KEPT: Final = "editions"  # below the state folder: what the client of editions 
 WEB_PATH: Final = re.compile(r"/[A-Za-z0-9._/-]{0,100}")
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 HOST_SUFFIX: Final = re.compile(r"\.?[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?")
+PART: Final = re.compile(r"(?:lists/[a-z0-9][a-z0-9_.-]{0,63}|partners/[a-z0-9][a-z0-9-]{0,31})?")
 TOKEN_LENGTH_LEAST: Final = 16
 
 
@@ -46,14 +47,24 @@ class Listen(Table, frozen=True, kw_only=True):
 
 
 class Editions(Table, frozen=True, kw_only=True):
-    """Where editions come from, and which root of trust they must lead to."""
+    """Where editions come from, and which root of trust they must lead to.
+
+    ``part`` is what of it this node gets: all, ``lists/NAME`` or ``partners/ID``, which ``identity_file`` opens.
+    ``events`` is the address of the hotline's event stream. The last three are for TLS.
+    """
 
     source: str
     root: str | None = None
     token: Token | None = None
     token_file: str | None = None
-    poll_seconds: float = 60.0
+    poll_seconds: float = 45.0
     lists: tuple[str, ...] = ()
+    part: str = ""
+    identity_file: str | None = None
+    events: str | None = None
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
 
 
 class Enforcement(Table, frozen=True, kw_only=True):
@@ -301,6 +312,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     root: bytes | None
     edition_token: Token | None
+    identity: Token | None
+    tls: tuple[Path | None, Path | None, Path | None]
     counts_token: Token | None
     api_tokens: tuple[Token, ...]
     rpz: RpzPaths
@@ -353,6 +366,12 @@ def resolve(file: NodeFile, raw: bytes, folder: Path) -> NodeConfig:
         source=source,
         root=_read(root, "editions.root") if root else None,
         edition_token=_token(file.editions.token, file.editions.token_file, folder, "editions.token_file"),
+        identity=_identity(file.editions.identity_file, folder),
+        tls=(
+            _path(file.editions.ca_file, folder),
+            _path(file.editions.certificate_file, folder),
+            _path(file.editions.key_file, folder),
+        ),
         counts_token=_token(file.counts.token, file.counts.token_file, folder, "counts.token_file"),
         api_tokens=file.api.tokens + _tokens(file.api.tokens_file, folder),
         rpz=_rpz_paths(file.rpz, folder),
@@ -462,7 +481,19 @@ def _rules(file: NodeFile) -> list[tuple[str, bool, str]]:
             loopback or file.listen.open_to_network or bool(file.api.tokens or file.api.tokens_file),
             "Set api.tokens_file, or listen.open_to_network = true if anyone who reaches the port may ask.",
         ),
-        ("editions.source", _is_source(file.editions.source), "Give a folder or an http(s) address."),
+        ("editions.source", _is_source(file.editions.source), "Give a folder, an http(s) address, or s3://BUCKET/PREFIX."),
+        ("editions.part", _is_part(file.editions.part), "Use lists/NAME or partners/ID, or leave it out."),
+        (
+            "editions.identity_file",
+            file.editions.part.startswith("partners/") == (file.editions.identity_file is not None),
+            "Name the file of the identity where part is partners/ID, and only there.",
+        ),
+        ("editions.events", _is_link(file.editions.events), "Give a whole http(s) address."),
+        (
+            "editions.key_file",
+            (file.editions.certificate_file is None) == (file.editions.key_file is None),
+            "Give certificate_file and key_file together.",
+        ),
         ("editions.poll_seconds", 0.2 <= file.editions.poll_seconds <= 86400, "Use 0.2 to 86400 seconds."),
         ("editions.lists", _are_names(file.editions.lists), "Name each list once."),
         (
@@ -610,7 +641,20 @@ def _help_rule(number: int, line: HelpLine) -> tuple[str, bool, str]:
 
 
 def _is_source(source: str) -> bool:
-    return bool(source) and ("://" not in source or _is_link(source))
+    return bool(source) and ("://" not in source or source.startswith("s3://") or _is_link(source))
+
+
+def _is_part(part: str) -> bool:
+    return bool(PART.fullmatch(part))
+
+
+def _path(name: str | None, folder: Path) -> Path | None:
+    return (folder / name).resolve() if name else None
+
+
+def _identity(name: str | None, folder: Path) -> Token | None:
+    """The text of an identity; whether it is one is seen when it is used."""
+    return Token(_read(folder / name, "editions.identity_file").decode("utf-8", "replace")) if name else None
 
 
 def _is_link(link: str | None) -> bool:

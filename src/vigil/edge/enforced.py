@@ -198,7 +198,8 @@ def enforce(edition: Edition, folder: Path, order: tuple[str, ...], hard_expiry:
     ``order`` names the lists to enforce, first one first; empty means all, in the order of the edition.
     """
     build(edition, folder, order)
-    return open_enforced(folder, hard_expiry)
+    secret = edition.digest_key.secret.open() if edition.digest_key else None
+    return open_enforced(folder, hard_expiry, secret)
 
 
 def build(edition: Edition, folder: Path, order: tuple[str, ...]) -> None:
@@ -225,14 +226,17 @@ def build(edition: Edition, folder: Path, order: tuple[str, ...]) -> None:
     write_atomically(folder / ABOUT, msgspec.json.encode(about), mode=0o600)
 
 
-def open_enforced(folder: Path, hard_expiry: HardExpiry) -> Enforced:
-    """Map what :func:`build` wrote into ``folder``. Raises InputError for anything else."""
+def open_enforced(folder: Path, hard_expiry: HardExpiry, digest_key: bytes | None = None) -> Enforced:
+    """Map what :func:`build` wrote into ``folder``. Raises InputError for anything else.
+
+    ``digest_key`` is that of the edition, for a partner's copy; it is kept in memory only.
+    """
     try:
         about = msgspec.json.decode((folder / ABOUT).read_bytes(), type=About)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError("index_unreadable", "The indexes of an edition cannot be read.", where=ABOUT) from error
     columns, _ = open_columns(folder / "url.labels", LABEL_KIND)
-    urls = _Urls(UrlIndex.open(folder / "url.index"), LabelColumn(columns["codes"], about.url_labels))
+    urls = _Urls(UrlIndex.open(folder / "url.index", digest_key), LabelColumn(columns["codes"], about.url_labels))
     return Enforced(about, folder, urls, {name: _open_table(name, folder) for name in about.tables}, hard_expiry)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vigil.base.clock import Clock
 from vigil.base.errors import VigilError
@@ -34,10 +35,18 @@ from vigil.edge.rounds import Rounds
 from vigil.edge.screen import Screen, load_terms
 from vigil.edge.state import Readiness, State, readiness
 from vigil.edge.traffic import Traffic
+from vigil.editions.refusal import EditionUnreachable
 from vigil.match.verdict import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from vigil.editions.cipher import Identity
+    from vigil.editions.listen import Listener
 
 STOP_SECONDS: Final = 3.0
 BACK_OFF_LONGEST: Final = 900.0
+EVENTS_AGAIN: Final = 2.0  # seconds until the stream is asked for again; doubled with each failure
+EVENTS_LONGEST: Final = 120.0
+EVENTS_SPREAD: Final = 1.0
 # Where a browser asks, and asks again: a platform's questions are each an event of their own.
 MERGED: Final = frozenset({DoorName.ICAP, DoorName.FORWARD_AUTH, DoorName.SQUID, DoorName.SPOE, DoorName.GATE})
 
@@ -71,6 +80,8 @@ class Node:
             client or _client(config), self._build, config.state / KEPT, self._indexes, self.state, self._swapped, log
         )
         self._threads: list[Rounds] = []
+        self._listener: Listener | None = None
+        self._deaf = 0
         self.swaps: list[Callable[[], None]] = []  # called after each swap, in the thread of the puller
 
     def start(self) -> None:
@@ -84,11 +95,16 @@ class Node:
             self._threads.append(Rounds("certify", self.certify_round, self.log))
         if self._courier is not None:
             self._threads.append(Rounds("courier", self.courier_round, self.log))
+        self._listener = self._listening()
+        if self._listener is not None:
+            self._threads.append(Rounds("listener", self.listen_round, self.log))
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
         """Stop the threads and write the counts down."""
+        if self._listener is not None:
+            self._listener.close()
         for thread in self._threads:
             thread.stop(STOP_SECONDS)
         self._books.tick(self.clock.now())
@@ -97,6 +113,39 @@ class Node:
         """One attempt to renew the edition; seconds to the next."""
         self._puller.round(self.clock.now())
         return self._puller.pause(self.config.file.editions.poll_seconds)
+
+    def listen_round(self) -> float:
+        """Hear of new editions for as long as the hotline tells; seconds until it is asked again. Polling goes on besides."""
+        if self._listener is None:
+            return BACK_OFF_LONGEST
+        try:
+            self._listener.listen()
+            self._deaf = 0
+        except EditionUnreachable as error:
+            self._deaf += 1
+            if self.state.events_code != error.code:
+                self.log.warning("events_unheard", code=error.code)
+            self.state.events_code = error.code
+        pause = min(EVENTS_AGAIN * float(2 ** min(self._deaf, 6)), EVENTS_LONGEST)
+        return pause * random.uniform(0.5, 1.0)  # noqa: S311  spreads load, guards nothing
+
+    def _listening(self) -> Listener | None:
+        editions = self.config.file.editions
+        token = self.config.edition_token.open() if self.config.edition_token else None
+        if editions.events is None:
+            return None
+        from vigil.editions import listen
+        from vigil.editions.fetch import TlsFiles  # not at the top: see _client
+
+        return listen.Listener(editions.events, token, self._pull_now, self._heard_again, TlsFiles(*self.config.tls))
+
+    def _pull_now(self) -> None:
+        """Something new is out. Nodes hear of it at the same instant: each waits for a moment of its own."""
+        time.sleep(random.uniform(0.0, EVENTS_SPREAD))  # noqa: S311  spreads load, guards nothing
+        self._threads[0].wake()
+
+    def _heard_again(self) -> None:
+        self.state.events_code, self._deaf = None, 0
 
     def books_round(self) -> float:
         """Write the counts down; seconds to the next time."""
@@ -229,7 +278,7 @@ class Node:
     def _build(self, folder: Path) -> Enforced:
         from vigil.editions.load import load_edition  # not at the top: see _client
 
-        file, edition = self.config.file, load_edition(folder)
+        file, edition = self.config.file, load_edition(folder, _identity(self.config))
         # A name of its own for each build: workers may still map the one before, of the same number.
         indexes = self._indexes / f"{edition.number}.{secrets.token_hex(4)}"
         return enforce(edition, indexes, file.editions.lists, file.enforcement.on_hard_expiry)
@@ -246,6 +295,24 @@ class Node:
 
 def _client(config: NodeConfig) -> Client:
     from vigil.editions.client import EditionClient  # pyarrow and tuf cost 20 MB: a worker, which never pulls, is spared them
+    from vigil.editions.fetch import TlsFiles
 
     token = config.edition_token.open() if config.edition_token else None
-    return EditionClient(config.source, config.state / KEPT, config.root, token)
+    return EditionClient(
+        config.source,
+        config.state / KEPT,
+        config.root,
+        token,
+        part=config.file.editions.part,
+        identity=_identity(config),
+        tls=TlsFiles(*config.tls),
+    )
+
+
+def _identity(config: NodeConfig) -> Identity | None:
+    """What opens a partner's copy."""
+    if config.identity is None:
+        return None
+    from vigil.editions import cipher  # as above
+
+    return cipher.Identity(config.identity.open())

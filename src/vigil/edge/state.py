@@ -26,6 +26,7 @@ class Concern(StrEnum):
     SIGNAL_IGNORED = "signal_ignored"
     HELP_LINE_MISSING = "help_line_missing"
     COUNTS_UNSENT = "counts_unsent"
+    EVENTS_UNHEARD = "events_unheard"
 
 
 FATAL = frozenset({Concern.NO_EDITION, Concern.DRAINING, Concern.EDITION_HARD_EXPIRED})
@@ -49,6 +50,7 @@ class State:
         self.failure: Failure | None = None
         self.draining = False
         self.counts_code: str | None = None
+        self.events_code: str | None = None
         self.refusals: dict[str, int] = {}
 
     def succeeded(self, now: datetime) -> None:
@@ -123,4 +125,6 @@ def _of_renewal(state: State) -> list[tuple[Concern, str]]:
         found.append((state.failure.concern, state.failure.code))
     if state.counts_code is not None:
         found.append((Concern.COUNTS_UNSENT, state.counts_code))
+    if state.events_code is not None:
+        found.append((Concern.EVENTS_UNHEARD, state.events_code))
     return found

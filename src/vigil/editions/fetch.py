@@ -116,7 +116,7 @@ class HttpFetcher(FetcherInterface):
         monotonic: Callable[[], float] = time.monotonic,
         tls: TlsFiles | None = None,
     ) -> None:
-        self._base = _checked_source(source, token)
+        self._base = checked_source(source, token)
         self._tls = (tls or TlsFiles()).context() if self._base.scheme == "https" else None
         self._token = token
         self._patience = patience or Patience()
@@ -306,7 +306,7 @@ def fetcher_for(source: str, token: str | None = None, tls: TlsFiles | None = No
     return FolderFetcher(folder)
 
 
-def _checked_source(source: str, token: str | None) -> SplitResult:
+def checked_source(source: str, token: str | None) -> SplitResult:
     parts = urlsplit(source)
     try:
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from securesystemslib.signer import Key, Signer
-from tuf.api.exceptions import RepositoryError
+from tuf.api.exceptions import RepositoryError, UnsignedMetadataError
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Root, Snapshot, Targets, Timestamp
 
 from vigil.base.clock import require_utc
-from vigil.base.errors import InputError, RefusedError
+from vigil.base.errors import InputError, RefusedError, UnavailableError
 from vigil.editions.folder import Reader, read_limited
 from vigil.editions.limits import PARTNERS
 from vigil.editions.partners import drop_partner, ensure_partner, partners_of
@@ -204,8 +204,16 @@ def kept_versions(repository: Path) -> dict[str, list[int]]:
 def signed_by(signed: Any, signers: Sequence[Signer]) -> Metadata[Any]:
     """Metadata with the signatures of all signers."""
     metadata: Metadata[Any] = Metadata(signed)
-    for signer in signers:
-        metadata.sign(signer, append=True)
+    try:
+        for signer in signers:
+            metadata.sign(signer, append=True)
+    except UnsignedMetadataError as error:
+        raise UnavailableError(
+            "signer_failed",
+            "A signing key could not be used.",
+            where=signed.type,
+            mend="See that its device or service is reachable, and that the PIN beside the .uri file is right.",
+        ) from error
     return metadata
 
 

@@ -33,7 +33,7 @@ verified_by = "demo"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The ports of an installation: seven in a row from ``first``, the last one for the HMA-compatible door."""
+    """The ports of an installation: eight in a row from ``first``; the seventh is for the HMA-compatible door."""
 
     first: int
 
@@ -64,6 +64,10 @@ class Ports:
     @property
     def hma(self) -> int:
         return self.first + 6
+
+    @property
+    def events(self) -> int:
+        return self.first + 7
 
     def named(self, *, demo: bool) -> dict[str, int]:
         """Port by process; the world and the provider exist in a demo only."""
@@ -127,6 +131,7 @@ def hotline_file(*, demo: bool, host: str, ports: Ports) -> str:
         f"mode = {quoted('demo' if demo else 'production')}\n"
         'database = "sqlite:///vigil.sqlite3"\nsecrets = "secrets"\neditions = "editions"\n'
         + doors
+        + f"\n[events]\nhost = {quoted(host)}\nport = {ports.events}\n"
         + (_demo_tables(ports) if demo else "")
     )
 
@@ -155,7 +160,8 @@ def edge_file(*, demo: bool, host: str, ports: Ports) -> str:
         f"\n[listen]\nhost = {quoted(LOOPBACK)}\nport = {ports.edge}\n"
         f'\n[editions]\nsource = {quoted(source)}\nroot = "1.root.json"\n'
         + ('token_file = "secrets/edge-node.token"\n' if demo else "")
-        + (f"poll_seconds = {0.5 if demo else 60}\n")
+        + (f"poll_seconds = {0.5 if demo else 45}\n")
+        + (f"events = {quoted(f'http://{_shown(host)}:{ports.events}/v1/events')}\n" if demo else "")
         + f'\n[counts]\nurl = {quoted(partner + "/v1/counts")}\ntoken_file = "secrets/edge-node.token"\n'
         + ("k = 0\ninterval_seconds = 1\nflush_seconds = 0.5\nsend_open_hour = true\n" if demo else "")
         + f"\n[pages]\ndeployer = {quoted('Demo provider' if demo else 'the operator of this network')}\n"

@@ -13,6 +13,7 @@ ENTRY_WITHDRAWN: Final = define("entry.withdrawn", "An entry was withdrawn.", "l
 WITHDRAWAL_REVIEWED: Final = define("entry.withdrawal_reviewed", "A withdrawal was reviewed by a second person.")
 PUBLICATION_REQUESTED: Final = define("publication.requested", "A new edition was asked for.", "renewal")
 PUBLICATION_BUILDING: Final = define("publication.building", "The list office began to build an edition.", "number")
+PUBLICATION_DRAFTED: Final = define("publication.drafted", "A draft of an edition waits for the release person.", "number")
 PUBLICATION_DONE: Final = define(
     "publication.done", "An edition was published.", "number", "urls", "hashes", "added", "removed", "digest"
 )

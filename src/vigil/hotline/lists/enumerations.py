@@ -99,6 +99,7 @@ class ListingDecision(StrEnum):
 class PublicationState(StrEnum):
     REQUESTED = "requested"
     BUILDING = "building"
+    AWAITING = "awaiting"  # its draft waits for the release person's signature
     PUBLISHED = "published"
     FAILED = "failed"
 

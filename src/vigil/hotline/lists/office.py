@@ -44,6 +44,7 @@ from vigil.hotline.lists.marking import own_contents
 from vigil.hotline.lists.models import Publication
 from vigil.hotline.lists.publications import do_request_publication
 from vigil.hotline.lists.queries import changes_since_last, last_published
+from vigil.hotline.lists.releases import Drafts, needs_person, shares_of, withdraw_stopped
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,9 @@ class Office:
     def __init__(self, repository: Path, keys: KeyRing) -> None:
         self._repository = repository
         self._keys = keys
+        self._drafts = Drafts(repository.parent / "drafts", repository)
+        self._workshop = repository.parent / "workshop"
+        self._withdrawn: set[str] = set()
 
     def run(self, stop: threading.Event, poll: float = POLL_SECONDS) -> None:
         """Work until ``stop`` is set."""
@@ -89,19 +93,65 @@ class Office:
         recover(self._repository)
         for publication in Publication.objects.filter(state=PublicationState.BUILDING.value):
             self._reconcile(publication)
+        for publication in Publication.objects.filter(state=PublicationState.AWAITING.value):
+            if self._is_in_force(publication):
+                self._finish(publication)
 
     def work(self) -> Publication | None:
-        """Publish the oldest request; None where nothing waits."""
+        """Publish what was signed meanwhile or the oldest request; None where nothing waits."""
+        self._withdraw_stopped()
+        signed = self._signed()
+        if signed is not None:
+            return signed
         waiting = Publication.objects.filter(state=PublicationState.REQUESTED.value).order_by("created_at", "pk").first()
         if waiting is None:
             return None
         try:
             draft = self._begin(waiting)
             built = self._build(draft)
-            publish(self._repository, built, self._keys, now())
+            shares = shares_of(draft.contents, draft.issued_at)
+            if needs_person(self._keys):
+                self._drafts.write(built, self._keys, now(), partners=bool(shares))
+                return self._await(draft.publication)
+            publish(self._repository, built, self._keys, now(), shares=shares, workshop=self._workshop)
         except VigilError as error:
             return self._fail(waiting, error)
         return self._finish(draft.publication)
+
+    def _await(self, publication: Publication) -> Publication:
+        """The draft is written: now it is the release person's turn. Drafts before it are of no use any more."""
+        for older in Publication.objects.filter(state=PublicationState.AWAITING.value):
+            self._fail(older, VigilError("superseded", "A newer draft took its place before it was signed."))
+            self._drafts.remove(older.number or 0)
+        with transaction.atomic():
+            publication.state = PublicationState.AWAITING.value
+            publication.save(update_fields=["state"])
+            record(OFFICE, codes.PUBLICATION_DRAFTED, publication, number=publication.number)
+        log.info("edition waits for its signature", extra={"fields": {"number": publication.number}})
+        return publication
+
+    def _signed(self) -> Publication | None:
+        """Publish the draft that the release person has signed; None where none is."""
+        waiting = Publication.objects.filter(state=PublicationState.AWAITING.value).order_by("-number").first()
+        if waiting is None or waiting.number is None or waiting.building_at is None:
+            return None
+        if not self._drafts.is_signed(waiting.number, self._keys):
+            return None
+        try:
+            contents = contents_now(waiting.building_at, AuditAnchor(waiting.audit_events, waiting.audit_head))
+            shares = shares_of(contents, now())
+            self._drafts.publish(waiting.number, self._keys, now(), shares, self._workshop)
+        except VigilError as error:
+            return self._fail(waiting, error)
+        finally:
+            self._drafts.remove(waiting.number)
+        return self._finish(waiting)
+
+    def _withdraw_stopped(self) -> None:
+        try:
+            withdraw_stopped(self._repository, self._keys, now(), self._withdrawn)
+        except VigilError as error:
+            log.error("partner not withdrawn", extra={"fields": {"code": error.code}})
 
     def keep_fresh(self) -> None:
         """Sign anew what would expire, and ask for a new edition before the one in force grows old."""
@@ -112,7 +162,8 @@ class Office:
         live.take_answers()
         live.do_ask(OFFICE, now())
         last = last_published()
-        if last is not None and last.building_at is not None and now() - last.building_at >= RENEW_AFTER:
+        awaiting = Publication.objects.filter(state=PublicationState.AWAITING.value).exists()
+        if not awaiting and last is not None and last.building_at is not None and now() - last.building_at >= RENEW_AFTER:
             do_request_publication(OFFICE, renewal=True)
 
     def _begin(self, waiting: Publication) -> Draft:

@@ -29,6 +29,10 @@ def serve(door: str) -> None:
     boot.start(door)
     application = import_string(settings.WSGI_APPLICATION)
     arguments = arguments_of(door)
+    if door == "partner" and settings.CONFIG.events is not None:
+        from vigil.hotline.doors.partner.streaming import start_stream  # rooms can be imported once Django has started
+
+        start_stream(settings.CONFIG.events.host, settings.CONFIG.events.port)
     log.info("door open", extra={"fields": {"door": door, "port": arguments["port"]}})
     waitress.serve(application, **arguments)
 

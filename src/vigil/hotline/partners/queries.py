@@ -22,7 +22,12 @@ def machine_of(request: HttpRequest) -> Node | Sender | None:
 
 def node_of(request: HttpRequest) -> Node | None:
     """The node whose valid token the request carries; None without one, and for expired and revoked ones."""
-    token = token_in(request.headers.get("Authorization", ""))
+    return node_of_header(request.headers.get("Authorization", ""))
+
+
+def node_of_header(header: str) -> Node | None:
+    """The same for an ``Authorization`` header by itself."""
+    token = token_in(header)
     if token is None:
         return None
     node = Node.objects.filter(token_digest=digest_of(token)).first()

@@ -41,6 +41,13 @@ class Door(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threads: Annotated[int, msgspec.Meta(ge=1, le=64)] = 8
 
 
+class Events(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the partner door's event stream listens; without the table there is none, and nodes poll."""
+
+    host: Text
+    port: Port
+
+
 class Doors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The three doors."""
 
@@ -149,6 +156,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time_zone: Text = "UTC"
     banks: Banks | None = None
     single_sign_on: SingleSignOn | None = None
+    events: Events | None = None
 
     @property
     def demo(self) -> bool:

@@ -63,6 +63,7 @@ CAPTURE: Final[dict[str, Tag]] = {
 PUBLICATION: Final[dict[PublicationState, Tag]] = {
     PublicationState.REQUESTED: Tag("new", "Waits for the list office"),
     PublicationState.BUILDING: Tag("working", "Being built and signed"),
+    PublicationState.AWAITING: Tag("working", "Waits for the release person's signature"),
     PublicationState.PUBLISHED: Tag("done", "Published"),
     PublicationState.FAILED: Tag("waits", "Failed"),
 }

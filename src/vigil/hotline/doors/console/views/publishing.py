@@ -21,7 +21,7 @@ from vigil.hotline.lists.publications import do_request_publication
 from vigil.hotline.lists.queries import changes_since_last, in_force, last_published, publications
 
 ROWS: Final = 20
-UNDER_WAY: Final = (PublicationState.REQUESTED, PublicationState.BUILDING)
+UNDER_WAY: Final = (PublicationState.REQUESTED, PublicationState.BUILDING, PublicationState.AWAITING)
 
 
 @requires(Permission.PUBLICATION_REQUEST)

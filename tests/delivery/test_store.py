@@ -1,0 +1,147 @@
+"""An S3-compatible store, by moto's own server: published into and pulled from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+from tests.editions.world import Hotline, client, many
+
+from vigil.base.errors import InputError, UnavailableError
+from vigil.editions import mirror as mirroring
+from vigil.editions.client import EditionRefused, EditionUnreachable
+from vigil.editions.load import load_edition
+from vigil.editions.mirror import mirror
+
+BUCKET = "zorblat"
+TARGET = f"s3://{BUCKET}/editions"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    served = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    served.start()
+    _, port = served.get_host_and_port()
+    yield f"http://127.0.0.1:{port}"
+    served.stop()
+
+
+@pytest.fixture
+def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    for name, value in (
+        ("AWS_ENDPOINT_URL", server),
+        ("AWS_ACCESS_KEY_ID", "made-up"),
+        ("AWS_SECRET_ACCESS_KEY", "made-up"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+    ):
+        monkeypatch.setenv(name, value)
+    store = boto3.resource("s3")
+    bucket = store.create_bucket(Bucket=BUCKET)
+    yield bucket
+    bucket.objects.all().delete()
+    bucket.delete()
+
+
+def names(bucket: Any) -> set[str]:
+    return {each.key.removeprefix("editions/") for each in bucket.objects.all()}
+
+
+def files(hotline: Hotline) -> set[str]:
+    return {path.relative_to(hotline.repository).as_posix() for path in hotline.repository.rglob("*") if path.is_file()}
+
+
+def test_published_into_a_store_and_pulled_from_it(hotline: Hotline, bucket: Any, state: Path) -> None:
+    node = client(Path("/"), hotline, state)
+    node = type(node)(TARGET, state, hotline.keys.root)
+    for first in (1, 2):
+        hotline.publish(many(400, first))
+        done = mirror(hotline.repository, TARGET)
+        assert done.sent > 0
+        assert names(bucket) == files(hotline)
+        pulled = node.pull(hotline.now)
+        assert (pulled.number, pulled.deltas) == (first, first - 1)
+        assert load_edition(state).number == first
+    assert mirror(hotline.repository, TARGET) == mirroring.Mirrored(0, 0)
+    assert not node.pull(hotline.now).fresh
+
+
+def test_what_is_not_needed_any_more_goes(hotline: Hotline, bucket: Any) -> None:
+    removed = 0
+    for first in (1, 2, 3):
+        hotline.publish(many(20, first))
+        removed += mirror(hotline.repository, TARGET).removed
+    assert removed > 0
+    assert names(bucket) == files(hotline)
+
+
+def test_an_interrupted_copy_leaves_the_old_state(
+    hotline: Hotline, bucket: Any, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hotline.publish(many(20))
+    mirror(hotline.repository, TARGET)
+    hotline.publish(many(20, 2))
+
+    class BrokenError(Exception):
+        pass
+
+    real = mirroring.store_of(mirroring.Patience())
+    sent: list[str] = []
+
+    class Dying:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+        def put_file(self, source: str, target: str, **options: str) -> None:
+            sent.append(target)
+            if len(sent) > 2:
+                raise BrokenError
+            real.put_file(source, target, **options)
+
+    with pytest.raises(BrokenError):
+        mirror(hotline.repository, TARGET, Dying())
+    node = type(client(Path("/"), hotline, state))(TARGET, state, hotline.keys.root)
+    assert node.pull(hotline.now).number == 1
+    mirror(hotline.repository, TARGET)
+    assert node.pull(hotline.now).number == 2
+
+
+def test_a_store_that_alters_or_withholds_is_found_out(hotline: Hotline, bucket: Any, state: Path) -> None:
+    hotline.publish(many(20))
+    mirror(hotline.repository, TARGET)
+    node = type(client(Path("/"), hotline, state))(TARGET, state, hotline.keys.root)
+    node.pull(hotline.now)
+    hotline.publish(many(20, 2))
+    mirror(hotline.repository, TARGET)
+    name = next(name for name in names(bucket) if name.endswith("urls.parquet") and (hotline.repository / name).exists())
+    for each in names(bucket):
+        if each.endswith("urls.parquet"):
+            bucket.Object(f"editions/{each}").put(Body=b"zorblat")
+    assert name
+    with pytest.raises(EditionRefused) as found:
+        node.pull(hotline.now)
+    assert found.value.code in {"digest", "length"}
+    for each in names(bucket):
+        if each.endswith("urls.parquet"):
+            bucket.Object(f"editions/{each}").delete()
+    with pytest.raises(EditionUnreachable) as missing:
+        node.pull(hotline.now)
+    assert missing.value.code == "http_error"
+    assert load_edition(state).number == 1
+
+
+def test_a_store_that_is_not_there(hotline: Hotline, bucket: Any, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hotline.publish(many(20))
+    with pytest.raises(UnavailableError) as found:
+        mirror(hotline.repository, "s3://quimber/editions")
+    assert found.value.code == "store_unreachable"
+    node = type(client(Path("/"), hotline, state))("s3://quimber/editions", state, hotline.keys.root)
+    with pytest.raises(EditionUnreachable):
+        node.pull(hotline.now)
+    with pytest.raises(InputError, match="S3 store"):
+        mirror(hotline.repository, "ftp://quimber.example/")
+    with pytest.raises(InputError, match="no edition"):
+        mirror(state, TARGET)
