@@ -25,6 +25,8 @@ def run_worker() -> None:
         housekeeping,  # rooms can be imported once Django has started
         mailbox,
     )
+    from vigil.hotline.banks import housekeeping as bank_housekeeping
+    from vigil.hotline.reports import housekeeping  # rooms can be imported once Django has started
     from vigil.hotline.reports.worker import serve
     from vigil.hotline.retention import worker as retention
     from vigil.hotline.triage import worker as triage
@@ -33,6 +35,7 @@ def run_worker() -> None:
     threading.Thread(target=housekeeping.serve, args=(stop,), daemon=True).start()
     for beside in (triage.serve, retention.serve, mailbox.serve):
         threading.Thread(target=beside, args=(stop,), daemon=True).start()
+    threading.Thread(target=bank_housekeeping.serve, args=(stop,), daemon=True).start()
     serve(stop)
 
 
