@@ -45,7 +45,8 @@ proposed = do_propose_policy(one, purpose="Tests.", legal_basis="None needed.", 
 do_approve_policy(two, proposed)
 from vigil.hotline.banks.machines import do_enrol_machine
 from vigil.hotline.banks.models import MachineRole
-print(do_enrol_machine(OPERATOR, "edge-1", MachineRole.FOLLOWER)[1])
+for role in (MachineRole.FOLLOWER, MachineRole.CURATOR):
+    print(do_enrol_machine(OPERATOR, f"edge-1-{role}", role)[1])
 """
 
 
@@ -284,7 +285,9 @@ def installation(root: Path, media: str, *, tokens: tuple[str, ...] = ()) -> Ite
         _close(folder, tokens)
     folder.root_of_trust.write_bytes(b"{}")  # no edition is ever asked for here
     folder.node_token.write_text("node-token-zorblat-0001\n")
-    folder.banks_token.write_text(run([sys.executable, "-c", PREPARE], made.environment))
+    follower, curator = run([sys.executable, "-c", PREPARE], made.environment).split()
+    folder.banks_token.write_text(follower)
+    folder.curator_token.write_text(curator)
     try:
         made.start("partner")
         made.start("edge")
@@ -297,10 +300,10 @@ def installation(root: Path, media: str, *, tokens: tuple[str, ...] = ()) -> Ite
 
 
 def _close(folder: DataFolder, tokens: tuple[str, ...]) -> None:
-    """Take the openness for this machine out of both files."""
+    """Take the openness for this machine out of the node's file."""
     (folder.root / "hma.tokens").write_text("\n".join(tokens) + "\n")
-    for file, instead in ((folder.hotline_config, ""), (folder.edge_config, 'tokens_file = "hma.tokens"\n')):
-        file.write_text(file.read_text().replace("open_on_loopback = true\n", instead))
+    text = folder.edge_config.read_text().replace("open_on_loopback = true\n", 'tokens_file = "hma.tokens"\n')
+    folder.edge_config.write_text(text)
 
 
 def _ready(server: Server) -> bool:

@@ -13,7 +13,7 @@ from vigil.base.errors import InputError, RefusedError
 from vigil.editions.model import AuditAnchor
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.models import User
-from vigil.hotline.access.people import LOOPBACK, OPERATOR, WORKER
+from vigil.hotline.access.people import OPERATOR, WORKER
 from vigil.hotline.access.roles import Role
 from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.banks import actions
@@ -23,6 +23,8 @@ from vigil.hotline.banks.models import BankContent, BankPolicy, BankSignal, Mach
 from vigil.hotline.banks.policy import do_approve_policy, do_propose_policy
 from vigil.hotline.lists.models import List
 from vigil.hotline.lists.office import contents_now
+
+CURATOR = Machine(name="coop", role="curator")
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def follower(policy: BankPolicy) -> Machine:
 
 
 def banked(bank: str = "ZORBLAT", **signals: str) -> BankContent:
-    return actions.do_add_content(LOOPBACK, bank, signals or {"pdq": secrets.token_hex(32)})[0]
+    return actions.do_add_content(CURATOR, bank, signals or {"pdq": secrets.token_hex(32)})[0]
 
 
 def test_one_person_cannot_set_the_policy(make_user: Callable[..., User], clock: FixedClock) -> None:
@@ -52,7 +54,7 @@ def test_one_person_cannot_set_the_policy(make_user: Callable[..., User], clock:
 
 
 def test_no_bank_is_part_of_an_edition(policy: BankPolicy) -> None:
-    actions.do_create_bank(LOOPBACK, "ZORBLAT")
+    actions.do_create_bank(CURATOR, "ZORBLAT")
     banked()
     assert List.objects.filter(kind="bank").count() == 1
     contents = contents_now(now(), AuditAnchor(0, "0" * 64))
@@ -61,27 +63,27 @@ def test_no_bank_is_part_of_an_edition(policy: BankPolicy) -> None:
 
 
 def test_values_are_sealed_and_erased(policy: BankPolicy) -> None:
-    actions.do_create_bank(LOOPBACK, "ZORBLAT")
+    actions.do_create_bank(CURATOR, "ZORBLAT")
     value = secrets.token_hex(32)
-    content, _ = actions.do_add_content(LOOPBACK, "ZORBLAT", {"pdq": value}, note="quimber", metadata={"content_id": "7"})
+    content, _ = actions.do_add_content(CURATOR, "ZORBLAT", {"pdq": value}, note="quimber", metadata={"content_id": "7"})
     raw = str(list(BankSignal.objects.values()) + list(BankContent.objects.values()))
     assert value not in raw and "quimber" not in raw
-    actions.do_delete_content(LOOPBACK, "ZORBLAT", content.pk)
+    actions.do_delete_content(CURATOR, "ZORBLAT", content.pk)
     assert not BankSignal.objects.exists()
     kept = BankContent.objects.get()
     assert (kept.gone, kept.note, kept.metadata) == (True, None, None)
     banked()
-    actions.do_delete_bank(LOOPBACK, "ZORBLAT")
+    actions.do_delete_bank(CURATOR, "ZORBLAT")
     assert not BankSignal.objects.exists() and not BankContent.objects.exists()
 
 
 def test_the_log_tells_of_each_change_and_quotes_nothing(policy: BankPolicy) -> None:
-    actions.do_create_bank(LOOPBACK, "ZORBLAT")
+    actions.do_create_bank(CURATOR, "ZORBLAT")
     value = secrets.token_hex(32)
     content = banked(pdq=value)
-    actions.do_change_content(LOOPBACK, "ZORBLAT", content.pk, {"disable_until_ts": 0, "note": "quimber"})
-    actions.do_delete_content(LOOPBACK, "ZORBLAT", content.pk)
-    actions.do_delete_bank(LOOPBACK, "ZORBLAT")
+    actions.do_change_content(CURATOR, "ZORBLAT", content.pk, {"disable_until_ts": 0, "note": "quimber"})
+    actions.do_delete_content(CURATOR, "ZORBLAT", content.pk)
+    actions.do_delete_bank(CURATOR, "ZORBLAT")
     events = AuditEvent.objects.filter(code__startswith="bank.").order_by("seq")
     assert [event.code for event in events] == [
         "bank.created", "bank.content_added", "bank.content_changed", "bank.content_deleted", "bank.deleted",
@@ -91,7 +93,7 @@ def test_the_log_tells_of_each_change_and_quotes_nothing(policy: BankPolicy) -> 
 
 
 def test_what_is_past_its_retention_is_erased(policy: BankPolicy, follower: Machine, clock: FixedClock) -> None:
-    actions.do_create_bank(LOOPBACK, "ZORBLAT")
+    actions.do_create_bank(CURATOR, "ZORBLAT")
     old = banked()
     clock.advance(days=20)
     young = banked()
@@ -107,7 +109,7 @@ def test_the_feed_gives_every_change_once_in_order(follower: Machine, monkeypatc
     from vigil.hotline.banks import feed
 
     monkeypatch.setattr(feed, "PAGE", Limit(3, "contents", "test"))
-    actions.do_create_bank(LOOPBACK, "ZORBLAT")
+    actions.do_create_bank(CURATOR, "ZORBLAT")
     contents = [banked() for _ in range(8)]
     place, seen, pages = START, [], 0
     while True:
@@ -118,17 +120,17 @@ def test_the_feed_gives_every_change_once_in_order(follower: Machine, monkeypatc
             break
     assert seen == [content.pk for content in contents] and pages == 3 and page["live"] == 8
     assert page_after(follower, place)["contents"] == []
-    actions.do_change_content(LOOPBACK, "ZORBLAT", contents[2].pk, {"disable_until_ts": 0})
-    actions.do_delete_content(LOOPBACK, "ZORBLAT", contents[4].pk)
+    actions.do_change_content(CURATOR, "ZORBLAT", contents[2].pk, {"disable_until_ts": 0})
+    actions.do_delete_content(CURATOR, "ZORBLAT", contents[4].pk)
     page = page_after(follower, place)
     assert [(row[0], row[2]) for row in page["contents"]] == [(contents[2].pk, 0)] and page["gone"] == [contents[4].pk]
     assert page["live"] == 7
-    actions.do_delete_bank(LOOPBACK, "ZORBLAT")
+    actions.do_delete_bank(CURATOR, "ZORBLAT")
     assert (page_after(follower, page["next"])["live"], page_after(follower, page["next"])["banks"]) == (0, [])
 
 
 def test_the_hotline_knows_how_far_its_followers_are(follower: Machine) -> None:
-    actions.do_create_bank(LOOPBACK, "ZORBLAT")
+    actions.do_create_bank(CURATOR, "ZORBLAT")
     assert indexed() == -1
     content = banked()
     page = page_after(follower, START)
@@ -152,18 +154,18 @@ def test_a_token_that_is_revoked_or_too_old(policy: BankPolicy, clock: FixedCloc
 
 
 def test_numbers_are_never_used_again(policy: BankPolicy) -> None:
-    actions.do_create_bank(LOOPBACK, "ZORBLAT")
+    actions.do_create_bank(CURATOR, "ZORBLAT")
     first = banked().pk
-    actions.do_delete_bank(LOOPBACK, "ZORBLAT")
-    actions.do_create_bank(LOOPBACK, "ZORBLAT")
+    actions.do_delete_bank(CURATOR, "ZORBLAT")
+    actions.do_create_bank(CURATOR, "ZORBLAT")
     assert banked().pk > first
 
 
 def test_a_switch_far_away_is_refused(policy: BankPolicy) -> None:
-    actions.do_create_bank(LOOPBACK, "ZORBLAT")
+    actions.do_create_bank(CURATOR, "ZORBLAT")
     content = banked()
     far = int((now() + timedelta(days=6 * 366)).timestamp())
     for wrong in (-1, far, None, True, "soon", float("inf")):
         with pytest.raises(InputError):
-            actions.do_change_content(LOOPBACK, "ZORBLAT", content.pk, {"disable_until_ts": wrong})
-    assert actions.do_change_content(LOOPBACK, "ZORBLAT", content.pk, {"disable_until_ts": "7.9"}).until == 7
+            actions.do_change_content(CURATOR, "ZORBLAT", content.pk, {"disable_until_ts": wrong})
+    assert actions.do_change_content(CURATOR, "ZORBLAT", content.pk, {"disable_until_ts": "7.9"}).until == 7
