@@ -53,6 +53,7 @@ CHECKS = [
     Check("hotline-postgresql", "the hotline on PostgreSQL",
           on_postgres(*pytest("hotline-postgresql", "tests/hotline"))),
     Check("hma", "the routes that HMA clients know, black-box", pytest("hma", "tests/hma")),
+    Check("exchange", "examples under their frameworks", pytest("exchange", "tests/exchange")),
     Check("scan", "bulk scans: folders, archives, buckets, killed, resumed, on Ray", pytest("scan", "tests/scan")),
     Check("lab", "proxies and resolvers of networks, as packaged, in front of an edge node", pytest("lab", "tests/lab")),
     Check("delivery", "editions on hosts, stores and signers of others", pytest("delivery", "tests/delivery")),

@@ -45,7 +45,8 @@ proposed = do_propose_policy(one, purpose="Tests.", legal_basis="None needed.", 
 do_approve_policy(two, proposed)
 from vigil.hotline.banks.machines import do_enrol_machine
 from vigil.hotline.banks.models import MachineRole
-print(do_enrol_machine(OPERATOR, "edge-1", MachineRole.FOLLOWER)[1])
+for role in (MachineRole.FOLLOWER, MachineRole.CURATOR):
+    print(do_enrol_machine(OPERATOR, f"edge-1-{role}", role)[1])
 """
 
 
@@ -266,8 +267,11 @@ def run(command: list[str], environment: dict[str, str]) -> str:
 
 
 @contextmanager
-def installation(root: Path, media: str) -> Iterator[Installation]:
-    """Prepared as ``vigil up --hma`` does, less the processes that nobody here asks; ``media``: the site to fetch from."""
+def installation(root: Path, media: str, *, tokens: tuple[str, ...] = ()) -> Iterator[Installation]:
+    """Prepared as ``vigil up --hma`` does, less the processes that nobody here asks; ``media``: the site to fetch from.
+
+    ``tokens``  lines of the node's tokens; where there are any, nobody is let in without one.
+    """
     folder, ports = DataFolder(root), Ports(free_ports())
     folder.create()
     write_configuration(folder, demo=True, host="127.0.0.1", ports=ports, today=date(2026, 11, 22))
@@ -277,9 +281,13 @@ def installation(root: Path, media: str) -> Iterator[Installation]:
     folder.edge_config.write_text(edge)
     folder.hotline_config.write_text(folder.hotline_config.read_text().replace("\n[banks]\n", f"\n[banks]\n{fetching}"))
     made = Installation(folder, ports, {})
+    if tokens:
+        _close(folder, tokens)
     folder.root_of_trust.write_bytes(b"{}")  # no edition is ever asked for here
     folder.node_token.write_text("node-token-zorblat-0001\n")
-    folder.banks_token.write_text(run([sys.executable, "-c", PREPARE], made.environment))
+    follower, curator = run([sys.executable, "-c", PREPARE], made.environment).split()
+    folder.banks_token.write_text(follower)
+    folder.curator_token.write_text(curator)
     try:
         made.start("partner")
         made.start("edge")
@@ -289,6 +297,13 @@ def installation(root: Path, media: str) -> Iterator[Installation]:
     finally:
         for name in list(made.processes):
             made.stop(name)
+
+
+def _close(folder: DataFolder, tokens: tuple[str, ...]) -> None:
+    """Take the openness for this machine out of the node's file."""
+    (folder.root / "hma.tokens").write_text("\n".join(tokens) + "\n")
+    text = folder.edge_config.read_text().replace("open_on_loopback = true\n", 'tokens_file = "hma.tokens"\n')
+    folder.edge_config.write_text(text)
 
 
 def _ready(server: Server) -> bool:

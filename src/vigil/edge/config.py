@@ -320,6 +320,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     dns: DnsPaths
     shadow: Policy | None = None
     banks_token: Token | None = None
+    curation_token: Token | None = None
     hma_tokens: tuple[RoleToken, ...] = ()
     terms: bytes | None = None
 
@@ -378,6 +379,7 @@ def resolve(file: NodeFile, raw: bytes, folder: Path) -> NodeConfig:
         dns=_dns_paths(file.dns, folder),
         shadow=_shadow(file.policy.shadow, folder),
         banks_token=_token(None, file.hma.banks_token_file, folder, "hma.banks_token_file"),
+        curation_token=_token(None, file.hma.curation_token_file, folder, "hma.curation_token_file"),
         hma_tokens=role_tokens((folder / file.hma.tokens_file).resolve()) if file.hma.tokens_file else (),
         terms=_read(folder / file.screen.terms_file, "screen.terms_file") if file.screen.terms_file else None,
     )

@@ -71,6 +71,10 @@ class DataFolder:
         return self.secrets / "banks.token"
 
     @property
+    def curator_token(self) -> Path:
+        return self.secrets / "banks-curator.token"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

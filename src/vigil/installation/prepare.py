@@ -90,13 +90,14 @@ def add_hma(folder: DataFolder, *, host: str, ports: Ports) -> None:
     partner = f"http://{_shown(host)}:{ports.partner}"
     hotline, edge = folder.hotline_config.read_text(), folder.edge_config.read_text()
     if "\n[banks]\n" not in hotline:
-        table = "\n# Banks, for this machine without a token: docs/guides/hma.md\n[banks]\nopen_on_loopback = true\n"
+        table = "\n# Banks of a platform: docs/guides/hma.md\n[banks]\n"
         write_atomically(folder.hotline_config, (hotline + table).encode(), mode=0o600)
     if "\n[hma]\n" not in edge:
         table = (
             "\n# The HMA-compatible routes, curation included: docs/guides/hma.md\n"
             f"[hma]\nenabled = true\nport = {ports.hma}\nopen_on_loopback = true\n"
             f"banks = {quoted(partner + '/v1/banks')}\nbanks_token_file = \"secrets/banks.token\"\ncuration = {quoted(partner)}\n"
+            'curation_token_file = "secrets/banks-curator.token"\n'
         )
         write_atomically(folder.edge_config, (edge + table).encode(), mode=0o600)
 

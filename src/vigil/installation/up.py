@@ -163,7 +163,7 @@ def _steps(installation: Installation) -> Iterator[tuple[str, Callable[[], objec
     yield "database", lambda: run_once(vigil("hotline", "migrate"), hotline)
     if not folder.node_token.exists():
         yield "enrolment of the edge node", lambda: _enrol(installation)
-    if installation.hma and not folder.banks_token.exists():
+    if installation.hma:
         yield "enrolment of the edge node for banks", lambda: _enrol_for_banks(installation)
     arguments = ["--people", str(folder.demo)] if installation.demo else []
     seed = [*vigil()[:1], "-m", "vigil.installation.seed", *arguments]
@@ -195,12 +195,15 @@ def _enrol(installation: Installation) -> None:
 
 
 def _enrol_for_banks(installation: Installation) -> None:
-    """A token with which the edge node follows the banks; an earlier one that was lost stays enrolled until it is revoked."""
-    environment = installation.hotline_environment
-    names = {row["name"] for row in json.loads(run_once(vigil("hotline", "bank", "machines", "--json"), environment))}
-    name = next(name for name in _names() if name not in names)
-    enrolled = run_once(vigil("hotline", "bank", "enrol", name, "--role", "follower", "--json"), environment)
-    write_atomically(installation.folder.banks_token, (json.loads(enrolled)["token"] + "\n").encode(), mode=0o600)
+    """Tokens with which the edge node follows banks, and curates for this machine; a lost one stays until it is revoked."""
+    environment, folder = installation.hotline_environment, installation.folder
+    for role, file in (("follower", folder.banks_token), ("curator", folder.curator_token)):
+        if file.exists():
+            continue
+        names = {row["name"] for row in json.loads(run_once(vigil("hotline", "bank", "machines", "--json"), environment))}
+        name = next(name for name in _names() if f"{name}-{role}" not in names)
+        enrolled = run_once(vigil("hotline", "bank", "enrol", f"{name}-{role}", "--role", role, "--json"), environment)
+        write_atomically(file, (json.loads(enrolled)["token"] + "\n").encode(), mode=0o600)
 
 
 def _names() -> Iterator[str]:

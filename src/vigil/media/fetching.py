@@ -100,18 +100,22 @@ def _once(parts: SplitResult, rules: Rules, look_up: Resolve, deadline: float) -
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         connection.request("GET", target, headers={"host": parts.netloc, "user-agent": "vigil", "accept-encoding": "identity"})
-        answer = connection.getresponse()
-        moved = answer.getheader("location")
-        if answer.status in MOVED and moved:
-            return moved
-        if answer.status != 200:
-            raise FetchRefused("fetch_failed", "The address does not lead to a file.", where=f"status {answer.status}")
-        kind = (answer.getheader("content-type") or "").partition(";")[0].strip().lower()
-        return Fetched(kind, _read(answer, rules, deadline))
+        with connection.getresponse() as answer:
+            return _answered(answer, rules, deadline)
     except (OSError, http.client.HTTPException):
         raise _failed() from None
     finally:
         connection.close()
+
+
+def _answered(answer: http.client.HTTPResponse, rules: Rules, deadline: float) -> Fetched | str:
+    moved = answer.getheader("location")
+    if answer.status in MOVED and moved:
+        return moved
+    if answer.status != 200:
+        raise FetchRefused("fetch_failed", "The address does not lead to a file.", where=f"status {answer.status}")
+    kind = (answer.getheader("content-type") or "").partition(";")[0].strip().lower()
+    return Fetched(kind, _read(answer, rules, deadline))
 
 
 def _read(answer: http.client.HTTPResponse, rules: Rules, deadline: float) -> bytes:
@@ -135,12 +139,21 @@ def _connected(parts: SplitResult, rules: Rules, look_up: Resolve, deadline: flo
         where = _judged(look_up(host, port), rules)
         line = socket.create_connection((where, port), timeout=left)
         if parts.scheme == "https":
-            line = ssl.create_default_context().wrap_socket(line, server_hostname=host)
+            line = _secured(line, host)
     except OSError:
         raise _failed() from None
     connection = http.client.HTTPConnection(host, port, timeout=left)
     connection.sock = line
     return connection
+
+
+def _secured(line: socket.socket, host: str) -> socket.socket:
+    """TLS over the connection, the certificate checked against the name; a failure closes it."""
+    try:
+        return ssl.create_default_context().wrap_socket(line, server_hostname=host)
+    except OSError:
+        line.close()
+        raise
 
 
 def _judged(addresses: Sequence[str], rules: Rules) -> str:

@@ -166,13 +166,17 @@ class HmaApp:
             raise bad("role_refused", f"This token is not one of a {role}.", status=403)
 
     async def _curation(self, scope: Scope, asked: Asked) -> Reply:
-        """The partner door decides who may; without a token it believes this machine, so others are stopped here."""
-        if b"authorization" not in asked.headers and not (self._options.hma.open_on_loopback and _is_local(scope, asked)):
-            raise bad("token_required", "A valid token is needed.", status=401, headers=((b"www-authenticate", b"Bearer"),))
+        """The partner door decides who may. For this machine, where it was opened, the node shows a token of its own."""
+        headers = dict(asked.headers)
+        if b"authorization" not in headers:
+            own = self._options.curation_token
+            if own is None or not (self._options.hma.open_on_loopback and _is_local(scope, asked)):
+                raise bad("token_required", "A valid token is needed.", status=401, headers=((b"www-authenticate", b"Bearer"),))
+            headers[b"authorization"] = b"Bearer " + own.encode()
         if self._forwarder is None:
             raise bad("no_such_path", "There is nothing at this path.", status=404)
         body = await asked.body(self._options.media_bytes + FORM_BYTES, self._options.body_seconds)
-        passing = partial(self._forwarder.pass_on, asked.method, quote(asked.path), asked.query, asked.headers, body)
+        passing = partial(self._forwarder.pass_on, asked.method, quote(asked.path), asked.query, headers, body)
         return await asyncio.get_running_loop().run_in_executor(self._threads, passing)
 
     # ---- core

@@ -23,7 +23,8 @@ class Hma(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     ``tokens_file``: one ``ROLE TOKEN`` a line, roles ``hasher``, ``matcher`` or both with a comma. ``open_on_loopback``: no token
     is asked of who asks on this machine itself. ``banks``: the feed of the hotline's partner door (``…/v1/banks``).
-    ``curation``: the partner door, to which ``/c/`` is passed on. ``max_stale_seconds``: 0 for never.
+    ``curation``: the partner door, to which ``/c/`` is passed on; with ``open_on_loopback`` the node adds the curator's token of
+    ``curation_token_file`` to what this machine asks without one. ``max_stale_seconds``: 0 for never.
     """
 
     enabled: bool = False
@@ -37,6 +38,7 @@ class Hma(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     poll_seconds: float = 0.5
     max_stale_seconds: int = 300
     curation: str | None = None
+    curation_token_file: str | None = None
     fetch_hosts: tuple[str, ...] = ()
     fetch_networks: tuple[str, ...] = ()
     empty_for_low_quality: bool = False
@@ -50,11 +52,12 @@ class RoleToken(msgspec.Struct, frozen=True):
 
 
 class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a worker process is handed, as JSON on its standard input. No token is among it."""
+    """Everything a worker process is handed, as JSON on its standard input; the curator's token is the only one among it."""
 
     state: str
     hma: Hma
     tokens: tuple[RoleToken, ...]
+    curation_token: str | None = None
     media_bytes: int
     json_bytes: int
     batch_items: int

@@ -83,6 +83,7 @@ def _options(config: NodeConfig) -> bytes:
         state=str(config.state),
         hma=config.file.hma,
         tokens=config.hma_tokens,
+        curation_token=config.curation_token.open() if config.curation_token else None,
         media_bytes=bounds.media_bytes,
         json_bytes=bounds.json_bytes,
         batch_items=bounds.batch_items,

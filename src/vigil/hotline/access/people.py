@@ -28,10 +28,7 @@ class Person(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A part of Vigil that acts by itself: ``public``, ``worker``, ``office``, ``operator`` (the command line).
-
-    ``loopback``: whoever asks on this machine, where its operator opened the routes for banks.
-    """
+    """A part of Vigil that acts by itself: ``public``, ``worker``, ``office``, ``operator`` (the command line)."""
 
     name: str
 
@@ -55,7 +52,6 @@ PUBLIC = System("public")
 WORKER = System("worker")
 OFFICE = System("office")
 OPERATOR = System("operator")
-LOOPBACK = System("loopback")
 
 
 def must(person: Person, permission: Permission) -> None:

@@ -151,7 +151,6 @@ SYSTEMS: Final[dict[str, frozenset[Permission]]] = {
     "office": frozenset(
         {P.PUBLICATION_BUILD, P.PUBLICATION_REQUEST, P.ENTRY_READ, P.AUDIT_SIGN, P.ENTRY_HOLD, P.CAPTURE_REQUEST}
     ),
-    "loopback": frozenset({P.BANK_READ, P.BANK_CURATE}),
     "operator": frozenset(
         {P.PEOPLE_MANAGE, P.NODE_MANAGE, P.LIST_MANAGE, P.AUDIT_READ, P.AUDIT_SIGN, P.CAPTURE_ALLOW, P.RETENTION_RUN,
          P.MAIL_IMPORT, P.REPORT_SUBMIT, P.PARTNER_READ, P.PARTNER_STOP}

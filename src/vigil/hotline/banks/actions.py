@@ -28,6 +28,7 @@ from vigil.match.signal_types import signal_type_named
 NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,254}", re.ASCII)
 NOTE: Final = Limit(255, "characters", "a note is a line, not a file")
 METADATA: Final = Limit(64 * 1024, "characters", "what a caller remembers of an entry, not the entry's content")
+EXPIRED_AT_ONCE: Final = 1000
 FURTHEST_SECONDS: Final = 5 * 366 * 86400
 METADATA_KEYS: Final = {"content_id": str, "content_uri": str, "json": dict, "collab": object}
 
@@ -232,7 +233,7 @@ def erase(content: BankContent, turn: int) -> None:
     content.save(update_fields=["note", "metadata", "gone", "changed"])
 
 
-def do_expire_contents(person: Person, most: int = 1000) -> int:
+def do_expire_contents(person: Person, most: int = EXPIRED_AT_ONCE) -> int:
     """Erase what is past the retention of its bank's policy, ``most`` at once; gives how many."""
     must(person, Permission.BANK_EXPIRE)
     erased = 0

@@ -21,17 +21,15 @@ AUDIT_KEY_VARIABLE: Final = "VIGIL_AUDIT_KEY"
 def run_worker() -> None:
     """Run the capture worker, and beside it the clearing away of what is past its time."""
     boot.start("worker")
-    from vigil.hotline.reports import (
-        housekeeping,  # rooms can be imported once Django has started
-        mailbox,
-    )
+    from vigil.hotline.banks import housekeeping as bank_housekeeping  # rooms can be imported once Django has started
+    from vigil.hotline.reports import housekeeping, mailbox
     from vigil.hotline.reports.worker import serve
     from vigil.hotline.retention import worker as retention
     from vigil.hotline.triage import worker as triage
 
     stop = _stop_on_signal()
     threading.Thread(target=housekeeping.serve, args=(stop,), daemon=True).start()
-    for beside in (triage.serve, retention.serve, mailbox.serve):
+    for beside in (triage.serve, retention.serve, mailbox.serve, bank_housekeeping.serve):
         threading.Thread(target=beside, args=(stop,), daemon=True).start()
     serve(stop)
 

@@ -78,13 +78,11 @@ class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Banks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Banks of a platform at the partner door: off unless this table is there.
 
-    ``open_on_loopback``  no token is asked of who asks on this machine itself; only where the door listens on loopback.
     ``media_bytes``       the largest file that is banked; it is held in memory, hashed and dropped.
     ``fetch_hosts``       names that files are fetched from (``media.example``, ``.media.example``, ``name:port``); none: never.
     ``fetch_networks``    addresses reached although they are not public, such as ``10.0.0.0/8``.
     """
 
-    open_on_loopback: bool = False
     media_bytes: Annotated[int, msgspec.Meta(ge=1024, le=67_108_864)] = 33_554_432
     fetch_hosts: tuple[Text, ...] = ()
     fetch_networks: tuple[Text, ...] = ()
@@ -199,11 +197,6 @@ def checked(config: Config) -> Config:
     for name in ("public", "console", "partner"):
         door: Door = getattr(config.doors, name)
         _check_door(name, door, demo=config.demo)
-    if config.banks is not None and config.banks.open_on_loopback and config.doors.partner.host not in LOOPBACK:
-        raise InputError(
-            "banks_open_to_network", "Banks are open without a token on loopback only.", where="banks.open_on_loopback",
-            mend="Let the partner door listen on 127.0.0.1, or give machines tokens.",
-        )  # fmt: skip
     return config
 
 

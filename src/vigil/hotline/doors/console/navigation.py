@@ -57,6 +57,7 @@ ROOMS: Final = (
     Room("Lists", "To review", "entries", Permission.WITHDRAWAL_REVIEW, "review",
          lambda _: reviews_due().count()),
     Room("Lists", "Publish", "publish", Permission.PUBLICATION_REQUEST),
+    Room("Lists", "Banks", "banks", Permission.BANK_POLICY),
     Room("Lists", "Appeals", "appeals", Permission.APPEAL_READ, count=lambda _: open_appeals().count()),
     Room("Oversight", "Second person", "approvals", Permission.APPROVAL_READ,
          count=lambda person: waiting_for(person).count()),

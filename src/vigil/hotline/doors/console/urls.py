@@ -14,6 +14,7 @@ from vigil.hotline.doors.console.accounts import AddKey, RemoveKey, SetUpSecondF
 from vigil.hotline.doors.console.views import (
     appeals,
     approvals,
+    banks,
     case,
     casework,
     elevation,
@@ -88,6 +89,12 @@ LISTS = [
     path("appeals/<uuid:pk>/decision/", appeals.decide, name="appeal_decide"),
 ]
 
+BANKS = [
+    path("", banks.banks, name="banks"),
+    path("policy/", banks.propose, name="bank_policy_propose"),
+    path("policy/<uuid:pk>/approve/", banks.approve, name="bank_policy_approve"),
+]
+
 TWO_PEOPLE = [
     path("", approvals.approvals, name="approvals"),
     path("<uuid:pk>/", approvals.approval, name="approval"),
@@ -122,6 +129,7 @@ urlpatterns = [
     path("retention/holds/", retention.place_hold, name="hold_place"),
     path("retention/holds/<uuid:pk>/release/", retention.release_hold, name="hold_release"),
     path("retention/export/", retention.export_subject, name="subject_export"),
+    path("banks/", include(BANKS)),
     path("statistics/", oversight.statistics, name="statistics"),
     path("audit/", oversight.audit, name="audit"),
     path("audit/verify/", oversight.audit_verify, name="audit_verify"),
