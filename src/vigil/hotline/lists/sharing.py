@@ -56,13 +56,13 @@ def shares_now(person: Person, contents: EditionContents, moment: datetime) -> l
     grants = grants_at(moment)
     if not grants:
         return []
-    book, jurisdictions = book_now(person), jurisdictions_of(contents)
+    book, jurisdictions = book_now(person), jurisdictions_of()
     return [(grant.partner, copy_of(grant, contents, jurisdictions, book)) for grant in grants]
 
 
-def jurisdictions_of(contents: EditionContents) -> dict[int, tuple[str, ...]]:
-    """The jurisdictions of entries that are not listed for all of them, by number."""
-    rows = ListEntry.objects.filter(tombstone=False).exclude(jurisdictions=[]).values_list("number", "jurisdictions")
+def jurisdictions_of(*, tombstones: bool = False) -> dict[int, tuple[str, ...]]:
+    """The jurisdictions of entries (in force, or withdrawn) that are not listed for all of them, by number."""
+    rows = ListEntry.objects.filter(tombstone=tombstones).exclude(jurisdictions=[]).values_list("number", "jurisdictions")
     return {number: tuple(codes) for number, codes in rows.iterator(chunk_size=5000)}
 
 

@@ -136,6 +136,14 @@ def do_end_agreement(person: Person, agreement: Agreement) -> Agreement:
     return fresh
 
 
+def do_show_people(person: Person, agreement: Agreement) -> str:
+    """Who answers for the lists at the partner; each showing is logged."""
+    must(person, Permission.PARTNER_READ)
+    with transaction.atomic():
+        record(person, codes.PEOPLE_SHOWN, agreement, purpose="partners", partner=agreement.partner.code)
+    return str(agreement.people.open())
+
+
 def check_stop_partner(person: Person, partner: Partner) -> None:
     """A partner that is not stopped, by who may stop it."""
     must(person, Permission.PARTNER_STOP)
