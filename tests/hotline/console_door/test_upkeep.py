@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from django.conf import settings
+from pyrage import x25519
 from tests.hotline.console_door.conftest import SECRET_ADDRESS, Desk
 from tests.hotline.lists.cases import page
 
@@ -27,7 +28,7 @@ from vigil.hotline.partners.agreements import agreements_in_force
 from vigil.hotline.partners.models import Agreement, Partner
 from vigil.hotline.statistics.models import CanaryAlarm
 
-RECIPIENT = "age1" + "q" * 58
+RECIPIENT = str(x25519.Identity.generate().to_public())
 
 
 def text_of(answer: Any) -> str:

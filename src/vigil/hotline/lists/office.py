@@ -31,7 +31,9 @@ from vigil.editions import selftest
 from vigil.editions.build import BuiltEdition, build_edition
 from vigil.editions.keys import KeyRing
 from vigil.editions.model import AuditAnchor, EditionContents
-from vigil.editions.publish import current_number, publish, recover, refresh
+from vigil.editions.partners import partners_of
+from vigil.editions.publish import current_number, publish, recover, refresh, withdraw_partner
+from vigil.editions.shares import Share
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.people import OFFICE, must
 from vigil.hotline.access.permissions import Permission
@@ -44,6 +46,8 @@ from vigil.hotline.lists.marking import own_contents
 from vigil.hotline.lists.models import Publication
 from vigil.hotline.lists.publications import do_request_publication
 from vigil.hotline.lists.queries import changes_since_last, last_published
+from vigil.hotline.lists.sharing import copies_now, grants_at
+from vigil.hotline.partners.models import Partner
 
 log = logging.getLogger(__name__)
 
@@ -66,11 +70,14 @@ class Draft:
 
 
 class Office:
-    """The office of one installation: ``repository`` is the folder of published editions."""
+    """The office of one installation: ``repository`` is the folder of published editions, ``workshop`` a private one for
+    the last plain copies of partners, from which their deltas are made (None: no deltas for partners)."""
 
-    def __init__(self, repository: Path, keys: KeyRing) -> None:
+    def __init__(self, repository: Path, keys: KeyRing, workshop: Path | None = None) -> None:
         self._repository = repository
         self._keys = keys
+        self._workshop = workshop
+        self._stopped = -1
 
     def run(self, stop: threading.Event, poll: float = POLL_SECONDS) -> None:
         """Work until ``stop`` is set."""
@@ -81,6 +88,7 @@ class Office:
             if time.monotonic() >= next_refresh:
                 self.keep_fresh()
                 next_refresh = time.monotonic() + REFRESH_SECONDS
+            self.drop_partners()
             if self.work() is None:
                 stop.wait(poll)
 
@@ -98,7 +106,9 @@ class Office:
         try:
             draft = self._begin(waiting)
             built = self._build(draft)
-            publish(self._repository, built, self._keys, now())
+            publish(
+                self._repository, built, self._keys, now(), shares=self._shares(draft), workshop=self._workshop
+            )
         except VigilError as error:
             return self._fail(waiting, error)
         return self._finish(draft.publication)
@@ -109,11 +119,32 @@ class Office:
             refresh(self._repository, self._keys, now())
         except VigilError as error:
             log.error("refresh failed", extra={"fields": {"code": error.code}})
+        self.drop_partners(always=True)
         live.take_answers()
         live.do_ask(OFFICE, now())
         last = last_published()
         if last is not None and last.building_at is not None and now() - last.building_at >= RENEW_AFTER:
             do_request_publication(OFFICE, renewal=True)
+
+    def drop_partners(self, *, always: bool = False) -> None:
+        """Take the branches of partners that were stopped out of the published editions; with ``always`` look at all."""
+        stopped = Partner.objects.filter(stopped_at__isnull=False).count()
+        if stopped == self._stopped and not always:
+            return
+        self._stopped = stopped
+        agreed = {grant.partner for grant in grants_at(now())}
+        known = partners_of(self._keys.folder) if self._keys.folder else ()
+        for code in set(known) - agreed:
+            try:
+                withdraw_partner(self._repository, self._keys, code, now())
+            except VigilError as error:
+                log.error("partner not dropped", extra={"fields": {"code": error.code}})
+                self._stopped = -1
+
+    def _shares(self, draft: Draft) -> list[Share]:
+        """What each partner gets with this edition."""
+        copies = copies_now(OFFICE, draft.contents, draft.issued_at)
+        return [Share(each.partner, each.contents, each.recipient, each.words) for each in copies]
 
     def _begin(self, waiting: Publication) -> Draft:
         """Take the request: a number nobody had, the entries in force, the end of the audit log."""
