@@ -20,19 +20,31 @@ BOOK_BYTES = Limit(4 * 1024 * 1024, "bytes", "a book names partners and lists; t
 def trace(
     file: Annotated[Path, typer.Argument(help="The file that leaked: plain, hashed or exported.", metavar="FILE")],
     marks: Annotated[
-        Path | None, typer.Option("--marks", help="The book of marks.", metavar="FILE")
+        Path | None, typer.Option("--marks", help="The book of marks; otherwise all of this installation.", metavar="FILE")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Name the partner, or the smallest set of partners, whose copy a leaked file is; exit status 1 where nobody can be named."""
-    if marks is None:
-        raise InputError("marks_not_named", "The book of marks is not named.", where="--marks", mend="Name its file.")
-    best = trace_file(file, _read(marks))
+    found = [trace_file(file, book) for book in ([_read(marks)] if marks else _of_installation())]
+    best = max(found, key=lambda each: (len(each.named) > 0, each.marks))
     if as_json:
         typer.echo(json.dumps(asdict(best) | {"words": best.words()}))
     else:
         _print(best)
     raise typer.Exit(0 if best.named else 1)
+
+
+def _of_installation() -> list[MarkBook]:
+    """Every book the hotline has used: the names of marks may have changed since the leak."""
+    from vigil.hotline.management import boot
+
+    boot.start("worker")
+    from vigil.hotline.lists.marking import books
+
+    found = books()
+    if not found:
+        raise InputError("no_marks", "No partner has had a copy yet, so there are no marks.", mend="Name a book: --marks FILE.")
+    return found
 
 
 def _print(found: Trace) -> None:

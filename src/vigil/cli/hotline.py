@@ -11,6 +11,7 @@ import typer
 from vigil.base.clock import text_of
 from vigil.base.errors import InputError, RefusedError
 from vigil.cli import hotline_banks, hotline_capture, hotline_retention, hotline_senders
+from vigil.cli.partners import list_export, list_terms, partner
 from vigil.hotline.access.permissions import reference
 from vigil.hotline.access.roles import Role
 from vigil.hotline.management import boot, loops, serving
@@ -25,6 +26,9 @@ app.add_typer(user, name="user")
 app.add_typer(node, name="node")
 app.add_typer(lists, name="list")
 app.add_typer(audit, name="audit")
+app.add_typer(partner, name="partner")
+lists.command("export")(list_export)
+lists.command("terms")(list_terms)
 app.add_typer(hotline_senders.app, name="sender")
 app.add_typer(hotline_capture.app, name="capture")
 app.add_typer(hotline_retention.retention, name="retention")
@@ -241,6 +245,7 @@ def user_list(as_json: AsJson = False) -> None:
 def node_add(
     name: str,
     days: Annotated[int, typer.Option("--days", help="How long the token lives.")] = 365,
+    partner_code: Annotated[str, typer.Option("--partner", help="Code of the partner whose node it is.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Enrol an enforcement node. The token is printed once."""
@@ -248,7 +253,7 @@ def node_add(
     from vigil.hotline.access.people import OPERATOR
     from vigil.hotline.partners.actions import do_enrol_node
 
-    made, token = do_enrol_node(OPERATOR, name, days)
+    made, token = do_enrol_node(OPERATOR, name, days, partner_code)
     row = {"name": name, "token": token, "expires_at": text_of(made.expires_at)}
     if as_json:
         typer.echo(json.dumps(row, indent=2))

@@ -79,6 +79,7 @@ class Counts(Table, frozen=True, kw_only=True):
     """Where aggregate counts go, and what is done to them first.
 
     ``suppress``: numbers below ``k`` stay here (0 sends all). ``laplace``: noise of ``epsilon`` on each number, drawn once.
+    ``floods``: also tell of single entries that match a hundred times an hour or more, in steps, so that wrong ones are found.
     """
 
     url: str | None = None
@@ -91,6 +92,7 @@ class Counts(Table, frozen=True, kw_only=True):
     privacy: Literal["suppress", "laplace"] = "suppress"
     epsilon: float = 0.5
     repeat_seconds: float = 1.0
+    floods: bool = True
 
 
 class HelpLine(Table, frozen=True, kw_only=True):

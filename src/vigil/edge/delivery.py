@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import http.client
 import ssl
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from vigil.edge.config import Token
+from vigil.edge.floods import Floods
 from vigil.edge.identity import NodeKey
 from vigil.edge.ledger import Ledger
 from vigil.editions.node_signatures import COUNTS, HEADER
 
 TIMEOUT_SECONDS: Final = 10.0
 ANSWER_BYTES: Final = 64 * 1024
+FLOODS_WAITING: Final = 48
 FINAL_REFUSALS: Final = frozenset({400, 409, 413, 415, 422})
 
 
@@ -71,6 +75,27 @@ class Courier:
     def _send(self, body: bytes) -> int:
         signed = {HEADER: f"{self._key.public} {self._key.sign(COUNTS, body)}"} if self._key is not None else {}
         return post(self._url, body, self._token, signed)
+
+
+class FloodCourier:
+    """Tells of entries that match far too often, at the address beside that of the counts. A day's messages wait in memory."""
+
+    def __init__(self, url: str, token: Token | None, floods: Floods) -> None:
+        self._url, self._token, self._floods = urlsplit(urljoin(url, "matches")), token, floods
+        self._waiting: deque[bytes] = deque(maxlen=FLOODS_WAITING)
+
+    def round(self, now: datetime) -> bool:
+        """Send what is over; True where nothing waits any more."""
+        self._waiting.extend(message.body for message in self._floods.take(now))
+        while self._waiting:
+            try:
+                status = post(self._url, self._waiting[0], self._token, {})
+            except (OSError, http.client.HTTPException):
+                return False
+            if not 200 <= status < 300 and status not in FINAL_REFUSALS:
+                return False
+            self._waiting.popleft()
+        return True
 
 
 def post(url: SplitResult, body: bytes, token: Token | None, headers: Mapping[str, str]) -> int:

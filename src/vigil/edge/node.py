@@ -19,10 +19,11 @@ from vigil.edge.certify.run import hand_in, run_and_keep
 from vigil.edge.config import KEPT, NodeConfig
 from vigil.edge.counts import Adder, CountClass, Rules, Tally, entry_class
 from vigil.edge.decide import decide, strongest
-from vigil.edge.delivery import Courier
+from vigil.edge.delivery import Courier, FloodCourier
 from vigil.edge.delivery import Outcome as Delivered
 from vigil.edge.doors import DoorName
 from vigil.edge.enforced import Enforced, enforce
+from vigil.edge.floods import Floods
 from vigil.edge.identity import NodeKey
 from vigil.edge.journal import fault_of
 from vigil.edge.ledger import Ledger
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from vigil.editions.cipher import Identity
     from vigil.editions.listen import Listener
 
+OUTSIDE: Final = frozenset({CountClass.CANARY, CountClass.TEST})
 STOP_SECONDS: Final = 3.0
 BACK_OFF_LONGEST: Final = 900.0
 EVENTS_AGAIN: Final = 2.0  # seconds until the stream is asked for again; doubled with each failure
@@ -73,6 +75,9 @@ class Node:
         rules = Rules(counts.k, epsilon, secrets.randbelow if epsilon else None)
         self._books = Bookkeeper(config.file.node, self.tally, self._ledger, rules, open_hours=counts.send_open_hour)
         self._courier = Courier(counts.url, config.counts_token, self._ledger, self.key) if counts.url else None
+        self.floods = Floods(config.file.node, counts.k)
+        told = counts.url if counts.floods else None
+        self._flood_courier = FloodCourier(told, config.counts_token, self.floods) if told else None
         self._send_failures = 0
         self._next_show: datetime | None = None
         self._indexes = config.state / "indexes"
@@ -163,6 +168,8 @@ class Node:
         if self._courier is None:
             return interval
         done = self._courier.round()
+        if self._flood_courier is not None:
+            self._flood_courier.round(self.clock.now())
         good = done.outcome is Delivered.DONE
         code = None if good else done.outcome.value
         if code != self.state.counts_code:
@@ -269,7 +276,10 @@ class Node:
         shadow = self.config.shadow
         if shadow is not None and (other := differs(decision, door, shadow, "refuse")) is not None:
             self.tally.note(f"shadow:{door}:{other}")
-        self.tally.add(verdict.edition, verdict.list, entry_class(verdict.labels, kind), now, door=door)
+        found = entry_class(verdict.labels, kind)
+        self.tally.add(verdict.edition, verdict.list, found, now, door=door)
+        if self._flood_courier is not None and found not in OUTSIDE and verdict.edition and verdict.entry is not None:
+            self.floods.add(verdict.edition, verdict.entry, now)
 
     def bypassed(self, verdict: Verdict, door: DoorName = DoorName.HTTP) -> None:
         """Count traffic that was let through although the answer was unknown."""

@@ -60,7 +60,7 @@ class TestEntries:
 
     def test_withdrawing_says_what_will_happen_and_is_reviewed(self, desk: Desk, entry: ListEntry, sam: User) -> None:
         client, address = desk.at(desk.ben), f"/entries/{entry.number}/withdraw/"
-        assert "next edition" in text_of(client.get(address))
+        assert "made at once" in text_of(client.get(address))
         assert client.post(address, {"reason": "zorblat"}).status_code == 422
         assert client.post(address, {"reason": "appeal_upheld"}).status_code == 422
         assert "is withdrawn" in text_of(client.post(address, {"reason": "error"}, follow=True))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import override_settings
+from pyrage import x25519
 from tests.hotline.lists.cases import AI, DRAWN, held_case, listed, page, seen_picture
 
 from vigil.base.clock import FixedClock
@@ -29,7 +30,7 @@ from vigil.hotline.lists.models import List, ListEntry, MarkGeneration
 from vigil.hotline.lists.numbers import own_number
 from vigil.hotline.lists.proposals import of_media
 from vigil.hotline.lists.queries import media_of
-from vigil.hotline.lists.sharing import shares_now
+from vigil.hotline.lists.sharing import copies_now
 from vigil.hotline.partners.agreements import (
     Terms,
     do_approve_agreement,
@@ -57,10 +58,17 @@ def replace_lists(**changes: Any) -> Any:
     return msgspec.structs.replace(config, lists=msgspec.structs.replace(config.lists, **changes))
 
 
+RECIPIENT = str(x25519.Identity.generate().to_public())
+
+
+def held_now(clock: FixedClock) -> dict[str, EditionContents]:
+    return {each.partner: each.contents for each in copies_now(OFFICE, contents_now(clock.now()), clock.now())}
+
+
 @pytest.fixture
 def agree(paula: User, sam: User, clock: FixedClock) -> Callable[..., Partner]:
     def made(title: str, *lists: str, jurisdictions: tuple[str, ...] = (), days: int = 30) -> Partner:
-        partner = do_propose_partner(paula, title, PartnerKind.ISP)
+        partner = do_propose_partner(paula, title, PartnerKind.ISP, recipient=RECIPIENT)
         terms = Terms("ref", lists, clock.now(), clock.now() + timedelta(days=days), "Somebody", jurisdictions)
         do_approve_agreement(sam, do_propose_agreement(paula, partner, terms))
         return partner
@@ -79,7 +87,7 @@ def some_entries(anna: User, lin: User) -> None:
 
 
 def share_of(partner: Partner, clock: FixedClock) -> EditionContents:
-    return dict(shares_now(OFFICE, contents_now(clock.now()), clock.now()))[partner.code]
+    return held_now(clock)[partner.code]
 
 
 def test_a_partner_gets_the_lists_of_its_agreement_and_no_other(
@@ -112,10 +120,10 @@ def test_an_agreement_that_is_over_or_stopped_gives_nothing(
     listed(anna, lin)
     ending, stopped = agree("Ending", "urls", days=3), agree("Stopped", "urls")
     do_stop_partner(sam, stopped, "Leaked.")
-    shares = dict(shares_now(OFFICE, contents_now(clock.now()), clock.now()))
+    shares = held_now(clock)
     assert set(shares) == {ending.code}
     clock.advance(days=3)
-    assert shares_now(OFFICE, contents_now(clock.now()), clock.now()) == []
+    assert held_now(clock) == {}
 
 
 def test_a_share_is_marked_and_a_leaked_export_of_it_names_the_partner(

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from pyrage import x25519
 from tests.hotline.conftest import DoorClient
 from tests.hotline.lists.cases import listed, make_lists
 
 from vigil.base.clock import FixedClock
-from vigil.editions.model import EditionContents
 from vigil.hotline.access.models import User
 from vigil.hotline.access.people import OFFICE, OPERATOR
 from vigil.hotline.access.roles import Role
@@ -25,7 +25,7 @@ from vigil.hotline.lists.marking import books
 from vigil.hotline.lists.models import ListEntry, Publication, Vote
 from vigil.hotline.lists.quality import tally
 from vigil.hotline.lists.queries import held, in_force
-from vigil.hotline.lists.sharing import shares_now
+from vigil.hotline.lists.sharing import copies_now
 from vigil.hotline.partners.actions import do_enrol_node
 from vigil.hotline.partners.agreements import (
     Terms,
@@ -82,7 +82,8 @@ def entry(people: dict[str, User]) -> ListEntry:
 
 
 def agreed(people: dict[str, User], title: str, clock: FixedClock) -> tuple[Partner, Agreement]:
-    partner = do_propose_partner(people["paula"], title, PartnerKind.ISP)
+    recipient = str(x25519.Identity.generate().to_public())
+    partner = do_propose_partner(people["paula"], title, PartnerKind.ISP, recipient=recipient)
     terms = Terms("r", ("urls",), clock.now(), clock.now() + timedelta(days=9), "Somebody")
     return partner, do_approve_agreement(people["sam"], do_propose_agreement(people["paula"], partner, terms))
 
@@ -103,9 +104,9 @@ def test_a_partner_votes_by_the_numbers_of_its_copy(
     partner_client: DoorClient, entry: ListEntry, people: dict[str, User], clock: FixedClock
 ) -> None:
     partner, _ = agreed(people, "One", clock)
-    shared: EditionContents = dict(shares_now(OFFICE, contents_now(clock.now()), clock.now()))[partner.code]
+    (copy,) = copies_now(OFFICE, contents_now(clock.now()), clock.now())
     machine = Machine(partner_client, "q-1", partner.code)
-    (number,) = [each.entry for each in shared.urls if each.url.host == "gallery.example"]
+    (number,) = [each.entry for each in copy.contents.urls if each.url.host == "gallery.example"]
     assert machine.vote(number) == "kept"
     assert Vote.objects.get().entry_id == entry.number and Vote.objects.get().partner == partner.code
     assert machine.vote(entry.number) == "entry_unknown"
@@ -115,7 +116,7 @@ def test_the_nodes_of_one_partner_are_one_voice_and_two_partners_hold_an_entry(
     partner_client: DoorClient, entry: ListEntry, people: dict[str, User], clock: FixedClock
 ) -> None:
     one, other = agreed(people, "One", clock)[0], agreed(people, "Other", clock)[0]
-    shares_now(OFFICE, contents_now(clock.now()), clock.now())
+    copies_now(OFFICE, contents_now(clock.now()), clock.now())
     shown = {partner.code: int(books()[0].numbers_of(partner.code).shown([entry.number])[0]) for partner in (one, other)}
     machines = [Machine(partner_client, f"o-{n}", one.code) for n in (1, 2)]
     assert [machine.vote(shown[one.code]) for machine in machines] == ["kept", "kept"]

@@ -90,20 +90,25 @@ def _stored(value: object) -> object:
 
 
 def do_create_list(
-    person: Person, name: str, kind: ListKind, *, jurisdictions: Sequence[str] = (), max_distance: int = 31
+    person: Person,
+    name: str,
+    kind: ListKind,
+    *,
+    jurisdictions: Sequence[str] = (),
+    max_distance: int = 31,
+    policy: Policy | None = None,
 ) -> List:
-    """Set up a list; its place in editions is after those that are there."""
-    must(person, Permission.LIST_MANAGE)
-    ListInfo(name, kind.value, tuple(jurisdictions), max_distance)  # refuses what an edition could not hold
+    """Set up a list; its place in editions is after those that are there. ``policy`` takes the place of the two before it."""
+    kept = policy or Policy(tuple(jurisdictions), max_distance)
+    check_policy(person, name, kind, kept)
     with transaction.atomic():
         if List.objects.filter(name=name).exists():
             raise InputError("list_exists", "There is a list of that name already.", where="name")
         made = List.objects.create(
             name=name,
             kind=kind.value,
-            jurisdictions=list(jurisdictions),
-            max_distance=max_distance,
             position=List.objects.count(),
+            **{field.name: _stored(getattr(kept, field.name)) for field in fields(kept)},
             created_by=person.label,
         )
         record(person, codes.LIST_CREATED, made, name=name, kind=kind.value)

@@ -38,4 +38,5 @@ VOTED: Final = define("vote.cast", "A partner confirmed or rejected a match.", "
 MARKS_BEGUN: Final = define("marks.begun", "A new book of marks is in use.", "number", "domains", "positions")
 MARKS_TAKEN: Final = define("marks.taken", "The book of marks was taken out, for tracing.", "number")
 LIVE_ASKED: Final = define("live.asked", "Live checks of listed pages were asked for.", "number")
+SEARCHED: Final = define("entry.searched", "Somebody looked for entries by what they hold.", "how", "found")
 LIST_EXPORTED: Final = define("list.exported", "Lists were exported.", "partner", "format", "entries", "withdrawn")

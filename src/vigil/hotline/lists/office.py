@@ -31,7 +31,8 @@ from vigil.editions import selftest
 from vigil.editions.build import BuiltEdition, build_edition
 from vigil.editions.keys import KeyRing
 from vigil.editions.model import AuditAnchor, EditionContents
-from vigil.editions.publish import current_number, publish, recover, refresh
+from vigil.editions.partners import partners_of
+from vigil.editions.publish import current_number, publish, recover, refresh, withdraw_partner
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.people import OFFICE, must
 from vigil.hotline.access.permissions import Permission
@@ -44,7 +45,9 @@ from vigil.hotline.lists.marking import own_contents
 from vigil.hotline.lists.models import Publication
 from vigil.hotline.lists.publications import do_request_publication
 from vigil.hotline.lists.queries import changes_since_last, last_published
-from vigil.hotline.lists.releases import Drafts, needs_person, shares_of, withdraw_stopped
+from vigil.hotline.lists.releases import Drafts, needs_person, shares_of
+from vigil.hotline.lists.sharing import grants_at
+from vigil.hotline.partners.models import Partner
 
 log = logging.getLogger(__name__)
 
@@ -67,14 +70,15 @@ class Draft:
 
 
 class Office:
-    """The office of one installation: ``repository`` is the folder of published editions."""
+    """The office of one installation: ``repository`` is the folder of published editions, ``workshop`` a private one for
+    the last plain copies of partners, from which their deltas are made (beside the published ones unless named)."""
 
-    def __init__(self, repository: Path, keys: KeyRing) -> None:
+    def __init__(self, repository: Path, keys: KeyRing, workshop: Path | None = None) -> None:
         self._repository = repository
         self._keys = keys
         self._drafts = Drafts(repository.parent / "drafts", repository)
-        self._workshop = repository.parent / "workshop"
-        self._withdrawn: set[str] = set()
+        self._workshop = workshop or repository.parent / "workshop"
+        self._stopped = -1
 
     def run(self, stop: threading.Event, poll: float = POLL_SECONDS) -> None:
         """Work until ``stop`` is set."""
@@ -99,7 +103,7 @@ class Office:
 
     def work(self) -> Publication | None:
         """Publish what was signed meanwhile or the oldest request; None where nothing waits."""
-        self._withdraw_stopped()
+        self.drop_partners()
         signed = self._signed()
         if signed is not None:
             return signed
@@ -147,24 +151,34 @@ class Office:
             self._drafts.remove(waiting.number)
         return self._finish(waiting)
 
-    def _withdraw_stopped(self) -> None:
-        try:
-            withdraw_stopped(self._repository, self._keys, now(), self._withdrawn)
-        except VigilError as error:
-            log.error("partner not withdrawn", extra={"fields": {"code": error.code}})
-
     def keep_fresh(self) -> None:
         """Sign anew what would expire, and ask for a new edition before the one in force grows old."""
         try:
             refresh(self._repository, self._keys, now())
         except VigilError as error:
             log.error("refresh failed", extra={"fields": {"code": error.code}})
+        self.drop_partners(always=True)
         live.take_answers()
         live.do_ask(OFFICE, now())
         last = last_published()
         awaiting = Publication.objects.filter(state=PublicationState.AWAITING.value).exists()
         if not awaiting and last is not None and last.building_at is not None and now() - last.building_at >= RENEW_AFTER:
             do_request_publication(OFFICE, renewal=True)
+
+    def drop_partners(self, *, always: bool = False) -> None:
+        """Take the branches of partners that were stopped out of the published editions; with ``always`` look at all."""
+        stopped = Partner.objects.filter(stopped_at__isnull=False).count()
+        if stopped == self._stopped and not always:
+            return
+        self._stopped = stopped
+        agreed = {grant.partner for grant in grants_at(now())}
+        known = partners_of(self._keys.folder) if self._keys.folder else ()
+        for code in set(known) - agreed:
+            try:
+                withdraw_partner(self._repository, self._keys, code, now())
+            except VigilError as error:
+                log.error("partner not dropped", extra={"fields": {"code": error.code}})
+                self._stopped = -1
 
     def _begin(self, waiting: Publication) -> Draft:
         """Take the request: a number nobody had, the entries in force, the end of the audit log."""

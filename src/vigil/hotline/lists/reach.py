@@ -80,7 +80,8 @@ def guards_of(
     found = {
         Guard.WHOLE_HOST: whole,
         Guard.POPULAR_HOST: popular_rank(url) is not None,
-        Guard.OWN_SPACE: not hosts.isdisjoint(settings.CONFIG.lists.own_hosts + settings.CONFIG.lists.canary_domains),
+        Guard.OWN_SPACE: reason is not EntryReason.TEST
+        and not hosts.isdisjoint(settings.CONFIG.lists.own_hosts + settings.CONFIG.lists.canary_domains),
         Guard.PARTNER_SPACE: not hosts.isdisjoint(partner_hosts),
         Guard.WIDER_THAN_REASON: scope not in WIDEST[reason] or (whole and reason in OF_PAGES),
         Guard.BENIGN_SAMPLE: bool(_met(index, _sample(settings.CONFIG.lists.benign_sample))),

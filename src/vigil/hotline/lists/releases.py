@@ -13,21 +13,16 @@ from vigil.editions.build import BuiltEdition
 from vigil.editions.draft import is_signed, publish_draft, write_draft
 from vigil.editions.keys import KeyRing
 from vigil.editions.model import EditionContents
-from vigil.editions.partners import partners_of
-from vigil.editions.publish import withdraw_partner
 from vigil.editions.roles import TARGETS, read_metadata
 from vigil.editions.shares import Share
 from vigil.hotline.access.people import OFFICE
-from vigil.hotline.lists.sharing import shares_now
-from vigil.hotline.partners.models import Partner
+from vigil.hotline.lists.sharing import copies_now
 
 
 def shares_of(contents: EditionContents, moment: datetime) -> tuple[Share, ...]:
     """The copy of every partner with an agreement in force and a public key; without a key there is no copy."""
-    recipients = dict(Partner.objects.exclude(recipient="").values_list("code", "recipient"))
-    return tuple(
-        Share(code, held, recipients[code]) for code, held in shares_now(OFFICE, contents, moment) if code in recipients
-    )
+    copies = copies_now(OFFICE, contents, moment)
+    return tuple(Share(each.partner, each.contents, each.recipient, each.words) for each in copies)
 
 
 def needs_person(keys: KeyRing) -> bool:
@@ -66,12 +61,3 @@ class Drafts:
     def remove(self, number: int) -> None:
         shutil.rmtree(self.path(number), ignore_errors=True)
 
-
-def withdraw_stopped(repository: Path, keys: KeyRing, moment: datetime, done: set[str]) -> None:
-    """End the delegations of partners that were stopped, at once; ``done`` remembers those that have none."""
-    stopped = set(Partner.objects.filter(stopped_at__isnull=False).values_list("code", flat=True)) - done
-    if not stopped or keys.folder is None:
-        return
-    for partner in sorted(stopped & set(partners_of(keys.folder))):
-        withdraw_partner(repository, keys, partner, moment)
-    done |= stopped

@@ -10,11 +10,13 @@ from typing import TypeVar
 
 from vigil.editions.marks import MarkBook
 from vigil.editions.model import EditionContents, HashEntry, UrlEntry
+from vigil.editions.opaque import OpaqueNumbers
 from vigil.hotline.access.people import Person
 from vigil.hotline.lists.marking import book_now
 from vigil.hotline.lists.models import ListEntry
+from vigil.hotline.lists.words import files_for
 from vigil.hotline.partners.agreements import agreements_in_force
-from vigil.hotline.partners.models import Agreement
+from vigil.hotline.partners.models import Agreement, Partner
 
 Entry = TypeVar("Entry", UrlEntry, HashEntry)
 
@@ -51,18 +53,40 @@ def grant_of(partner: str, agreements: Iterable[Agreement]) -> Grant:
     return Grant(partner, lists)
 
 
-def shares_now(person: Person, contents: EditionContents, moment: datetime) -> list[tuple[str, EditionContents]]:
-    """(code, contents) of every partner's copy of ``contents``, which is the whole state at ``moment``."""
+@dataclass(frozen=True, slots=True)
+class PartnerCopy:
+    """What one partner gets with an edition. ``words`` are files of keyword lists, which travel encrypted only."""
+
+    partner: str
+    recipient: str
+    contents: EditionContents
+    words: dict[str, bytes]
+
+
+def copies_now(person: Person, contents: EditionContents, moment: datetime) -> list[PartnerCopy]:
+    """Every partner's copy of ``contents``, which is the whole state at ``moment``. Without a public key there is none."""
     grants = grants_at(moment)
     if not grants:
         return []
-    book, jurisdictions = book_now(person), jurisdictions_of(contents)
-    return [(grant.partner, copy_of(grant, contents, jurisdictions, book)) for grant in grants]
+    book, jurisdictions = book_now(person), jurisdictions_of()
+    recipients = dict(Partner.objects.exclude(recipient="").values_list("code", "recipient"))
+    return [
+        PartnerCopy(
+            grant.partner, recipients[grant.partner], copy_of(grant, contents, jurisdictions, book),
+            _words(grant, moment, book.numbers_of(grant.partner)),
+        )
+        for grant in grants
+        if grant.partner in recipients
+    ]  # fmt: skip
 
 
-def jurisdictions_of(contents: EditionContents) -> dict[int, tuple[str, ...]]:
-    """The jurisdictions of entries that are not listed for all of them, by number."""
-    rows = ListEntry.objects.filter(tombstone=False).exclude(jurisdictions=[]).values_list("number", "jurisdictions")
+def _words(grant: Grant, moment: datetime, numbers: OpaqueNumbers) -> dict[str, bytes]:
+    return files_for(grant.lists, moment, lambda number: int(numbers.shown([number])[0]))
+
+
+def jurisdictions_of(*, tombstones: bool = False) -> dict[int, tuple[str, ...]]:
+    """The jurisdictions of entries (in force, or withdrawn) that are not listed for all of them, by number."""
+    rows = ListEntry.objects.filter(tombstone=tombstones).exclude(jurisdictions=[]).values_list("number", "jurisdictions")
     return {number: tuple(codes) for number, codes in rows.iterator(chunk_size=5000)}
 
 

@@ -47,7 +47,8 @@ def run_office() -> None:
 
     stop = _stop_on_signal()
     _sign_tree_heads(stop)
-    Office(settings.EDITIONS, KeyRing.load(Path(folder))).run(stop)
+    keys = Path(folder)
+    Office(settings.EDITIONS, KeyRing.load(keys), keys / "workshop").run(stop)
 
 
 def _sign_tree_heads(stop: threading.Event) -> None:

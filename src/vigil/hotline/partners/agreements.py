@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from vigil.base.clock import require_utc, text_of
 from vigil.base.errors import InputError, RefusedError
 from vigil.base.limits import Limit
+from vigil.editions.cipher import require_recipient
 from vigil.editions.model import ListInfo, ListKind
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.people import Person, must, must_differ
@@ -43,13 +44,15 @@ class Terms:
     exports: tuple[str, ...] = ()
 
 
-def check_propose_partner(person: Person, title: str, hosts: Sequence[str]) -> None:
-    """Somebody who may propose, a name to call the partner by, and host names that are some."""
+def check_propose_partner(person: Person, title: str, hosts: Sequence[str], recipient: str = "") -> None:
+    """Somebody who may propose, a name to call the partner by, host names that are some, a public key that is one."""
     must(person, Permission.PARTNER_PROPOSE)
     if not title.strip() or len(title) > 200:
         raise InputError("partner_title", "Give the partner a name of up to 200 characters.", where="title")
     if len(hosts) > NAMED.value:
         raise InputError("hosts_many", f"Name at most {NAMED.value} hosts.", where="hosts")
+    if recipient:
+        require_recipient(recipient)
     for host in hosts:
         if canonical(f"http://{host}/").host != host:
             raise InputError("host_malformed", "A host of the partner is not a plain name in small letters.", where="hosts")
@@ -59,7 +62,7 @@ def do_propose_partner(
     person: Person, title: str, kind: PartnerKind, *, hosts: Sequence[str] = (), recipient: str = ""
 ) -> Partner:
     """Note a partner. It gets nothing before an agreement with it was approved by somebody else."""
-    check_propose_partner(person, title, hosts)
+    check_propose_partner(person, title, hosts, recipient)
     with transaction.atomic():
         code = "p-" + "".join(secrets.choice(_ALPHABET) for _ in range(10))
         partner = Partner.objects.create(
@@ -134,6 +137,14 @@ def do_end_agreement(person: Person, agreement: Agreement) -> Agreement:
         fresh.save(update_fields=["ended_by", "ended_at"])
         record(person, codes.AGREEMENT_ENDED, fresh, partner=fresh.partner.code)
     return fresh
+
+
+def do_show_people(person: Person, agreement: Agreement) -> str:
+    """Who answers for the lists at the partner; each showing is logged."""
+    must(person, Permission.PARTNER_READ)
+    with transaction.atomic():
+        record(person, codes.PEOPLE_SHOWN, agreement, purpose="partners", partner=agreement.partner.code)
+    return str(agreement.people.open())
 
 
 def check_stop_partner(person: Person, partner: Partner) -> None:

@@ -17,3 +17,4 @@ PARTNER_RESUMED: Final = define("partner.resumed", "A stopped partner was let in
 AGREEMENT_PROPOSED: Final = define("agreement.proposed", "An agreement was proposed.", "partner", "lists", "until")
 AGREEMENT_APPROVED: Final = define("agreement.approved", "A second person approved an agreement.", "partner")
 AGREEMENT_ENDED: Final = define("agreement.ended", "An agreement was ended or refused.", "partner")
+PEOPLE_SHOWN: Final = define("agreement.people_shown", "Who answers for lists at a partner was shown.", "partner")

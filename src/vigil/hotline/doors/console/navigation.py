@@ -10,16 +10,19 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
+from vigil.hotline.access.clock import now
 from vigil.hotline.access.models import User
 from vigil.hotline.access.people import Person
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.approvals.queries import waiting_for
 from vigil.hotline.compartments.access import hidden_from
-from vigil.hotline.lists.queries import open_appeals, reviews_due
+from vigil.hotline.lists.queries import approvals_due, held, open_appeals, proposals_waiting, reviews_due
+from vigil.hotline.partners.agreements import agreements_waiting
 from vigil.hotline.reports.children import open_child_cases
 from vigil.hotline.reports.enumerations import Status
 from vigil.hotline.reports.models import Report
 from vigil.hotline.reports.queries import in_hand_of, waiting
+from vigil.hotline.statistics.canaries import alarms_open
 from vigil.hotline.triage.queries import closings_to_check, unseen_emergencies
 
 Count = Callable[[User], int]
@@ -56,9 +59,16 @@ ROOMS: Final = (
     Room("Lists", "Entries", "entries", Permission.ENTRY_READ),
     Room("Lists", "To review", "entries", Permission.WITHDRAWAL_REVIEW, "review",
          lambda _: reviews_due().count()),
+    Room("Lists", "Held and guarded", "entries", Permission.ENTRY_READ, "waiting",
+         lambda _: held().count() + approvals_due().count()),
+    Room("Lists", "Proposals", "proposals", Permission.ENTRY_READ, count=lambda _: proposals_waiting(now()).count()),
+    Room("Lists", "Lists", "lists", Permission.ENTRY_READ),
+    Room("Lists", "Allow list", "allow", Permission.ENTRY_READ),
     Room("Lists", "Publish", "publish", Permission.PUBLICATION_REQUEST),
     Room("Lists", "Banks", "banks", Permission.BANK_POLICY),
     Room("Lists", "Appeals", "appeals", Permission.APPEAL_READ, count=lambda _: open_appeals().count()),
+    Room("Partners", "Partners", "partners", Permission.PARTNER_READ, count=lambda _: agreements_waiting().count()),
+    Room("Partners", "Alarms", "alarms", Permission.PARTNER_READ, count=lambda _: alarms_open().count()),
     Room("Oversight", "Second person", "approvals", Permission.APPROVAL_READ,
          count=lambda person: waiting_for(person).count()),
     Room("Oversight", "Statistics", "statistics", Permission.STATISTICS_READ),
@@ -72,7 +82,11 @@ KEYS: Final = "1234567890-"
 PART_OF: Final = {"case": "queue", "assess": "queue", "entry": "entries", "withdraw": "entries",
                   "publication": "publish", "appeal": "appeals", "approval": "approvals", "audit_verify": "audit",
                   "elevation_reason": "elevations", "several": "queue", "several_run": "queue",
-                  "case_people": "queue"}  # fmt: skip
+                  "case_people": "queue",
+                  "list": "lists", "list_new": "lists", "list_edit": "lists", "propose": "lists", "entry_search": "entries",
+                  "entry_preview": "entries", "proposal": "proposals", "proposal_show": "proposals", "allow_new": "allow",
+                  "partner": "partners", "partner_new": "partners", "agreement_new": "partners", "partner_stop": "partners",
+                  "agreement_people": "partners"}  # fmt: skip
 """Pages that stand below one of the rail."""
 
 

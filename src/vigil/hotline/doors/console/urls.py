@@ -117,6 +117,7 @@ urlpatterns = [
     path("search/", search.search, name="search"),
     path("cases/<uuid:pk>/", include(CASE)),
     path("", include(LISTS)),
+    path("", include("vigil.hotline.doors.console.list_urls")),
     path("second-person/", include(TWO_PEOPLE)),
     path("emergencies/", triage.emergency_list, name="emergencies"),
     path("emergencies/<uuid:pk>/take/", triage.emergency_see, name="emergency_see"),

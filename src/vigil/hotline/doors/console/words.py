@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from vigil.editions.model import ListKind
 from vigil.hotline.audit.codes import REGISTRY
 from vigil.hotline.lists.enumerations import (
     AppealOutcome,
@@ -15,6 +16,7 @@ from vigil.hotline.lists.enumerations import (
     ListingDecision,
     LivePolicy,
     PoliceView,
+    ProposalState,
     PublicationState,
     RemovedReason,
     VoteReason,
@@ -106,6 +108,29 @@ REASON: Final[dict[EntryReason, str]] = {
     EntryReason.NP_CRIMINAL: "Prohibited, not photographic",
     EntryReason.EVIDENCE_OF_NEED: "Needed, with evidence",
     EntryReason.TEST: "Harmless, for tests",
+}
+
+SCOPE_OF: Final[dict[str, str]] = {scope.value: text for scope, text in SCOPE.items()}
+
+LIST_KIND: Final[dict[ListKind, str]] = {
+    ListKind.URL: "Addresses of CSAM",
+    ListKind.NP_URL: "Addresses of non-photographic material",
+    ListKind.DOMAIN: "Whole names dedicated to CSAM",
+    ListKind.HASH_CSAM: "Hashes of CSAM",
+    ListKind.HASH_AI: "Hashes of AI-generated CSAM",
+    ListKind.HASH_NP: "Hashes of non-photographic material",
+    ListKind.HASH_EXPLOITATIVE: "Hashes of exploitative material",
+    ListKind.KEYWORD: "Words, sealed",
+    ListKind.TLD_HOP: "Names that move between top-level domains",
+    ListKind.PAYMENT: "Payment indicators",
+    ListKind.TEST: "Harmless entries for tests",
+}
+
+PROPOSAL: Final[dict[ProposalState, Tag]] = {
+    ProposalState.PENDING: Tag("waits", "Waits for a second person"),
+    ProposalState.APPROVED: Tag("done", "Listed"),
+    ProposalState.REFUSED: Tag("done", "Refused"),
+    ProposalState.EXPIRED: Tag("done", "Expired"),
 }
 
 GUARD: Final[dict[Guard, str]] = {

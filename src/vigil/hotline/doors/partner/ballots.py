@@ -36,7 +36,7 @@ def take_votes(node: Node, body: bytes) -> list[dict[str, Any]]:
     try:
         given = msgspec.json.decode(body, type=_Votes)
     except msgspec.ValidationError as error:
-        raise InputError("votes_malformed", "These are no votes.", mend="See docs/guides/partner-lists.md.") from error
+        raise InputError("votes_malformed", "These are no votes.", mend="See docs/reference/edge-api.md.") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError("json_malformed", "This is not JSON.") from error
     known = books() if node.partner else []

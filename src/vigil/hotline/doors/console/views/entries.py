@@ -17,23 +17,40 @@ from vigil.hotline.access.rules import requires
 from vigil.hotline.assessments.actions import do_reveal
 from vigil.hotline.doors.console import words
 from vigil.hotline.doors.console.forms import WithdrawalForm
+from vigil.hotline.doors.console.list_forms import SearchForm
 from vigil.hotline.doors.console.requests import Staff, action, allowed, done, waits
 from vigil.hotline.doors.console.scopes import shape_of
 from vigil.hotline.doors.console.words import Tag
 from vigil.hotline.lists.actions import name_of
-from vigil.hotline.lists.enumerations import EntryReason, RemovedReason, Signal
+from vigil.hotline.lists.enumerations import EntryReason, Guard, HeldReason, RemovedReason, Signal, VoteReason
+from vigil.hotline.lists.guards import partner_hosts
 from vigil.hotline.lists.models import List, ListEntry
-from vigil.hotline.lists.queries import in_force, reviews_due
+from vigil.hotline.lists.quality import tally
+from vigil.hotline.lists.queries import approvals_due, held, in_force, reviews_due
+from vigil.hotline.lists.reach import Preview, preview
 from vigil.hotline.lists.withdrawals import (
+    check_approve_entry,
+    check_hold_entry,
+    check_release_entry,
     check_review_withdrawal,
     check_withdraw_entry,
+    do_approve_entry,
+    do_hold_entry,
+    do_refuse_entry,
+    do_release_entry,
     do_review_withdrawal,
     do_withdraw_entry,
 )
-from vigil.match.urls import Scope, canonical
+from vigil.hotline.reports.captures import captures_on
+from vigil.match.urls import EntryFlag, Scope, canonical
 
 PAGE_ROWS: Final = 100
-VIEWS: Final = {"": "In force", "withdrawn": "Withdrawn", "review": "Withdrawals to review"}
+VIEWS: Final = {
+    "": "In force",
+    "waiting": "Held and guarded",
+    "withdrawn": "Withdrawn",
+    "review": "Withdrawals to review",
+}
 
 
 @requires(Permission.ENTRY_READ)
@@ -49,13 +66,16 @@ def entries(request: Staff) -> HttpResponse:
     chosen = List.objects.filter(name=request.GET.get("list", "")).first()
     page = Paginator(found.filter(list=chosen) if chosen else found, PAGE_ROWS).get_page(request.GET.get("page"))
     context = {"page": page, "rows": [row(entry) for entry in page.object_list], "lists": List.objects.all(),
-               "chosen": chosen, "view": view, "title": VIEWS[view], "views": VIEWS.items(), "number": number}  # fmt: skip
+               "chosen": chosen, "view": view, "title": VIEWS[view], "views": VIEWS.items(), "number": number,
+               "search": SearchForm() if request.person.may(Permission.CONTENT_REVEAL) else None}  # fmt: skip
     return render(request, "console/entries.html", context)
 
 
 def _chosen(view: str) -> QuerySet[ListEntry]:
     if view == "review":
         return reviews_due()
+    if view == "waiting":
+        return (held() | approvals_due()).order_by("number")
     if view == "withdrawn":
         return ListEntry.objects.filter(tombstone=True).select_related("list").order_by("-removed_at", "-pk")
     return in_force(now()).order_by("-number")
@@ -65,11 +85,17 @@ def row(entry: ListEntry) -> dict[str, Any]:
     """An entry in words."""
     return {
         "entry": entry,
-        "what": words.SCOPE[Scope(entry.scope)] if entry.signal == Signal.URL else f"Hash, {entry.algorithm}",
+        "what": _what(entry),
         "reason": words.REASON[EntryReason(entry.reason)],
         "state": _state(entry),
         "removed": words.REMOVED[RemovedReason(entry.removed_reason)] if entry.removed_reason else "",
     }
+
+
+def _what(entry: ListEntry) -> str:
+    if entry.signal == Signal.KEYWORD:
+        return "Word"
+    return words.SCOPE[Scope(entry.scope)] if entry.signal == Signal.URL else f"Hash, {entry.algorithm}"
 
 
 def _state(entry: ListEntry) -> Tag:
@@ -77,6 +103,12 @@ def _state(entry: ListEntry) -> Tag:
         return Tag("waits", "Withdrawn, to be reviewed")
     if entry.tombstone:
         return Tag("done", "Withdrawn")
+    if entry.approval_due:
+        return Tag("waits", "Waits for a second approver")
+    if entry.held_at is not None:
+        return Tag("waits", f"Held: {words.HELD[HeldReason(entry.held_reason)].lower()}")
+    if entry.expires_at is not None and entry.expires_at <= now():
+        return Tag("done", "Expired")
     return Tag("working", "In force")
 
 
@@ -91,7 +123,7 @@ def entry(request: Staff, number: int) -> HttpResponse:
     return _page(request, _entry(number))
 
 
-def _page(request: Staff, found: ListEntry, revealed: str = "") -> HttpResponse:
+def _page(request: Staff, found: ListEntry, revealed: str = "", near: Preview | None = None) -> HttpResponse:
     context = {
         **row(found),
         "added_by": words.actor(found.added_by),
@@ -101,6 +133,17 @@ def _page(request: Staff, found: ListEntry, revealed: str = "") -> HttpResponse:
         "can_withdraw": allowed(check_withdraw_entry, request.person, found),
         "can_review": allowed(check_review_withdrawal, request.person, found),
         "can_reveal": request.person.may(Permission.CONTENT_REVEAL),
+        "guards": [words.GUARD[Guard(each)] for each in found.guards],
+        "can_approve": allowed(check_approve_entry, request.person, found),
+        "can_hold": allowed(check_hold_entry, request.person, found),
+        "can_release": allowed(check_release_entry, request.person, found),
+        "held": words.HELD[HeldReason(found.held_reason)] if found.held_reason else "",
+        "votes": (votes := tally(found)),
+        "vote_reasons": [(words.VOTE_REASON[VoteReason(name)], number) for name, number in votes.reasons.items()],
+        "approved_by": words.actor(found.approved_by),
+        "near": near,
+        "live": found.list.live_hours is not None and found.signal == Signal.URL,
+        "captures_on": captures_on(),
     }
     return render(request, "console/entry.html", context)
 
@@ -131,7 +174,7 @@ def withdraw(request: Staff, number: int) -> HttpResponse:
 def _withdrawn(request: Staff, found: ListEntry, reason: RemovedReason) -> HttpResponse:
     try:
         do_withdraw_entry(request.person, found, reason)
-        done(request, f"Entry {found.number} is withdrawn. It is gone from the next edition.")
+        done(request, f"Entry {found.number} is withdrawn. An edition without it is being made now.")
     except VigilError as error:
         waits(request, str(error))
     return redirect("entry", number=found.number)
@@ -143,4 +186,48 @@ def review(request: Staff, number: int) -> HttpResponse:
     """Note that a second person looked at a withdrawal."""
     do_review_withdrawal(request.person, _entry(number))
     done(request, "The withdrawal is reviewed.")
+    return redirect("entry", number=number)
+
+
+@requires(Permission.CONTENT_REVEAL)
+@require_POST
+def preview_entry(request: Staff, number: int) -> HttpResponse:
+    """What an entry for an address matches and what it just misses: on this answer only, and logged before."""
+    found = _entry(number)
+    if found.signal != Signal.URL:
+        return redirect("entry", number=number)
+    do_reveal(request.person, name_of(found), "entry")
+    url, scope = canonical(found.content.open()), Scope(found.scope)
+    near = preview(url, scope, EntryFlag(found.flags), EntryReason(found.reason), partner_hosts())
+    return _page(request, found, shape_of(scope, url), near)
+
+
+@requires(Permission.WIDE_SCOPE_APPROVE)
+@action(back="entry")
+def approve(request: Staff, number: int) -> HttpResponse:
+    """Approve or refuse a guarded entry."""
+    if request.POST.get("decision") == "approve":
+        do_approve_entry(request.person, _entry(number))
+        done(request, "Approved. It takes effect with the next edition.")
+    else:
+        do_refuse_entry(request.person, _entry(number))
+        done(request, "Refused. It never took effect.")
+    return redirect("entry", number=number)
+
+
+@requires(Permission.ENTRY_HOLD)
+@action(back="entry")
+def hold(request: Staff, number: int) -> HttpResponse:
+    """Hold an entry back."""
+    do_hold_entry(request.person, _entry(number), HeldReason.BY_HAND)
+    done(request, "Held back. An edition without it is being made now.")
+    return redirect("entry", number=number)
+
+
+@requires(Permission.ENTRY_HOLD)
+@action(back="entry")
+def release(request: Staff, number: int) -> HttpResponse:
+    """Let a held entry go."""
+    do_release_entry(request.person, _entry(number))
+    done(request, "It is in the next edition again.")
     return redirect("entry", number=number)

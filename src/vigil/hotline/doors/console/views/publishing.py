@@ -19,6 +19,7 @@ from vigil.hotline.lists.enumerations import PublicationState
 from vigil.hotline.lists.models import List, Publication
 from vigil.hotline.lists.publications import do_request_publication
 from vigil.hotline.lists.queries import changes_since_last, in_force, last_published, publications
+from vigil.hotline.reports.captures import captures_on
 
 ROWS: Final = 20
 UNDER_WAY: Final = (PublicationState.REQUESTED, PublicationState.BUILDING, PublicationState.AWAITING)
@@ -38,6 +39,8 @@ def publish(request: Staff) -> HttpResponse:
         "total": sum(counts.values()),
         "last": last_published(),
         "rows": [_row(found) for found in publications()[:ROWS]],
+        "captures_on": captures_on(),
+        "watched": List.objects.filter(live_hours__isnull=False).exists(),
         "under_way": publications().filter(state__in=UNDER_WAY).first(),
     }
     return render(request, "console/publish.html", context)

@@ -1,0 +1,224 @@
+"""Partners, their agreements, what they fetched, the kill switch, and alarms about marks."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Max
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from vigil.base.errors import VigilError
+from vigil.editions.model import ListKind
+from vigil.hotline.access.clock import now
+from vigil.hotline.access.permissions import Permission
+from vigil.hotline.access.rules import requires
+from vigil.hotline.doors.console import words
+from vigil.hotline.doors.console.list_forms import AgreementForm, PartnerForm, StopForm, show, split
+from vigil.hotline.doors.console.requests import Staff, action, allowed, done
+from vigil.hotline.doors.console.words import Tag
+from vigil.hotline.lists.models import List
+from vigil.hotline.partners.agreements import (
+    agreements_waiting,
+    check_approve_agreement,
+    check_end_agreement,
+    check_resume_partner,
+    check_stop_partner,
+    do_approve_agreement,
+    do_end_agreement,
+    do_propose_agreement,
+    do_propose_partner,
+    do_resume_partner,
+    do_show_people,
+    do_stop_partner,
+    partners,
+)
+from vigil.hotline.partners.enumerations import PartnerKind
+from vigil.hotline.partners.models import Agreement, Delivery, Node, Partner
+from vigil.hotline.statistics.canaries import alarms_open, do_see_alarm
+from vigil.hotline.statistics.models import CanaryAlarm
+
+
+@requires(Permission.PARTNER_READ)
+@require_safe
+def partners_page(request: Staff) -> HttpResponse:
+    """Every partner, and agreements that wait for a second person."""
+    nodes = dict(Node.objects.exclude(partner="").values_list("partner").annotate(number=Count("pk")))
+    last = dict(Delivery.objects.values_list("node__partner").annotate(at=Max("created_at")))
+    rows = [
+        {"partner": each, "kind": words.PARTNER_KIND[PartnerKind(each.kind)], "tag": _tag(each), "nodes": nodes.get(each.code, 0),
+         "fetched": last.get(each.code)}
+        for each in partners()
+    ]  # fmt: skip
+    context = {"rows": rows, "waiting": agreements_waiting(), "can_propose": request.person.may(Permission.PARTNER_PROPOSE)}
+    return render(request, "console/partners.html", context)
+
+
+def _tag(partner: Partner) -> Tag:
+    if partner.stopped_at is not None:
+        return Tag("danger", "Stopped")
+    if any(each.in_force(now()) for each in partner.agreements.select_related("partner")):
+        return Tag("working", "Under agreement")
+    return Tag("waits", "Without agreement")
+
+
+@requires(Permission.PARTNER_PROPOSE)
+def partner_new(request: Staff) -> HttpResponse:
+    """Propose a partner."""
+    form = PartnerForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            made = do_propose_partner(
+                request.person, data["title"], PartnerKind(data["kind"]), hosts=split(data["hosts"]), recipient=data["recipient"]
+            )
+            done(request, "Noted. It gets nothing before a second person has approved an agreement.")
+            return redirect("partner", pk=made.pk)
+        except VigilError as error:
+            show(form, error)
+    return render(request, "console/partner_new.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@requires(Permission.PARTNER_READ)
+@require_safe
+def partner(request: Staff, pk: UUID) -> HttpResponse:
+    """One partner."""
+    return _page(request, pk)
+
+
+def _page(request: Staff, pk: UUID, people_of: UUID | None = None) -> HttpResponse:
+    found = get_object_or_404(Partner, pk=pk)
+    person = request.person
+    agreements = [
+        {"agreement": each, "tag": _agreement_tag(each), "people": each.people.open() if each.pk == people_of else "",
+         "by": words.actor(each.created_by), "approved_by": words.actor(each.approved_by),
+         "can_approve": allowed(check_approve_agreement, person, each), "can_end": allowed(check_end_agreement, person, each)}
+        for each in found.agreements.select_related("partner")
+    ]  # fmt: skip
+    deliveries = Delivery.objects.filter(node__partner=found.code).select_related("node").order_by("-created_at")[:20]
+    context = {
+        "partner": found, "kind": words.PARTNER_KIND[PartnerKind(found.kind)], "tag": _tag(found), "agreements": agreements,
+        "nodes": Node.objects.filter(partner=found.code).order_by("name"), "deliveries": deliveries, "moment_now": now(),
+        "can_propose": person.may(Permission.PARTNER_PROPOSE), "can_stop": allowed(check_stop_partner, person, found),
+        "can_resume": allowed(check_resume_partner, person, found), "stopped_by": words.actor(found.stopped_by),
+        "alarms": CanaryAlarm.objects.filter(partner=found.code)[:10],
+    }  # fmt: skip
+    return render(request, "console/partner.html", context)
+
+
+def _agreement_tag(found: Agreement) -> Tag:
+    if found.ended_at is not None:
+        return Tag("done", "Ended" if found.approved_at else "Refused")
+    if found.approved_at is None:
+        return Tag("waits", "Waits for a second person")
+    if found.in_force(now()):
+        return Tag("working", "In force")
+    return Tag("new", "Not yet") if now() < found.starts_at else Tag("done", "Over")
+
+
+@requires(Permission.PARTNER_READ)
+@require_POST
+def agreement_people(request: Staff, pk: UUID) -> HttpResponse:
+    """Who answers for the lists at a partner: on this answer only, and logged before."""
+    found = get_object_or_404(Agreement, pk=pk)
+    do_show_people(request.person, found)
+    return _page(request, found.partner_id, found.pk)
+
+
+@requires(Permission.PARTNER_PROPOSE)
+def agreement_new(request: Staff, pk: UUID) -> HttpResponse:
+    """Propose an agreement."""
+    found = get_object_or_404(Partner, pk=pk)
+    offered = List.objects.exclude(kind=ListKind.BANK.value)
+    form = AgreementForm(request.POST if request.method == "POST" else None, offered)
+    if request.method == "POST" and form.is_valid():
+        try:
+            do_propose_agreement(request.person, found, form.terms())
+            done(request, "Proposed. It is in force once a second person has approved it.")
+            return redirect("partner", pk=pk)
+        except VigilError as error:
+            show(form, error)
+    context: dict[str, Any] = {"form": form, "partner": found}
+    return render(request, "console/agreement_new.html", context, status=422 if form.errors else 200)
+
+
+@requires(Permission.PARTNER_APPROVE)
+@action(back="agreement")
+def agreement_approve(request: Staff, pk: UUID) -> HttpResponse:
+    """Approve as the second person."""
+    found = do_approve_agreement(request.person, get_object_or_404(Agreement, pk=pk))
+    done(request, "Approved. The partner's copy is in the next edition.")
+    return redirect("partner", pk=found.partner_id)
+
+
+@requires(Permission.PARTNER_STOP)
+@action(back="agreement")
+def agreement_end(request: Staff, pk: UUID) -> HttpResponse:
+    """End or refuse an agreement."""
+    found = do_end_agreement(request.person, get_object_or_404(Agreement, pk=pk))
+    done(request, "Ended. The partner gets nothing under it any more.")
+    return redirect("partner", pk=found.partner_id)
+
+
+@requires(Permission.PARTNER_READ)
+@require_safe
+def agreement(request: Staff, pk: UUID) -> HttpResponse:
+    """The page of an agreement is that of its partner."""
+    return redirect("partner", pk=get_object_or_404(Agreement, pk=pk).partner_id)
+
+
+@requires(Permission.PARTNER_STOP)
+def partner_stop(request: Staff, pk: UUID) -> HttpResponse:
+    """The kill switch: one page that says what will happen, one press."""
+    found = get_object_or_404(Partner, pk=pk)
+    form = StopForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            do_stop_partner(request.person, found, form.cleaned_data["reason"])
+            done(request, "Stopped. Its tokens have ended; its next poll gets nothing.")
+            return redirect("partner", pk=pk)
+        except VigilError as error:
+            show(form, error)
+    return render(request, "console/partner_stop.html", {"form": form, "partner": found}, status=422 if form.errors else 200)
+
+
+@requires(Permission.PARTNER_APPROVE)
+@action(back="partner")
+def partner_resume(request: Staff, pk: UUID) -> HttpResponse:
+    """Let a stopped partner in again."""
+    do_resume_partner(request.person, get_object_or_404(Partner, pk=pk))
+    done(request, "The partner is let in again. Its nodes need new tokens.")
+    return redirect("partner", pk=pk)
+
+
+# ---- alarms
+
+
+@requires(Permission.PARTNER_READ)
+@require_safe
+def alarms(request: Staff) -> HttpResponse:
+    """Requests for marks: somebody has or probes a list."""
+    titles = dict(Partner.objects.values_list("code", "title"))
+    rows = [
+        {"alarm": each, "partner": titles.get(each.partner, ""), "seen_by": words.actor(each.seen_by)}
+        for each in [*alarms_open()[:200], *CanaryAlarm.objects.filter(seen_at__isnull=False)[:50]]
+    ]
+    return render(request, "console/alarms.html", {"rows": rows, "can_see": request.person.may(Permission.PARTNER_STOP)})
+
+
+@requires(Permission.PARTNER_STOP)
+@action(back="alarm")
+def alarm_see(request: Staff, pk: UUID) -> HttpResponse:
+    """Take an alarm up."""
+    do_see_alarm(request.person, get_object_or_404(CanaryAlarm, pk=pk))
+    done(request, "You have taken up the alarm.")
+    return redirect("alarms")
+
+
+@requires(Permission.PARTNER_READ)
+@require_safe
+def alarm(request: Staff, pk: UUID) -> HttpResponse:
+    """Where a refusal about one alarm goes back to."""
+    return redirect("alarms")
