@@ -10,7 +10,11 @@ import typer
 
 from vigil.base.clock import text_of
 from vigil.base.errors import InputError, RefusedError
+<<<<<<< HEAD
 from vigil.cli import hotline_banks, hotline_capture, hotline_retention, hotline_senders
+=======
+from vigil.cli import hotline_banks, hotline_capture, hotline_senders, source
+>>>>>>> 830fc33 (Exchange: lists of others by source, ours at the partner door in the forms of hash sharing v2, TAXII 2.1, StopNCII, ThreatExchange and MISP)
 from vigil.hotline.access.permissions import reference
 from vigil.hotline.access.roles import Role
 from vigil.hotline.management import boot, loops, serving
@@ -30,6 +34,7 @@ app.add_typer(hotline_capture.app, name="capture")
 app.add_typer(hotline_retention.retention, name="retention")
 app.add_typer(hotline_retention.mail, name="mail")
 app.add_typer(hotline_banks.app, name="bank")
+app.add_typer(source.app, name="source")
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 Roles = Annotated[list[Role] | None, typer.Option("--role", help="A role; repeat for several.")]

@@ -21,18 +21,29 @@ AUDIT_KEY_VARIABLE: Final = "VIGIL_AUDIT_KEY"
 def run_worker() -> None:
     """Run the capture worker, and beside it the clearing away of what is past its time."""
     boot.start("worker")
+<<<<<<< HEAD
     from vigil.hotline.reports import (
         housekeeping,  # rooms can be imported once Django has started
         mailbox,
     )
+=======
+    from vigil.hotline.lists.exchange.policies import apply_all
+    from vigil.hotline.partners.sources import worker as sources
+    from vigil.hotline.reports import housekeeping  # rooms can be imported once Django has started
+>>>>>>> 830fc33 (Exchange: lists of others by source, ours at the partner door in the forms of hash sharing v2, TAXII 2.1, StopNCII, ThreatExchange and MISP)
     from vigil.hotline.reports.worker import serve
     from vigil.hotline.retention import worker as retention
     from vigil.hotline.triage import worker as triage
 
     stop = _stop_on_signal()
     threading.Thread(target=housekeeping.serve, args=(stop,), daemon=True).start()
+<<<<<<< HEAD
     for beside in (triage.serve, retention.serve, mailbox.serve):
         threading.Thread(target=beside, args=(stop,), daemon=True).start()
+=======
+    threading.Thread(target=triage.serve, args=(stop,), daemon=True).start()
+    threading.Thread(target=sources.serve, args=(stop, apply_all), daemon=True).start()
+>>>>>>> 830fc33 (Exchange: lists of others by source, ours at the partner door in the forms of hash sharing v2, TAXII 2.1, StopNCII, ThreatExchange and MISP)
     serve(stop)
 
 

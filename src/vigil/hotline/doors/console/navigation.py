@@ -56,6 +56,7 @@ ROOMS: Final = (
     Room("Lists", "Entries", "entries", Permission.ENTRY_READ),
     Room("Lists", "To review", "entries", Permission.WITHDRAWAL_REVIEW, "review",
          lambda _: reviews_due().count()),
+    Room("Lists", "Sources", "sources", Permission.SOURCE_READ),
     Room("Lists", "Publish", "publish", Permission.PUBLICATION_REQUEST),
     Room("Lists", "Appeals", "appeals", Permission.APPEAL_READ, count=lambda _: open_appeals().count()),
     Room("Oversight", "Second person", "approvals", Permission.APPROVAL_READ,
@@ -68,7 +69,7 @@ ROOMS: Final = (
 
 KEYS: Final = "1234567890-"
 
-PART_OF: Final = {"case": "queue", "assess": "queue", "entry": "entries", "withdraw": "entries",
+PART_OF: Final = {"source": "sources", "case": "queue", "assess": "queue", "entry": "entries", "withdraw": "entries",
                   "publication": "publish", "appeal": "appeals", "approval": "approvals", "audit_verify": "audit",
                   "elevation_reason": "elevations", "several": "queue", "several_run": "queue",
                   "case_people": "queue"}  # fmt: skip
