@@ -20,7 +20,7 @@ RESERVED_HOST = re.compile(
     r"(^|\.)(example|test|invalid|localhost|onion|example\.(com|org|net))$|^(127\.|0\.0\.0\.0$|192\.0\.2\.|198\.51\.100\.|203\.0\.113\.)"
 )
 # Names of specifications and namespaces that code has to spell out; nothing is fetched from them.
-NAMESPACES = {"www.w3.org", "vega.github.io", "json-schema.org", "spec.openapis.org"}
+NAMESPACES = {"hashsharing.ncmec.org", "www.w3.org", "vega.github.io", "json-schema.org", "spec.openapis.org"}
 
 
 @cache

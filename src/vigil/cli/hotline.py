@@ -10,7 +10,7 @@ import typer
 
 from vigil.base.clock import text_of
 from vigil.base.errors import InputError, RefusedError
-from vigil.cli import hotline_banks, hotline_capture, hotline_retention, hotline_senders
+from vigil.cli import hotline_banks, hotline_capture, hotline_retention, hotline_senders, source
 from vigil.cli.partners import list_export, list_terms, partner
 from vigil.hotline.access.permissions import reference
 from vigil.hotline.access.roles import Role
@@ -34,6 +34,7 @@ app.add_typer(hotline_capture.app, name="capture")
 app.add_typer(hotline_retention.retention, name="retention")
 app.add_typer(hotline_retention.mail, name="mail")
 app.add_typer(hotline_banks.app, name="bank")
+app.add_typer(source.app, name="source")
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 Roles = Annotated[list[Role] | None, typer.Option("--role", help="A role; repeat for several.")]

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     NAME_CHARACTERS = "name_characters"
     NAME_TOO_LONG = "name_too_long"
     NARROWER_THAN_HOST = "narrower_than_host"
+    NO_ADDRESSES = "no_addresses"
     PREFIX_TOO_DEEP = "prefix_too_deep"
     QUERY_SET = "query_set"
     SCHEME = "scheme"

@@ -72,6 +72,12 @@ def _indicators(contents: EditionContents, modified: str) -> tuple[dict[str, dic
     return found, missing
 
 
+def indicator(entry: Entry, kind: str, since: datetime) -> tuple[dict[str, Any], Reason | None]:
+    """One entry of a list of ``kind`` as an indicator that has stood since ``since``, and what it leaves out."""
+    pattern, shortfall = _pattern(entry) if isinstance(entry, UrlEntry) else _hash_pattern(entry)
+    return _indicator(entry, kind, pattern, _instant(since)), shortfall
+
+
 def _indicator(entry: Entry, kind: str, pattern: str, modified: str) -> dict[str, Any]:
     identity = f"{entry.list}\n{entry.entry}\n{pattern}"
     shown: dict[str, Any] = {

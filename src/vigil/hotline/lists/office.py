@@ -41,6 +41,7 @@ from vigil.hotline.audit.verify import anchor_now
 from vigil.hotline.lists import codes, live
 from vigil.hotline.lists.contents import contents_now, counts_of
 from vigil.hotline.lists.enumerations import PublicationState
+from vigil.hotline.lists.exchange import journal
 from vigil.hotline.lists.marking import own_contents
 from vigil.hotline.lists.models import Publication
 from vigil.hotline.lists.publications import do_request_publication
@@ -120,6 +121,7 @@ class Office:
             publish(self._repository, built, self._keys, now(), shares=shares, workshop=self._workshop)
         except VigilError as error:
             return self._fail(waiting, error)
+        journal.do_take(OFFICE, draft.contents, draft.number, now())
         return self._finish(draft.publication)
 
     def _await(self, publication: Publication) -> Publication:

@@ -22,6 +22,8 @@ def run_worker() -> None:
     """Run the capture worker, and beside it the clearing away of what is past its time."""
     boot.start("worker")
     from vigil.hotline.banks import housekeeping as bank_housekeeping  # rooms can be imported once Django has started
+    from vigil.hotline.lists.exchange.policies import apply_all
+    from vigil.hotline.partners.sources import worker as sources
     from vigil.hotline.reports import housekeeping, mailbox
     from vigil.hotline.reports.worker import serve
     from vigil.hotline.retention import worker as retention
@@ -31,6 +33,7 @@ def run_worker() -> None:
     threading.Thread(target=housekeeping.serve, args=(stop,), daemon=True).start()
     for beside in (triage.serve, retention.serve, mailbox.serve, bank_housekeeping.serve):
         threading.Thread(target=beside, args=(stop,), daemon=True).start()
+    threading.Thread(target=sources.serve, args=(stop, apply_all), daemon=True).start()
     serve(stop)
 
 

@@ -33,6 +33,8 @@ class Known:
     by: str
     strength: str
     distance: int = 0
+    imported: bool = False
+    """Met in what a partner sent, which ``list`` names; it has no number of ours."""
 
 
 def known_address(url: Url) -> list[Known]:

@@ -7,6 +7,9 @@ from dataclasses import replace
 from uuid import UUID
 
 from vigil.hotline.doors.console.words import SCOPE
+from vigil.hotline.lists.exchange.policies import sources_to_match
+from vigil.hotline.lists.proposals import of_media
+from vigil.hotline.partners.sources.queries import Met, met_by_address, met_by_hashes
 from vigil.hotline.reports.models import Media, Url
 from vigil.hotline.triage import known
 from vigil.hotline.triage.known import EXACT, NEAR, Known
@@ -17,9 +20,21 @@ __all__ = ["EXACT", "NEAR", "Known", "known_address", "known_files"]
 
 def known_address(url: Url) -> list[Known]:
     """Entries in force that cover a reported address, each with its scope in words."""
-    return [replace(each, by=SCOPE[Scope(each.by)].lower()) for each in known.known_address(url)]
+    own = [replace(each, by=SCOPE[Scope(each.by)].lower()) for each in known.known_address(url)]
+    return own + _imported(met_by_address(url.canonical.open(), sources_to_match()))
 
 
 def known_files(files: Iterable[Media]) -> dict[UUID, list[Known]]:
-    """Entries in force that each file meets."""
-    return known.known_files(files)
+    """Entries in force that each file meets, and what partners have assessed."""
+    media, partners = list(files), sources_to_match()
+    found = known.known_files(media)
+    return {row.pk: found[row.pk] + _imported(met_by_hashes(_pairs(row), partners)) for row in media}
+
+
+def _imported(met: Iterable[Met]) -> list[Known]:
+    """What partners have assessed, source by source; only of sources that two people set to be matched."""
+    return [Known(0, name, by, EXACT, imported=True) for name, by in dict.fromkeys((each.source, each.by) for each in met)]
+
+
+def _pairs(media: Media) -> list[tuple[str, str]]:
+    return [(each.algorithm, each.value.open()) for each in of_media([media])]

@@ -64,6 +64,7 @@ ROOMS: Final = (
     Room("Lists", "Proposals", "proposals", Permission.ENTRY_READ, count=lambda _: proposals_waiting(now()).count()),
     Room("Lists", "Lists", "lists", Permission.ENTRY_READ),
     Room("Lists", "Allow list", "allow", Permission.ENTRY_READ),
+    Room("Lists", "Sources", "sources", Permission.SOURCE_READ),
     Room("Lists", "Publish", "publish", Permission.PUBLICATION_REQUEST),
     Room("Lists", "Banks", "banks", Permission.BANK_POLICY),
     Room("Lists", "Appeals", "appeals", Permission.APPEAL_READ, count=lambda _: open_appeals().count()),
@@ -79,7 +80,7 @@ ROOMS: Final = (
 
 KEYS: Final = "1234567890-"
 
-PART_OF: Final = {"case": "queue", "assess": "queue", "entry": "entries", "withdraw": "entries",
+PART_OF: Final = {"source": "sources", "case": "queue", "assess": "queue", "entry": "entries", "withdraw": "entries",
                   "publication": "publish", "appeal": "appeals", "approval": "approvals", "audit_verify": "audit",
                   "elevation_reason": "elevations", "several": "queue", "several_run": "queue",
                   "case_people": "queue",

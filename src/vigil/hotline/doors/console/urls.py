@@ -28,6 +28,7 @@ from vigil.hotline.doors.console.views import (
     several,
     triage,
 )
+from vigil.hotline.doors.console.views import sources as source_views
 
 # Only these of allauth's views: nobody signs up, resets a password by mail or takes their second factor away here.
 # Their rules stand in the setting ACCESS_RULES.
@@ -70,6 +71,14 @@ CASE = [
     path("people/lift/", restrictions.lift, name="case_lift"),
     path("contact/", retention.contact, name="contact"),
     path("contact/open/", retention.contact_open, name="contact_open"),
+]
+
+SOURCES = [
+    path("sources/", source_views.all_sources, name="sources"),
+    path("sources/<uuid:pk>/", source_views.source, name="source"),
+    path("sources/<uuid:pk>/propose/", source_views.propose_policy, name="propose_policy"),
+    path("sources/<uuid:pk>/approve/", source_views.approve_policy, name="approve_policy"),
+    path("sources/<uuid:pk>/end/", source_views.end_policy, name="end_policy"),
 ]
 
 LISTS = [
@@ -118,6 +127,7 @@ urlpatterns = [
     path("cases/<uuid:pk>/", include(CASE)),
     path("", include(LISTS)),
     path("", include("vigil.hotline.doors.console.list_urls")),
+    path("", include(SOURCES)),
     path("second-person/", include(TWO_PEOPLE)),
     path("emergencies/", triage.emergency_list, name="emergencies"),
     path("emergencies/<uuid:pk>/take/", triage.emergency_see, name="emergency_see"),

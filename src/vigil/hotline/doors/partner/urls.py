@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
 from vigil.hotline.doors.health import alive
 from vigil.hotline.doors.partner import answers, banks, children, exchanges, reports, views
@@ -20,6 +20,7 @@ urlpatterns = [
     path("v1/certificates", views.certificates, name="certificates"),
     path("editions/<str:folder>/<str:name>", views.edition_file, name="edition"),
     path("editions/targets/<str:branch>/<str:owner>/<str:name>", views.branch_file, name="edition_branch"),
+    path("exchange/", include("vigil.hotline.doors.partner.exchange.urls")),
     path("healthz", alive, name="healthz"),
     # banks of a platform; off unless the configuration has a table for them
     path("v1/banks", banks.feed, name="bank-feed"),

@@ -1,0 +1,1 @@
+"""Lists that others send: fetched, checked record by record, kept whole, reconciled, and never listed by themselves."""

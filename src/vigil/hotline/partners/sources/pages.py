@@ -1,0 +1,52 @@
+"""The contents of a page, packed and sealed: what entries hold lies here and nowhere else."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from vigil.hotline.access.sealing import seal, unseal
+
+_LEVEL: Final = 1  # records are alike: the fastest level packs them well enough
+
+
+class Kept(msgspec.Struct, array_like=True, frozen=True):
+    """One record of a page: its key, its fingerprints in their normal writing, and the record as it was sent."""
+
+    key: str
+    fingerprints: tuple[tuple[str, str], ...]
+    raw: str
+
+
+ERASED: Final = Kept("", (), "")
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final = msgspec.json.Decoder(list[Kept])
+
+
+def packed(records: Iterable[Kept]) -> str:
+    """Records as sealed text, in their order."""
+    return seal(base64.b64encode(zlib.compress(_encoder.encode(list(records)), _LEVEL)).decode("ascii"))
+
+
+def unpacked(content: str) -> list[Kept]:
+    """The records of a page again. Raises UnavailableError where the seal cannot be opened."""
+    return _decoder.decode(zlib.decompress(base64.b64decode(unseal(content))))
+
+
+def erased(content: str, positions: Iterable[int]) -> str:
+    """The page without the records at ``positions``."""
+    records = unpacked(content)
+    for position in positions:
+        records[position] = ERASED
+    return packed(records)
+
+
+def at(content: str, positions: Iterable[int]) -> Iterator[Kept]:
+    """The records at ``positions``."""
+    records = unpacked(content)
+    for position in positions:
+        yield records[position]
