@@ -21,6 +21,7 @@ AUDIT_KEY_VARIABLE: Final = "VIGIL_AUDIT_KEY"
 def run_worker() -> None:
     """Run the capture worker, and beside it the clearing away of what is past its time."""
     boot.start("worker")
+    from vigil.hotline.management import upkeep
     from vigil.hotline.reports import (
         housekeeping,  # rooms can be imported once Django has started
         mailbox,
@@ -31,7 +32,7 @@ def run_worker() -> None:
 
     stop = _stop_on_signal()
     threading.Thread(target=housekeeping.serve, args=(stop,), daemon=True).start()
-    for beside in (triage.serve, retention.serve, mailbox.serve):
+    for beside in (triage.serve, retention.serve, mailbox.serve, upkeep.serve):
         threading.Thread(target=beside, args=(stop,), daemon=True).start()
     serve(stop)
 

@@ -15,6 +15,7 @@ from vigil.hotline.access.people import Person
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.approvals.queries import waiting_for
 from vigil.hotline.compartments.access import hidden_from
+from vigil.hotline.holds.gate import overdue_of
 from vigil.hotline.lists.queries import open_appeals, reviews_due
 from vigil.hotline.reports.children import open_child_cases
 from vigil.hotline.reports.enumerations import Status
@@ -53,6 +54,7 @@ ROOMS: Final = (
     Room("Desk", "Emergencies", "emergencies", Permission.REPORT_TRIAGE, count=lambda _: unseen_emergencies()),
     Room("Desk", "Closed by rule", "closings", Permission.REPORT_TRIAGE, count=lambda _: closings_to_check().count()),
     Room("Desk", "Children", "children", Permission.CHILD_CASE_WORK, count=lambda person: open_child_cases(person)),
+    Room("Cases", "Holds", "holds", Permission.HOLD_READ, count=lambda person: overdue_of(person).count()),
     Room("Lists", "Entries", "entries", Permission.ENTRY_READ),
     Room("Lists", "To review", "entries", Permission.WITHDRAWAL_REVIEW, "review",
          lambda _: reviews_due().count()),
@@ -60,18 +62,24 @@ ROOMS: Final = (
     Room("Lists", "Appeals", "appeals", Permission.APPEAL_READ, count=lambda _: open_appeals().count()),
     Room("Oversight", "Second person", "approvals", Permission.APPROVAL_READ,
          count=lambda person: waiting_for(person).count()),
+    Room("Oversight", "Schemes", "schemes", Permission.SCHEME_READ),
+    Room("Oversight", "Quality", "quality", Permission.REVIEW_QUALITY),
     Room("Oversight", "Statistics", "statistics", Permission.STATISTICS_READ),
     Room("Oversight", "Elevated sessions", "elevations", Permission.ELEVATION_READ),
     Room("Oversight", "Retention", "retention", Permission.RETENTION_READ),
     Room("Oversight", "Audit log", "audit", Permission.AUDIT_READ),
+    Room("You", "Wellbeing", "wellbeing", Permission.WELFARE_OWN),
+    Room("You", "Calibration", "calibration", Permission.CONTENT_REVEAL),
 )  # fmt: skip
 
 KEYS: Final = "1234567890-"
 
-PART_OF: Final = {"case": "queue", "assess": "queue", "entry": "entries", "withdraw": "entries",
-                  "publication": "publish", "appeal": "appeals", "approval": "approvals", "audit_verify": "audit",
-                  "elevation_reason": "elevations", "several": "queue", "several_run": "queue",
-                  "case_people": "queue"}  # fmt: skip
+PART_OF: Final = {
+    "case": "queue", "assess": "queue", "entry": "entries", "withdraw": "entries", "publication": "publish",
+    "appeal": "appeals", "approval": "approvals", "file": "queue", "case_holds": "holds", "evidence": "queue",
+    "mapping": "schemes", "quality_sample": "quality", "wellbeing_lead": "wellbeing", "audit_verify": "audit",
+    "elevation_reason": "elevations", "several": "queue", "several_run": "queue", "case_people": "queue",
+}  # fmt: skip
 """Pages that stand below one of the rail."""
 
 
