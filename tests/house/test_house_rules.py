@@ -123,10 +123,8 @@ def test_every_module_says_what_it_is() -> None:
 def rooms() -> list[Path]:
     source = ROOT / "src" / "vigil"
     inner = {
-        "hotline": [
-            "access", "audit", "approvals", "partners", "reports", "assessments", "lists", "triage", "retention",
-            "statistics", "doors",
-        ],
+        "hotline": ["access", "audit", "approvals", "vault", "welfare", "partners", "reports", "holds", "schemes",
+                    "reviews", "assessments", "lists", "triage", "retention", "statistics", "doors"],
         "match": ["urls", "keywords", "hashing", "index"],
     }
     top = [path for path in source.iterdir() if path.is_dir() and (path / "__init__.py").exists()]

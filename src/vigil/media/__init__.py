@@ -12,8 +12,8 @@ import threading
 from pathlib import Path
 
 from vigil.media.decoder import Decoder
-from vigil.media.limits import PICTURE_SECONDS, VIDEO_FRAMES, VIDEO_SECONDS
-from vigil.media.model import Flag, ImageHashes, Mode, PdqHash, Reason, Unhashable, VideoHashes, View
+from vigil.media.limits import PICTURE_SECONDS, TILE_SIDE, VIDEO_FRAMES, VIDEO_SECONDS
+from vigil.media.model import Flag, ImageHashes, Mode, PdqHash, Reason, Tile, Unhashable, VideoHashes, View
 from vigil.media.protocol import Layer
 
 __all__ = [
@@ -24,12 +24,14 @@ __all__ = [
     "Mode",
     "PdqHash",
     "Reason",
+    "Tile",
     "Unhashable",
     "VideoHashes",
     "View",
     "default_decoder",
     "hash_image",
     "hash_video",
+    "tile_of",
 ]
 
 _shared: dict[int, Decoder] = {}
@@ -57,6 +59,11 @@ def hash_image(
 ) -> ImageHashes | Unhashable:
     """All hashes of a picture, or why there is no perceptual one: :meth:`Decoder.hash_image` of the shared pool."""
     return default_decoder().hash_image(data, mode=mode, variants=variants, trim=trim, timeout=timeout)
+
+
+def tile_of(data: bytes, *, side: int = TILE_SIDE.value, timeout: float = PICTURE_SECONDS.value) -> Tile | Reason:
+    """A small tile of a picture, or a contact sheet of a video, or why there is none: :meth:`Decoder.tile`."""
+    return default_decoder().tile(data, side=side, timeout=timeout)
 
 
 def hash_video(

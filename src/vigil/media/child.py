@@ -14,7 +14,7 @@ import sys
 from typing import Final
 
 from vigil.media.confinement import allow_cpu, confine, die_with_parent
-from vigil.media.model import Decoded, Reason, UndecodableError
+from vigil.media.model import Decoded, Reason, Tile, UndecodableError
 from vigil.media.protocol import (
     LENGTH,
     REQUEST,
@@ -24,6 +24,7 @@ from vigil.media.protocol import (
     encode_decoded,
     encode_failed,
     encode_ready,
+    encode_tile,
     encode_unhashable,
 )
 
@@ -70,6 +71,8 @@ def serve(channel: socket.socket) -> bool:
 def answer(request: Request, descriptor: int) -> bytes:
     """The encoded answer to one request on the file behind ``descriptor``."""
     try:
+        if request.kind in (Kind.PICTURE_TILE, Kind.VIDEO_TILE):
+            return encode_tile(_tile(request, descriptor))
         return encode_decoded(_hash(request, descriptor))
     except UndecodableError as error:
         return encode_unhashable(error.reason)
@@ -88,6 +91,17 @@ def _hash(request: Request, descriptor: int) -> Decoded:
         raise UndecodableError(Reason.EMPTY)
     with mmap.mmap(descriptor, request.size, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as data:
         return hash_picture(data, request.mode, request.wishes, request.pixels)
+
+
+def _tile(request: Request, descriptor: int) -> Tile:
+    from vigil.media.tiles import picture_tile, video_tile  # loaded by warm_up: a confined child opens no file
+
+    if not request.size:
+        raise UndecodableError(Reason.EMPTY)
+    if request.kind is Kind.VIDEO_TILE:
+        return video_tile(descriptor, request)
+    with mmap.mmap(descriptor, request.size, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as data:
+        return picture_tile(data, request.pixels, request.frames)
 
 
 def _send(channel: socket.socket, body: bytes) -> None:

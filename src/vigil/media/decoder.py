@@ -12,19 +12,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from vigil.base.errors import InputError, UnavailableError
 from vigil.base.limits import MEDIA_BYTES
 from vigil.media import sniff
-from vigil.media.limits import CHILD_FILES, PICTURE_SECONDS, VIDEO_BYTES, VIDEO_FRAMES, VIDEO_SECONDS
-from vigil.media.model import Decoded, Digests, ImageHashes, Mode, Reason, Unhashable, VideoHashes
-from vigil.media.protocol import Kind, Layer, Request, Wish, decode_answer
+from vigil.media.limits import CHILD_FILES, PICTURE_SECONDS, TILE_SIDE, VIDEO_BYTES, VIDEO_FRAMES, VIDEO_SECONDS
+from vigil.media.model import Decoded, Digests, ImageHashes, Mode, Reason, Tile, Unhashable, VideoHashes
+from vigil.media.protocol import Kind, Layer, Request, Wish, decode_answer, decode_tile
 from vigil.media.worker import COMMAND, Worker, WorkerGoneError, WorkerLateError
 
 SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 HEAD_BYTES: Final = 512
 CHUNK: Final = 1024 * 1024
+Answer = TypeVar("Answer")
 CHILD_AFTER_FAILURE: Final = frozenset({Reason.OUT_OF_MEMORY, Reason.DECODER_CRASHED, Reason.TIMED_OUT})
 
 
@@ -119,6 +120,20 @@ class Decoder:
                 return _unhashable(Reason.TOO_LARGE, digests_of_file(file.fileno(), size))
             return self.hash_image(head + file.read(), mode=mode, variants=variants, trim=trim)
 
+    def tile(self, data: bytes, *, side: int = TILE_SIDE.value, timeout: float = PICTURE_SECONDS.value) -> Tile | Reason:
+        """A small tile of a picture, or a contact sheet of a video or animation; why not, where there is none.
+
+        ``side`` is the longest side in pixels, at most ``TILE_SIDE``. Nothing is kept; no sound leaves the child.
+        """
+        if not 16 <= side <= TILE_SIDE.value:
+            raise InputError("tile_side", f"A tile has a side of 16 to {TILE_SIDE.value} pixels.")
+        if not 0 < len(data) <= MEDIA_BYTES.value:
+            return Reason.TOO_LARGE if data else Reason.EMPTY
+        kind = Kind.VIDEO_TILE if sniff.is_video(data[:HEAD_BYTES]) else Kind.PICTURE_TILE
+        request = Request(kind, Mode.RGB, Wish(0), len(data), frames=side, seconds=int(timeout) + 1)
+        with _in_memory(data) as descriptor:
+            return self._asked(request, descriptor, timeout, lambda body: decode_tile(body, side))
+
     @property
     def confinement(self) -> tuple[Layer, ...]:
         """The layers that confine the children here, active or not, as a child reports them."""
@@ -160,23 +175,39 @@ class Decoder:
         self, request: Request, descriptor: int, timeout: float, digests: Callable[[], Digests]
     ) -> tuple[Decoded | Reason, Digests]:
         """The child's answer; the exact digests are computed here while the child decodes."""
+        exact: list[Digests] = []
+        answer = self._asked(
+            request, descriptor, timeout, lambda body: decode_answer(body, request.pixels), lambda: exact.append(digests())
+        )
+        return answer, exact[0] if exact else digests()
+
+    def _asked(
+        self,
+        request: Request,
+        descriptor: int,
+        timeout: float,
+        read: Callable[[bytes], Answer | Reason],
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> Answer | Reason:
+        """What ``read`` makes of a child's answer; ``meanwhile`` runs here while the child decodes."""
         deadline = time.monotonic() + timeout
         worker = self._borrow(deadline)
         if worker is None:
-            return Reason.BUSY, digests()
-        answer: Decoded | Reason = Reason.DECODER_CRASHED
-        exact = None
+            return Reason.BUSY
+        answer: Answer | Reason = Reason.DECODER_CRASHED
+        done = False
         try:
             worker.ask(request, descriptor)
-            exact = digests()
-            answer = decode_answer(worker.answer(deadline - time.monotonic()), request.pixels)
+            meanwhile()
+            done = True
+            answer = read(worker.answer(deadline - time.monotonic()))
         except WorkerLateError:
             answer = Reason.TIMED_OUT
         except (WorkerGoneError, InputError):
             answer = Reason.DECODER_CRASHED
         finally:
-            self._give_back(worker, broken=exact is None or answer in CHILD_AFTER_FAILURE)
-        return answer, exact or digests()
+            self._give_back(worker, broken=not done or answer in CHILD_AFTER_FAILURE)
+        return answer
 
     def _borrow(self, deadline: float) -> Worker | None:
         """An idle child or a new one; None if none is free before ``deadline``."""

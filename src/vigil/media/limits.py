@@ -21,5 +21,7 @@ ANIMATION_PIXELS: Final = Limit(400_000_000, "pixels", "a small file may claim a
 VIDEO_FRAMES: Final = Limit(600, "frames", "a long film is sampled more thinly, so that the answer stays small")
 VIDEO_BYTES: Final = Limit(8 * 1024**3, "bytes", "a file that is read whole for its digests must end")
 ANSWER_BYTES: Final = Limit(1024 * 1024, "bytes", "a child that was taken over must not fill its parent's memory")
+TILE_SIDE: Final = Limit(560, "pixels", "a tile is for deciding, not for looking; its pixels fit into one answer")
+SHEET_FRAMES: Final = Limit(12, "frames", "a contact sheet tells what a film shows without playing it")
 LOW_QUALITY: Final = Limit(50, "of 100", "below this PDQ itself advises against matching (flat pictures meet each other)")
 SMALL_SIDE: Final = Limit(64, "pixels", "below this the samples of PDQ repeat and rounding decides bits")

@@ -1,4 +1,4 @@
-"""What comes out of the decoder: values only, no pixels.
+"""What comes out of the decoder: values only; pixels in one case, the small tile for somebody who has to look.
 
 Enumerations of this room live here and nowhere else; the wire of the child (``protocol``) sends positions in
 them, and parent and child are always the same version of the same package.
@@ -135,6 +135,20 @@ class Unhashable:
     md5: bytes
     sha1: bytes
     sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A small picture for somebody who has to look: ``rgb`` has width x height x 3 bytes.
+
+    The pixels of a child are a stranger's only in what they show: there is no format left in them to attack anybody with.
+    ``frames`` above 1: a contact sheet of so many frames of a video or animation.
+    """
+
+    width: int
+    height: int
+    rgb: bytes
+    frames: int = 1
 
 
 class UndecodableError(Exception):

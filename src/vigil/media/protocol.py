@@ -19,7 +19,7 @@ from vigil.base.errors import InputError
 from vigil.base.limits import MEDIA_PIXELS
 from vigil.base.reader import BoundedReader
 from vigil.media.limits import ANSWER_BYTES, VIDEO_FRAMES
-from vigil.media.model import Decoded, Flag, Mode, PdqHash, Reason, View
+from vigil.media.model import Decoded, Flag, Mode, PdqHash, Reason, Tile, View
 
 MAGIC: Final = b"VGL1"
 REQUEST: Final = struct.Struct("<4sBBBBQIIII")
@@ -38,6 +38,8 @@ class Kind(IntEnum):
 
     PICTURE = 1
     VIDEO = 2
+    PICTURE_TILE = 3  # ``frames`` is then the longest side in pixels
+    VIDEO_TILE = 4
 
 
 class Wish(IntFlag):
@@ -54,6 +56,7 @@ class Said(IntEnum):
     DECODED = 2
     UNHASHABLE = 3
     FAILED = 4
+    TILED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,24 @@ def encode_decoded(decoded: Decoded) -> bytes:
     return head + _short(decoded.format) + struct.pack("<H", len(decoded.hashes)) + hashes
 
 
+def encode_tile(tile: Tile) -> bytes:
+    return struct.pack("<BHHH", Said.TILED, tile.width, tile.height, tile.frames) + tile.rgb
+
+
+def decode_tile(body: bytes, side: int) -> Tile | Reason:
+    """The tile that was asked for, no side longer than ``side``; exactly its pixels and nothing after them."""
+    reader = BoundedReader(body, "answer")
+    if reader.unsigned(1, "kind") != Said.TILED:
+        return _reason(body)
+    width, height = _at_most(reader, 2, "width", side), _at_most(reader, 2, "height", side)
+    frames = _at_most(reader, 2, "frames", VIDEO_FRAMES.value)
+    rgb = reader.take(width * height * 3, "pixels")
+    reader.finish()
+    if not width * height * frames:
+        raise InputError("size_out_of_range", "A child sends a tile without pixels.")
+    return Tile(width, height, bytes(rgb), frames)
+
+
 def decode_ready(body: bytes) -> tuple[Layer, ...]:
     """The layers a child reports; InputError if it cannot begin or says anything else."""
     reader = BoundedReader(body, "greeting")
@@ -141,16 +162,21 @@ def decode_ready(body: bytes) -> tuple[Layer, ...]:
 def decode_answer(body: bytes, pixels: int) -> Decoded | Reason:
     """The answer to one request, checked against ``pixels``, the bound that was sent along."""
     reader = BoundedReader(body, "answer")
-    said = reader.unsigned(1, "kind")
-    if said == Said.UNHASHABLE:
-        reason = _text(reader, "reason")
-        reader.finish()
-        if reason not in set(Reason):
-            raise InputError("unknown_reason", "A child gave a reason that does not exist.")
-        return Reason(reason)
-    if said != Said.DECODED:
-        raise InputError("unknown_answer", "A child answered something else than it was asked.")
+    if reader.unsigned(1, "kind") != Said.DECODED:
+        return _reason(body)
     return _decoded(reader, pixels)
+
+
+def _reason(body: bytes) -> Reason:
+    """Why there is no answer of the kind that was asked for."""
+    reader = BoundedReader(body, "answer")
+    if reader.unsigned(1, "kind") != Said.UNHASHABLE:
+        raise InputError("unknown_answer", "A child answered something else than it was asked.")
+    reason = _text(reader, "reason")
+    reader.finish()
+    if reason not in set(Reason):
+        raise InputError("unknown_reason", "A child gave a reason that does not exist.")
+    return Reason(reason)
 
 
 def _decoded(reader: BoundedReader, pixels: int) -> Decoded:

@@ -37,7 +37,7 @@ def hash_video(descriptor: int, request: Request) -> Decoded:
         raise UndecodableError(Reason.EMPTY)
     try:
         os.lseek(descriptor, 0, os.SEEK_SET)
-        with FileIO(descriptor, closefd=False) as file, _open(file) as container:
+        with FileIO(descriptor, closefd=False) as file, opened(file) as container:
             return _decoded(container, request)
     except (UndecodableError, MemoryError):
         raise
@@ -47,7 +47,8 @@ def hash_video(descriptor: int, request: Request) -> Decoded:
         raise UndecodableError(Reason.DAMAGED) from error
 
 
-def _open(file: FileIO) -> Any:
+def opened(file: FileIO) -> Any:
+    """The container, read through its own descriptor only."""
     return av.open(file, mode="r", metadata_errors="replace", options=OPTIONS | {"probesize": str(PROBE_BYTES)})
 
 
@@ -72,7 +73,7 @@ def _sample(container: Any, stream: Any, request: Request) -> tuple[list[PdqHash
     interval, cut = _interval(container, request)
     flags = Flag.FRAMES_CUT if cut else Flag(0)
     try:
-        for number, milliseconds, frame in _due(container, stream, interval):
+        for number, milliseconds, frame in frames_of(container, stream, interval):
             if len(hashes) >= request.frames:
                 return hashes, flags | Flag.FRAMES_CUT
             check_size(frame.width, frame.height, request.pixels)
@@ -90,7 +91,7 @@ def _interval(container: Any, request: Request) -> tuple[int, bool]:
     return max(request.interval, needed, 1), needed > request.interval
 
 
-def _due(container: Any, stream: Any, interval: int) -> Iterator[tuple[int, int, Any]]:
+def frames_of(container: Any, stream: Any, interval: int) -> Iterator[tuple[int, int, Any]]:
     """Frames at or after each multiple of the interval: their number, their time in milliseconds, the frame."""
     due, start = 0, None
     for number, frame in enumerate(container.decode(stream)):

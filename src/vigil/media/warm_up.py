@@ -20,6 +20,7 @@ from vigil.base.limits import MEDIA_PIXELS
 from vigil.media.model import Mode
 from vigil.media.pictures import hash_picture
 from vigil.media.protocol import Kind, Request, Wish
+from vigil.media.tiles import picture_tile, video_tile
 from vigil.media.videos import hash_video
 
 SIDE: Final = 96
@@ -45,6 +46,7 @@ def load_decoders() -> None:
     Image.init()
     for name, colours in REHEARSED:
         hash_picture(memoryview(_drawn(name, colours)), Mode.EXACT, Wish.TRIM | Wish.VARIANTS, MEDIA_PIXELS.value)
+    picture_tile(memoryview(_drawn("JPEG", "RGB")), MEDIA_PIXELS.value, SIDE)
     _load_video()
 
 
@@ -60,6 +62,7 @@ def _load_video() -> None:
         os.lseek(descriptor, 0, os.SEEK_SET)
         for mode in (Mode.EXACT, Mode.RGB):
             hash_video(descriptor, Request(Kind.VIDEO, mode, Wish(0), len(data), frames=2))
+        video_tile(descriptor, Request(Kind.VIDEO_TILE, Mode.RGB, Wish(0), len(data), frames=SIDE))
     finally:
         os.close(descriptor)
 

@@ -62,7 +62,7 @@ class TestQueue:
 
         assert rooms(make_user(Role.SYSADMIN)) == {"Overview"}
         assert rooms(make_user(Role.AUDITOR)) == {
-                "Overview", "Entries", "Appeals", "Second person", "Statistics", "Audit log",
+                "Overview", "Entries", "Appeals", "Second person", "Schemes", "Statistics", "Elevated sessions", "Audit log",
             }
         assert "Publish" in rooms(make_user(Role.LIST_PUBLISHER)) and "Publish" not in rooms(desk.anna)
 

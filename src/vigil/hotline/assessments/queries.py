@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from vigil.hotline.assessments.models import Assessment
+from vigil.hotline.assessments.scheme import Stage
 from vigil.hotline.reports.models import Report
 
 
 def in_force(report: Report) -> Assessment | None:
-    """The assessment that counts for this case: the latest; None where nobody has assessed it."""
-    return report.assessments.select_related("assessor").order_by("-number").first()
+    """The assessment that counts for this case: the latest that is no quality sample."""
+    counted = report.assessments.exclude(stage=Stage.QA.value)
+    return counted.select_related("assessor").order_by("-number").first()
 
 
 def history(report: Report) -> list[Assessment]:

@@ -15,6 +15,7 @@ from django.db.models import TextChoices
 
 from vigil.hotline.reports.enumerations import Outcome
 from vigil.hotline.reports.lifecycle import ACTIONED_OUTCOMES
+from vigil.hotline.welfare.modes import ViewMode
 
 SCHEME_VERSION: Final = "1"
 
@@ -152,19 +153,6 @@ class Stage(TextChoices):
     QA = "qa", "Quality sample"
 
 
-class ViewMode(TextChoices):
-    """The most revealing way in which content was seen."""
-
-    HIDDEN = "hidden", "Nothing seen"
-    HASH_ONLY = "hash_only", "Hashes and matches only"
-    FACTS = "facts", "Facts and address only"
-    SKETCH = "sketch", "Sketch"
-    BLUR = "blur", "Blurred"
-    REGION = "region", "A region"
-    GREYSCALE = "greyscale", "Greyscale"
-    FULL = "full", "Full"
-
-
 class RollUpSource(TextChoices):
     COMPUTED = "computed", "Computed from labels"
     MANUAL_ROLL_UP = "manual_roll_up", "Chosen by the assessor"
@@ -237,7 +225,8 @@ class Question:
         return dict(self.choices).get(value, value)
 
 
-def _of(enumeration: type[TextChoices]) -> tuple[tuple[str, str], ...]:
+def choices_of(enumeration: type[TextChoices]) -> tuple[tuple[str, str], ...]:
+    """An enumeration as pairs of value and words."""
     return tuple((member.value, str(member.label)) for member in enumeration)
 
 
@@ -246,34 +235,34 @@ GROUPS: Final = (RESULT, PAGE, DEPICTED, ORIGIN)
 
 QUESTIONS: Final = (
     Question("outcome", tuple((str(k), v) for k, v in OUTCOMES.items()), "Outcome", RESULT, finding=False),
-    Question("confidence", _of(Confidence), "Confidence", RESULT, finding=False),
-    Question("rationale_code", _of(Rationale), "Reason", RESULT, finding=False),
+    Question("confidence", choices_of(Confidence), "Confidence", RESULT, finding=False),
+    Question("rationale_code", choices_of(Rationale), "Reason", RESULT, finding=False),
     Question(
         "view_mode_max",
-        _of(ViewMode),
+        choices_of(ViewMode),
         "Most you have seen",
         RESULT,
-        "Vigil shows no pictures. Say what you saw elsewhere, for example at the source.",
+        "What you saw here is filled in. Say more if you saw more elsewhere, for example at the source.",
         finding=False,
     ),
-    Question("site_type", _of(SiteType), "Kind of site", PAGE),
-    Question("content_role", _of(ContentRole), "What the page does", PAGE),
-    Question("severity", _of(Severity), "Severity (UK A to C)", DEPICTED, "The gravest seen on the page."),
-    Question("age_youngest", _of(AgeBand), "Age of the youngest", DEPICTED, "The youngest seen on the page."),
-    Question("sex", _of(SexRollUp), "Sex", DEPICTED),
-    Question("setting", _of(Setting), "Setting", DEPICTED, required=False),
+    Question("site_type", choices_of(SiteType), "Kind of site", PAGE),
+    Question("content_role", choices_of(ContentRole), "What the page does", PAGE),
+    Question("severity", choices_of(Severity), "Severity (UK A to C)", DEPICTED, "The gravest seen on the page."),
+    Question("age_youngest", choices_of(AgeBand), "Age of the youngest", DEPICTED, "The youngest seen on the page."),
+    Question("sex", choices_of(SexRollUp), "Sex", DEPICTED),
+    Question("setting", choices_of(Setting), "Setting", DEPICTED, required=False),
     Question(
         "self_generated",
-        _of(SelfGenerated),
+        choices_of(SelfGenerated),
         "Taken by the child",
         DEPICTED,
         "Coercion and grooming are common. The answer puts no blame on the child.",
     ),
-    Question("realism", _of(Realism), "Realism", ORIGIN, "How it looks, not where it comes from."),
-    Question("ai_status", _of(AiStatus), "AI", ORIGIN),
-    Question("ai_basis", _of(AiBasis), "AI: on what basis", ORIGIN, required=False, many=True),
-    Question("ai_manner", _of(AiManner), "AI: in what manner", ORIGIN, required=False),
-    Question("real_child_link", _of(RealChildLink), "Link to a real child", ORIGIN),
+    Question("realism", choices_of(Realism), "Realism", ORIGIN, "How it looks, not where it comes from."),
+    Question("ai_status", choices_of(AiStatus), "AI", ORIGIN),
+    Question("ai_basis", choices_of(AiBasis), "AI: on what basis", ORIGIN, required=False, many=True),
+    Question("ai_manner", choices_of(AiManner), "AI: in what manner", ORIGIN, required=False),
+    Question("real_child_link", choices_of(RealChildLink), "Link to a real child", ORIGIN),
 )
 
 BY_NAME: Final = {question.name: question for question in QUESTIONS}

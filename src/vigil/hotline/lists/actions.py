@@ -17,10 +17,16 @@ from vigil.hotline.access.clock import now
 from vigil.hotline.access.models import User
 from vigil.hotline.access.people import Person, must, must_differ
 from vigil.hotline.access.permissions import Permission
+from vigil.hotline.approvals.actions import do_request, spend
+from vigil.hotline.approvals.acts import TwoPersonAct
+from vigil.hotline.approvals.models import ApprovalRequest
 from vigil.hotline.assessments.models import Assessment
 from vigil.hotline.assessments.queries import assessors_of
 from vigil.hotline.assessments.queries import in_force as assessment_in_force
+from vigil.hotline.assessments.reviewing import require_reviews_met
 from vigil.hotline.audit.actions import record
+from vigil.hotline.holds.enumerations import Stopped
+from vigil.hotline.holds.gate import require_clear
 from vigil.hotline.lists import codes
 from vigil.hotline.lists.enumerations import ListingDecision, LivePolicy
 from vigil.hotline.lists.guards import check_scope, guards_on, is_wide, reason_for, require_not_allowed
@@ -30,9 +36,11 @@ from vigil.hotline.lists.proposals import HashProposal, Proposal, UrlProposal
 from vigil.hotline.lists.queries import list_of_kind
 from vigil.hotline.reports.actions import check_close, do_close, locked
 from vigil.hotline.reports.enumerations import Outcome, Status
-from vigil.hotline.reports.models import Report
+from vigil.hotline.reports.models import Media, Report
 
 PROPOSALS: Final = Limit(600, "proposals", "one decision must be small enough for a person to have looked at")
+EMERGENCY_LIFE: Final = timedelta(hours=24)
+"""An emergency entry expires with the build after this, unless the usual decision lists it."""
 AGAINST: Final = frozenset(
     {
         ListingDecision.DO_NOT_LIST_RISK,
@@ -122,13 +130,17 @@ def check_decide(person: Person, report: Report) -> Assessment:
     if assessment is None or not assessment.found:
         raise RefusedError("nothing_to_list", "Nothing was found in this case that could be listed.")
     must_differ(person, assessors_of(report), "A listing decision")
+    require_reviews_met(report)
     check_close(person, report, Outcome(assessment.outcome))
     return assessment
 
 
 def check_list(person: Person, report: Report, proposals: Sequence[Proposal], wide_scope: str = "") -> Assessment:
-    """Refuse unless this person may list all of ``proposals`` for this case."""
+    """Refuse unless this person may list all of ``proposals`` for this case, and no hold and no pending look stops it."""
     assessment = check_decide(person, report)
+    require_clear(report, Stopped.LISTING)
+    files = {proposal.media for proposal in proposals if isinstance(proposal, HashProposal) and proposal.media}
+    require_reviews_met(report, Media.objects.filter(pk__in=files) if files else ())
     if not 0 < len(proposals) <= PROPOSALS.value:
         raise InputError("proposals_count", f"Choose 1 to {PROPOSALS.value} things to list.", where="entries")
     for proposal in proposals:
@@ -168,6 +180,41 @@ def do_list(
     return decision
 
 
+def do_emergency_list(person: User, report: Report, proposals: Sequence[Proposal]) -> Decision:
+    """List out of turn, before the planned looks, with a second person's approval; only what is narrow, and for a short time.
+
+    The one who carries it out did not assess the case. The entries end after ``EMERGENCY_LIFE`` unless the usual decision
+    lists them; the case stays where it is, so that the usual looks go on.
+    """
+    with transaction.atomic():
+        fresh = locked(report)
+        assessment = assessment_in_force(fresh)
+        if assessment is None or not assessment.found:
+            raise RefusedError("nothing_to_list", "Nothing was found in this case that could be listed.")
+        must_differ(person, assessors_of(fresh), "An emergency listing")
+        require_clear(fresh, Stopped.LISTING)
+        if any(is_wide(proposal) for proposal in proposals) or not 0 < len(proposals) <= PROPOSALS.value:
+            raise RefusedError("emergency_too_wide", "In an emergency only pages and files are listed.", where="entries")
+        for proposal in proposals:
+            require_not_allowed(proposal)
+        spend(person, TwoPersonAct.LIST_EMERGENCY_ADD, fresh)
+        decision = _decide(person, assessment, ListingDecision.LIST)
+        until = now() + EMERGENCY_LIFE
+        entries = [
+            entry
+            for proposal in proposals
+            for kind in kinds_of(proposal.signal, assessment.realism, assessment.ai_status)
+            if (entry := _add(person, decision, proposal, list_of_kind(kind), until)) is not None
+        ]
+        record(person, codes.EMERGENCY_LISTED, decision, entries=len(entries))
+    return decision
+
+
+def do_ask_emergency(person: Person, report: Report, reason: str) -> ApprovalRequest:
+    """Ask a second person to approve listing a case out of turn; nobody who assessed it may."""
+    return do_request(person, TwoPersonAct.LIST_EMERGENCY_ADD, report, reason, behind=assessors_of(report))
+
+
 def do_decline(person: User, report: Report, decision: ListingDecision, risk_reason: str = "") -> Decision:
     """Decide against listing, which says nothing about legality, and conclude the case as actioned."""
     if decision not in AGAINST:
@@ -202,7 +249,10 @@ def _add(
 ) -> ListEntry | None:
     """Add one entry; None where the list has it already."""
     digest = proposal.digest()
-    if ListEntry.objects.filter(list=target, digest=digest, tombstone=False).exists():
+    there = ListEntry.objects.filter(list=target, digest=digest, tombstone=False)
+    if there.exists():
+        if expires_at is None:
+            there.exclude(expires_at=None).update(expires_at=expiry_of(target), decision=decision)  # an emergency is confirmed
         return None
     if ListKind(target.kind) not in KINDS_FOR[proposal.signal]:
         raise InputError("list_of_other_kind", "This list holds entries of another kind.", where=target.name)

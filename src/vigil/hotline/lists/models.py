@@ -271,7 +271,14 @@ class Publication(Entity):
 
 
 class Appeal(Entity):
-    """A challenge to an entry. ``entries`` are those the address met when it came in; the decider may choose among them."""
+    """A challenge to an entry or a notice. ``entries`` are those the address met when it came in.
+
+    ``notice_serial``      of the notice it is about, as the appellant gave it.
+    ``standing_accepted``  whether they may appeal; None until somebody looked.
+    ``interim_delist``     its entries are off the lists while it runs: ``interim_entries`` are those that this took off.
+    ``police_asked_at``, ``police_view``  the case was laid before the police, whose view is final.
+    ``board_informed_at``  where the police view reversed a decision. ``told_at`` when the appellant was told.
+    """
 
     ref = models.CharField(max_length=20, unique=True)
     appellant_type = models.CharField(max_length=30, choices=choices(AppellantType))
@@ -281,12 +288,21 @@ class Appeal(Entity):
     contact = SealedTextField(null=True, blank=True)
     block_reference = models.CharField(max_length=80, blank=True)
     entries = models.ManyToManyField(ListEntry, related_name="appeals", blank=True)
+    notice_serial = models.CharField(max_length=60, blank=True, db_index=True)
+    standing_accepted = models.BooleanField(null=True, blank=True)
+    standing_by = models.CharField(max_length=200, blank=True)
     interim_delist = models.BooleanField(default=False)
+    interim_at = models.DateTimeField(null=True, blank=True)
+    interim_by = models.CharField(max_length=200, blank=True)
+    police_asked_at = models.DateTimeField(null=True, blank=True)
+    board_informed_at = models.DateTimeField(null=True, blank=True)
+    told_at = models.DateTimeField(null=True, blank=True)
     reassessor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="appeals"
     )
     outcome = models.CharField(max_length=30, blank=True, choices=choices(AppealOutcome))
     police_view = models.CharField(max_length=20, blank=True, choices=choices(PoliceView))
+    interim_entries = models.JSONField(default=list, blank=True)
     notes = SealedTextField(null=True, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
+from uuid import UUID
 
 from vigil.base.errors import InputError
 from vigil.base.redaction import Sealed
@@ -48,12 +49,13 @@ class UrlProposal:
 
 @dataclass(frozen=True, slots=True)
 class HashProposal:
-    """A hash as text. ``quality`` 0 to 100 where the algorithm gives one."""
+    """A hash as text. ``quality`` 0 to 100 where the algorithm gives one; ``media`` the file it is of, where that is known."""
 
     algorithm: str
     value: Sealed[str]
     quality: int | None = None
     labels: tuple[str, ...] = ()
+    media: UUID | None = None
 
     signal: Signal = field(default=Signal.HASH, init=False)
 
@@ -101,9 +103,9 @@ def of_media(files: Iterable[Media]) -> list[HashProposal]:
     """The proposals to list files seen in a case: their digests, and perceptual hashes good enough to be listed."""
     proposals: list[HashProposal] = []
     for media in files:
-        proposals += [HashProposal(name, Sealed(getattr(media, name))) for name in EXACT]
+        proposals += [HashProposal(name, Sealed(getattr(media, name)), media=media.pk) for name in EXACT]
         proposals += [
-            HashProposal(row.algorithm, row.value, row.quality)
+            HashProposal(row.algorithm, row.value, row.quality, media=media.pk)
             for row in media.hashes.all()
             if row.quality is None or row.quality >= LEAST_QUALITY
         ]

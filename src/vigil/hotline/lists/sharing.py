@@ -80,6 +80,15 @@ def copies_now(person: Person, contents: EditionContents, moment: datetime) -> l
     ]  # fmt: skip
 
 
+def shares_now(person: Person, contents: EditionContents, moment: datetime) -> list[tuple[str, EditionContents]]:
+    """What each partner with an agreement in force is shown of ``contents``, with or without a public key: (code, copy)."""
+    grants = grants_at(moment)
+    if not grants:
+        return []
+    book, jurisdictions = book_now(person), jurisdictions_of()
+    return [(grant.partner, copy_of(grant, contents, jurisdictions, book)) for grant in grants]
+
+
 def _words(grant: Grant, moment: datetime, numbers: OpaqueNumbers) -> dict[str, bytes]:
     return files_for(grant.lists, moment, lambda number: int(numbers.shown([number])[0]))
 

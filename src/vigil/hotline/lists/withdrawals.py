@@ -42,6 +42,21 @@ def take_off(person: Person, entry: ListEntry, reason: RemovedReason, *, review_
     return entry
 
 
+def again_in_force(person: Person, entry: ListEntry) -> ListEntry | None:
+    """List again what a tombstone held, under a new number; None where it is listed anyhow. Inside the caller's transaction."""
+    if ListEntry.objects.filter(list=entry.list, digest=entry.digest, tombstone=False).exists():
+        return None
+    made = ListEntry.objects.create(
+        list=entry.list, signal=entry.signal, scope=entry.scope, flags=entry.flags, algorithm=entry.algorithm,
+        content=entry.content.open(), digest=entry.digest, reason=entry.reason, labels=entry.labels,
+        jurisdictions=entry.jurisdictions, decision=entry.decision, added_by=entry.added_by, expires_at=entry.expires_at,
+    )  # fmt: skip
+    record(
+        person, codes.ENTRY_ADDED, name_of(made), list=entry.list.name, signal=made.signal, scope=made.scope, reason=made.reason
+    )
+    return made
+
+
 def check_review_withdrawal(person: Person, entry: ListEntry) -> None:
     """A withdrawal that waits for review, by another person than who withdrew it."""
     must(person, Permission.WITHDRAWAL_REVIEW)

@@ -23,6 +23,7 @@ def run_worker() -> None:
     boot.start("worker")
     from vigil.hotline.banks import housekeeping as bank_housekeeping  # rooms can be imported once Django has started
     from vigil.hotline.lists.exchange.policies import apply_all
+    from vigil.hotline.management import upkeep
     from vigil.hotline.partners.sources import worker as sources
     from vigil.hotline.reports import housekeeping, mailbox
     from vigil.hotline.reports.worker import serve
@@ -31,7 +32,7 @@ def run_worker() -> None:
 
     stop = _stop_on_signal()
     threading.Thread(target=housekeeping.serve, args=(stop,), daemon=True).start()
-    for beside in (triage.serve, retention.serve, mailbox.serve, bank_housekeeping.serve):
+    for beside in (triage.serve, retention.serve, mailbox.serve, bank_housekeeping.serve, upkeep.serve):
         threading.Thread(target=beside, args=(stop,), daemon=True).start()
     threading.Thread(target=sources.serve, args=(stop, apply_all), daemon=True).start()
     serve(stop)

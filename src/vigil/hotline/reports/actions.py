@@ -6,9 +6,10 @@ transaction with its audit row, on the row locked anew. All take an explicit per
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from vigil.base.errors import InputError, RefusedError
 from vigil.hotline.access.clock import now
@@ -101,10 +102,12 @@ def do_take(person: User, report: Report) -> Report:
         return _save(fresh, "taken_by", "taken_at", *STATUS_FIELDS)
 
 
-def do_take_next(person: User) -> Report | None:
-    """Take the first case of the queue that nobody holds; None where nothing waits."""
+def do_take_next(person: User, *, leaving: QuerySet[Any] | None = None) -> Report | None:
+    """Take the first case of the queue that nobody holds, but for those whose ids ``leaving`` holds; None where nothing waits."""
     with transaction.atomic():
         waiting = queue().filter(taken_by=None, status__in=sorted(QUEUED)).exclude(pk__in=hidden_from(person))
+        if leaving is not None:
+            waiting = waiting.exclude(pk__in=leaving)
         first = waiting.select_for_update(skip_locked=True, of=("self",)).first()
         return do_take(person, first) if first else None
 

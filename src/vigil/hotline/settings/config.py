@@ -56,6 +56,18 @@ class Doors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     partner: Door
 
 
+class Vault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The evidence vault is off unless this table is there, and it is not there without a recorded ``legal_basis``.
+
+    ``folder``  of sealed objects; ``keys`` is a file of its own, best on another disk, readable by its owner only.
+    """
+
+    folder: Text
+    keys: Text
+    legal_basis: Annotated[str, msgspec.Meta(min_length=10, max_length=500)]
+    retention_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 180
+
+
 class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Captures are off unless this table is there, and until a legal basis is recorded (`vigil hotline capture allow`).
 
@@ -144,6 +156,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secrets: Text
     editions: Text
     doors: Doors
+    vault: Vault | None = None
     capture: Capture | None = None
     lists: Lists = Lists()
     help_lines: tuple[HelpLine, ...] = ()
@@ -197,6 +210,15 @@ def checked(config: Config) -> Config:
     for name in ("public", "console", "partner"):
         door: Door = getattr(config.doors, name)
         _check_door(name, door, demo=config.demo)
+    sign_on = config.single_sign_on
+    if sign_on and not config.demo and not sign_on.issuer.startswith("https://"):
+        raise InputError(
+            "sign_on_without_tls", "In production single sign-on is reached over https.", where="single_sign_on.issuer"
+        )
+    if config.vault is not None and Path(config.vault.keys).parent == Path(config.vault.folder):
+        raise InputError(
+            "vault_keys_beside", "The vault's keys lie beside what they seal.", where="vault.keys", mend="Keep them apart."
+        )
     return config
 
 
@@ -224,12 +246,19 @@ def _absolute(config: Config, folder: Path) -> Config:
         },
         database=_absolute_database(config.database, folder),
         lists=_absolute_lists(config.lists, folder),
+        vault=_absolute_vault(config.vault, folder),
     )
 
 
 def _absolute_lists(lists: Lists, folder: Path) -> Lists:
     files = {name: str(folder / path) for name in ("popular_hosts", "benign_sample") if (path := getattr(lists, name))}
     return msgspec.structs.replace(lists, **files)
+
+
+def _absolute_vault(vault: Vault | None, folder: Path) -> Vault | None:
+    if vault is None:
+        return None
+    return msgspec.structs.replace(vault, folder=str(folder / vault.folder), keys=str(folder / vault.keys))
 
 
 def _absolute_database(database: str, folder: Path) -> str:

@@ -16,6 +16,7 @@ from vigil.hotline.access.people import Person
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.approvals.queries import waiting_for
 from vigil.hotline.compartments.access import hidden_from
+from vigil.hotline.holds.gate import overdue_of
 from vigil.hotline.lists.queries import approvals_due, held, open_appeals, proposals_waiting, reviews_due
 from vigil.hotline.partners.agreements import agreements_waiting
 from vigil.hotline.reports.children import open_child_cases
@@ -56,6 +57,7 @@ ROOMS: Final = (
     Room("Desk", "Emergencies", "emergencies", Permission.REPORT_TRIAGE, count=lambda _: unseen_emergencies()),
     Room("Desk", "Closed by rule", "closings", Permission.REPORT_TRIAGE, count=lambda _: closings_to_check().count()),
     Room("Desk", "Children", "children", Permission.CHILD_CASE_WORK, count=lambda person: open_child_cases(person)),
+    Room("Cases", "Holds", "holds", Permission.HOLD_READ, count=lambda person: overdue_of(person).count()),
     Room("Lists", "Entries", "entries", Permission.ENTRY_READ),
     Room("Lists", "To review", "entries", Permission.WITHDRAWAL_REVIEW, "review",
          lambda _: reviews_due().count()),
@@ -72,10 +74,14 @@ ROOMS: Final = (
     Room("Partners", "Alarms", "alarms", Permission.PARTNER_READ, count=lambda _: alarms_open().count()),
     Room("Oversight", "Second person", "approvals", Permission.APPROVAL_READ,
          count=lambda person: waiting_for(person).count()),
+    Room("Oversight", "Schemes", "schemes", Permission.SCHEME_READ),
+    Room("Oversight", "Quality", "quality", Permission.REVIEW_QUALITY),
     Room("Oversight", "Statistics", "statistics", Permission.STATISTICS_READ),
     Room("Oversight", "Elevated sessions", "elevations", Permission.ELEVATION_READ),
     Room("Oversight", "Retention", "retention", Permission.RETENTION_READ),
     Room("Oversight", "Audit log", "audit", Permission.AUDIT_READ),
+    Room("You", "Wellbeing", "wellbeing", Permission.WELFARE_OWN),
+    Room("You", "Calibration", "calibration", Permission.CONTENT_REVEAL),
 )  # fmt: skip
 
 KEYS: Final = "1234567890-"
@@ -87,7 +93,9 @@ PART_OF: Final = {"source": "sources", "case": "queue", "assess": "queue", "entr
                   "list": "lists", "list_new": "lists", "list_edit": "lists", "propose": "lists", "entry_search": "entries",
                   "entry_preview": "entries", "proposal": "proposals", "proposal_show": "proposals", "allow_new": "allow",
                   "partner": "partners", "partner_new": "partners", "agreement_new": "partners", "partner_stop": "partners",
-                  "agreement_people": "partners"}  # fmt: skip
+                  "agreement_people": "partners",
+                  "file": "queue", "case_holds": "holds", "evidence": "queue", "mapping": "schemes",
+                  "quality_sample": "quality", "wellbeing_lead": "wellbeing"}  # fmt: skip
 """Pages that stand below one of the rail."""
 
 

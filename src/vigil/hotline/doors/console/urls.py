@@ -19,14 +19,20 @@ from vigil.hotline.doors.console.views import (
     casework,
     elevation,
     entries,
+    evidence,
+    files,
+    holds,
     oversight,
     publishing,
+    quality,
     queue,
     restrictions,
     retention,
+    schemes,
     search,
     several,
     triage,
+    wellbeing,
 )
 from vigil.hotline.doors.console.views import sources as source_views
 
@@ -71,6 +77,21 @@ CASE = [
     path("people/lift/", restrictions.lift, name="case_lift"),
     path("contact/", retention.contact, name="contact"),
     path("contact/open/", retention.contact_open, name="contact_open"),
+    path("files/<uuid:media>/", files.file, name="file"),
+    path("files/<uuid:media>/look/", files.look, name="look"),
+    path("files/<uuid:media>/assessment/", files.grade, name="grade"),
+    path("holds/", holds.case_holds, name="case_holds"),
+    path("holds/set/", holds.set_hold, name="hold_set"),
+    path("holds/clearance/", holds.clearance, name="clearance"),
+    path("holds/<uuid:hold>/", holds.case_holds_of, name="case_holds_of"),
+    path("holds/<uuid:hold>/extend/", holds.extend, name="hold_extend"),
+    path("holds/<uuid:hold>/ask/", holds.ask_release, name="hold_ask"),
+    path("holds/<uuid:hold>/release/", holds.release, name="case_hold_release"),
+    path("evidence/", evidence.evidence, name="evidence"),
+    path("evidence/<uuid:key>/", evidence.evidence_of, name="evidence_of"),
+    path("evidence/<uuid:key>/verify/", evidence.verify, name="evidence_verify"),
+    path("evidence/<uuid:key>/ask/", evidence.ask_export, name="evidence_ask"),
+    path("evidence/<uuid:key>/export/", evidence.export, name="evidence_export"),
 ]
 
 SOURCES = [
@@ -96,6 +117,36 @@ LISTS = [
     path("appeals/<uuid:pk>/show/", appeals.reveal, name="appeal_reveal"),
     path("appeals/<uuid:pk>/entry/", appeals.name_entry, name="appeal_entry"),
     path("appeals/<uuid:pk>/decision/", appeals.decide, name="appeal_decide"),
+    path("appeals/<uuid:pk>/<str:step>/", appeals.step, name="appeal_step"),
+]
+
+REVIEWS = [
+    path("holds/", holds.holds, name="holds"),
+    path("looks/<uuid:look>/end/", files.look_end, name="look_end"),
+    path("schemes/", schemes.schemes, name="schemes"),
+    path("schemes/labels/", schemes.import_labels, name="scheme_import"),
+    path("schemes/propose/", schemes.propose, name="scheme_propose"),
+    path("schemes/recommended/", schemes.propose_recommended, name="policy_recommended"),
+    path("schemes/<uuid:pk>/", schemes.mapping, name="mapping"),
+    path("schemes/<uuid:pk>/in-force/", schemes.put_in_force, name="put_in_force"),
+    path("quality/", quality.quality, name="quality"),
+    path("quality/sets/", quality.make_set, name="calibration_make"),
+    path("quality/<uuid:pk>/", quality.sample, name="quality_sample"),
+    path("quality/<uuid:pk>/check/", quality.check, name="quality_check"),
+    path("calibration/", quality.calibration, name="calibration"),
+    path("calibration/<uuid:pk>/", quality.answer, name="calibration_answer"),
+]
+
+WELLBEING = [
+    path("", wellbeing.wellbeing, name="wellbeing"),
+    path("break/", wellbeing.take_break, name="take_break"),
+    path("swap/", wellbeing.swap, name="swap"),
+    path("back/", wellbeing.come_back, name="come_back"),
+    path("buddy/", wellbeing.buddy, name="buddy"),
+    path("buddy/<uuid:pk>/", wellbeing.buddy_answer, name="buddy_answer"),
+    path("preferences/", wellbeing.preferences, name="preferences"),
+    path("lead/", wellbeing.lead, name="wellbeing_lead"),
+    path("lead/limits/", wellbeing.limits, name="limits"),
 ]
 
 BANKS = [
@@ -141,6 +192,8 @@ urlpatterns = [
     path("retention/holds/<uuid:pk>/release/", retention.release_hold, name="hold_release"),
     path("retention/export/", retention.export_subject, name="subject_export"),
     path("banks/", include(BANKS)),
+    path("", include(REVIEWS)),
+    path("wellbeing/", include(WELLBEING)),
     path("statistics/", oversight.statistics, name="statistics"),
     path("audit/", oversight.audit, name="audit"),
     path("audit/verify/", oversight.audit_verify, name="audit_verify"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -16,9 +17,20 @@ from vigil.hotline.access.rules import requires
 from vigil.hotline.assessments.actions import do_reveal
 from vigil.hotline.doors.console import words
 from vigil.hotline.doors.console.forms import AppealEntryForm, AppealForm
-from vigil.hotline.doors.console.requests import Staff, allowed, done
+from vigil.hotline.doors.console.requests import Staff, allowed, done, waits
 from vigil.hotline.doors.console.views.entries import row as entry_row
-from vigil.hotline.lists.appeals import check_decide_appeal, check_name_entry, do_decide_appeal, do_name_entry
+from vigil.hotline.lists.appeals import (
+    check_decide_appeal,
+    check_interim,
+    check_name_entry,
+    do_decide_appeal,
+    do_interim_delist,
+    do_lay_before_police,
+    do_name_entry,
+    do_note_police_view,
+    do_set_standing,
+    do_tell,
+)
 from vigil.hotline.lists.enumerations import AppealOutcome, AppellantType, PoliceView
 from vigil.hotline.lists.models import Appeal
 from vigil.hotline.lists.queries import decided_appeals, open_appeals
@@ -72,9 +84,56 @@ def _page(
         "naming": naming or (AppealEntryForm() if allowed(check_name_entry, request.person, found) else None),
         "refusal": refusal if found.is_open and request.person.may(Permission.APPEAL_DECIDE) else "",
         "revealed": revealed,
+        "steps": _steps(request, found),
         "can_reveal": request.person.may(Permission.CONTENT_REVEAL),
     }
     return render(request, "console/appeal.html", context, status=status)
+
+
+STEPS: dict[str, tuple[str, Callable[[Any, Appeal], object]]] = {
+    "interim": ("Take its entries off while it runs", do_interim_delist),
+    "standing-yes": ("They may appeal", lambda person, found: do_set_standing(person, found, accepted=True)),
+    "standing-no": ("They may not appeal", lambda person, found: do_set_standing(person, found, accepted=False)),
+    "police": ("Lay it before the police", do_lay_before_police),
+    "view-criminal": ("The police: criminal", lambda person, found: do_note_police_view(person, found, PoliceView.CRIMINAL)),
+    "view-not-criminal": (
+        "The police: not criminal",
+        lambda person, found: do_note_police_view(person, found, PoliceView.NOT_CRIMINAL),
+    ),
+    "told": ("The appellant was told", do_tell),
+}
+"""Steps of an appeal besides its decision: address, words on the button, act."""
+
+
+def _steps(request: Staff, found: Appeal) -> list[tuple[str, str]]:
+    """The steps that make sense now and that this person may take."""
+    person, decides = request.person, request.person.may(Permission.APPEAL_DECIDE)
+    offered = []
+    if found.is_open and allowed(check_interim, person, found):
+        offered.append("interim")
+    if found.is_open and decides and found.standing_accepted is None:
+        offered += ["standing-yes", "standing-no"]
+    if decides and found.police_asked_at is None and found.outcome not in (AppealOutcome.UPHELD, AppealOutcome.PARTLY_UPHELD):
+        offered.append("police")
+    if found.is_open and found.police_asked_at and not found.police_view:
+        offered += ["view-criminal", "view-not-criminal"] if decides or person.may(Permission.HOLD_MANAGE) else []
+    if not found.is_open and found.told_at is None and decides:
+        offered.append("told")
+    return [(name, STEPS[name][0]) for name in offered]
+
+
+@requires(Permission.APPEAL_READ)
+@require_POST
+def step(request: Staff, pk: UUID, step: str) -> HttpResponse:
+    """One step of an appeal besides its decision."""
+    if step not in STEPS:
+        raise Http404
+    try:
+        STEPS[step][1](request.person, _appeal(pk))
+        done(request, f"Noted: {STEPS[step][0].lower()}.")
+    except VigilError as error:
+        waits(request, str(error))
+    return redirect("appeal", pk=pk)
 
 
 def _refusal(request: Staff, found: Appeal) -> str:

@@ -14,8 +14,10 @@ from django.views.decorators.http import require_safe
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import requires
 from vigil.hotline.assessments import scheme
-from vigil.hotline.assessments.queries import assessors_of
+from vigil.hotline.assessments.files import rolled_up
+from vigil.hotline.assessments.models import Assessment
 from vigil.hotline.assessments.queries import history as assessments_of
+from vigil.hotline.assessments.reviewing import Review, assessments_shown_to, review_of
 from vigil.hotline.audit.actions import subject_of
 from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.doors.console import words
@@ -30,6 +32,7 @@ from vigil.hotline.doors.console.known import known_address, known_files
 from vigil.hotline.doors.console.requests import Staff, allowed
 from vigil.hotline.doors.console.scopes import Coverage, coverages
 from vigil.hotline.doors.console.sessions import take_kept_form
+from vigil.hotline.holds.gate import holds_on
 from vigil.hotline.lists.actions import check_decide
 from vigil.hotline.lists.enumerations import ListingDecision
 from vigil.hotline.lists.models import Decision
@@ -49,6 +52,7 @@ from vigil.hotline.reports.fetcher import WORDS as FAILURES
 from vigil.hotline.reports.fetcher import Failure
 from vigil.hotline.reports.models import Media, Report, Url
 from vigil.hotline.reports.models.capture import OPEN as OPEN_CAPTURES
+from vigil.hotline.vault.queries import kept, vault_on
 
 HISTORY_ROWS: Final = 100
 
@@ -87,6 +91,7 @@ def url_of(report: Report) -> Url | None:
 def case_page(request: Staff, report: Report, shown: Shown) -> HttpResponse:
     url = url_of(report)
     media = list(media_of(report))
+    review, rows = review_of(report), assessments_of(report)
     context = {
         "report": report,
         "url": url,
@@ -103,14 +108,16 @@ def case_page(request: Staff, report: Report, shown: Shown) -> HttpResponse:
         "capture_under_way": capture_under_way(report) if request.person.may(Permission.CAPTURE_REQUEST) else "",
         "entries": entries_of(report),
         "decisions": _decisions(report),
-        "assessments": assessments_of(report),
-        "history": _history(report),
+        **_findings(request, report, review, rows),
+        "rolled_up": rolled_up(report),
+        "holds_here": list(holds_on(report)) if request.person.may(Permission.HOLD_READ) else [],
+        "evidence": kept(report.pk).count() if vault_on() else 0,
         "revealed": shown.revealed,
         "coverages": choices_for(request, url) if "address" in shown.revealed else [],
         "conflict": shown.conflict,
         "captures_on": captures_on(),
         **_may(request, report, url),
-        **_decision_forms(request, report, url, media, shown),
+        **_decision_forms(request, report, url, media, shown, review, rows),
     }
     return render(request, "console/case.html", context, status=shown.status)
 
@@ -166,12 +173,33 @@ def _decisions(report: Report) -> list[dict[str, Any]]:
     ]
 
 
-def _history(report: Report) -> list[dict[str, Any]]:
+def _findings(request: Staff, report: Report, review: Review, rows: list[Assessment]) -> dict[str, Any]:
+    """Assessments and history as this person may see them: while a blind look is pending, without the earlier ones."""
+    blind = review.hidden_from(request.person.label)
+    shown = assessments_shown_to(request.person.label, report, rows, review) if review.blind else rows
+    return {
+        "review": review,
+        "blind": blind,
+        "hidden": len(rows) - len(shown),
+        "assessments": shown,
+        "history": _history(report, [] if blind else rows, hide=blind),
+    }
+
+
+NAMELESS: Final = ("report.taken", "report.released", "report.moved", "review.planned")
+"""What a blind reviewer reads in the history without a name: it would tell who looked before."""
+
+
+def _history(report: Report, assessments: list[Assessment], *, hide: bool) -> list[dict[str, Any]]:
     """What happened with this case, from the audit log, the latest first."""
-    parts = [report, *report.captures.all(), *assessments_of(report), *Decision.objects.filter(report=report)]
+    parts = [report, *report.captures.all(), *assessments, *Decision.objects.filter(report=report)]
     events = AuditEvent.objects.filter(subject__in=[subject_of(part) for part in parts]).order_by("-seq")
     return [
-        {"event": event, "who": words.actor(event.actor), "text": words.act(event.code)}
+        {
+            "event": event,
+            "who": "somebody" if hide and event.code in NAMELESS else words.actor(event.actor),
+            "text": words.act(event.code),
+        }
         for event in events[:HISTORY_ROWS]
     ]
 
@@ -196,23 +224,23 @@ def _may(request: Staff, report: Report, url: Url | None) -> dict[str, bool]:
 
 
 def _decision_forms(
-    request: Staff, report: Report, url: Url | None, media: list[Media], shown: Shown
+    request: Staff, report: Report, url: Url | None, media: list[Media], shown: Shown, review: Review, rows: list[Assessment]
 ) -> dict[str, Any]:
     """What stands on the right: the listing decision for a second person, the assessment, or what it waits for."""
     person, forms = request.person, dict[str, Any]()
     forms["priority_form"] = PriorityForm(initial={"priority": report.priority})
     forms["desk_form"], forms["file_form"] = DeskForm(), FileForm()
-    forms["assessed_it"] = person.label in assessors_of(report)
+    forms["assessed_it"] = person.label in {row.created_by for row in rows}
     if not holds(request, report):
         return forms | ({"assessment_form": shown.assessment} if shown.assessment else {})
-    if shown.listing or allowed(check_decide, person, report):
+    if shown.listing or (not review.open and allowed(check_decide, person, report)):
         choices = choices_for(request, url)
         forms["listing_form"] = shown.listing or ListingForm(
             None, choices, media, initial={"version": report.version, "scope": "url" if url else ""}
         )
     if person.may(Permission.ASSESS):
-        before = assessments_of(report)
-        forms["assessment_form"] = shown.assessment or AssessmentForm.opened(report.version, before[0] if before else None)
+        own = [row for row in rows if row.created_by == person.label] if review.open else rows
+        forms["assessment_form"] = shown.assessment or AssessmentForm.opened(report.version, own[0] if own else None)
     return forms
 
 

@@ -16,6 +16,7 @@ from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import requires
 from vigil.hotline.assessments.actions import do_assess, do_reveal
 from vigil.hotline.assessments.models import Assessment
+from vigil.hotline.assessments.reviewing import review_of
 from vigil.hotline.doors.console.forms import (
     AssessmentForm,
     DeskForm,
@@ -113,6 +114,9 @@ def reveal(request: Staff, pk: UUID) -> HttpResponse:
     """Show the address, the reporter's words or assessors' notes: on this answer only, and logged before."""
     report = report_by(pk)
     what = request.POST.get("what", "")
+    if what == "notes" and review_of(report).hidden_from(request.person.label):
+        waits(request, "A blind look is pending: notes are shown once it is done.")
+        return redirect("case", pk=pk)
     try:
         do_reveal(request.person, report, what)
     except VigilError as error:

@@ -12,13 +12,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import open_to_all, requires
+from vigil.hotline.assessments.actions import do_take_next_fit
 from vigil.hotline.compartments.access import hidden_from
 from vigil.hotline.desks.actions import filters_of
 from vigil.hotline.doors.console import words
 from vigil.hotline.doors.console.forms import QueueFilter
 from vigil.hotline.doors.console.requests import Staff, action, waits
 from vigil.hotline.doors.console.views import several
-from vigil.hotline.reports.actions import do_take_next
 from vigil.hotline.reports.enumerations import Priority, Status, Theme
 from vigil.hotline.reports.models import Report
 from vigil.hotline.reports.queries import concluded, in_hand_of, queue, waiting
@@ -98,7 +98,7 @@ def rows(reports: Any) -> list[dict[str, Any]]:
 @action(back="queue")
 def take_next(request: Staff) -> HttpResponse:
     """Take the first case that waits: two people never get the same one."""
-    report = do_take_next(request.person)
+    report = do_take_next_fit(request.person)
     if report is None:
         waits(request, "Nothing waits at the moment.")
         return redirect("queue")

@@ -24,4 +24,42 @@
     input.setCustomValidity(tooLarge ? input.dataset.says : "");
     input.reportValidity();
   }));
+
+  // Somebody looks at a file: how long it was visible goes to their own ledger when it ends, by whatever ends it.
+  // Escape takes the picture out of the page, not only out of sight. The region follows clicks and the arrow keys.
+  document.querySelectorAll("[data-look]").forEach((tile) => {
+    const begun = performance.now();
+    const picture = tile.querySelector("img");
+    const token = tile.querySelector("[name=csrfmiddlewaretoken]").value;
+    let ended = false;
+    const end = () => {
+      if (ended) { return; }
+      ended = true;
+      const seconds = String(Math.ceil((performance.now() - begun) / 1000));
+      fetch(tile.dataset.look, { method: "POST", keepalive: true, body: new URLSearchParams({ seconds, csrfmiddlewaretoken: token }) });
+    };
+    const take = () => { end(); picture.removeAttribute("src"); picture.hidden = true; };
+    document.addEventListener("keydown", (event) => { if (event.key === "Escape") { take(); } });
+    document.addEventListener("visibilitychange", () => { if (document.hidden) { take(); } });
+    window.addEventListener("pagehide", end);
+    const form = document.querySelector("form:has([data-x])");
+    if (!form) { return; }
+    const [x, y] = [form.querySelector("[data-x]"), form.querySelector("[data-y]")];
+    const region = () => form.querySelector("[value=region]").click();
+    const clamp = (number) => String(Math.max(0, Math.min(100, Math.round(number))));
+    picture.addEventListener("click", (event) => {
+      const box = picture.getBoundingClientRect();
+      x.value = clamp(100 * (event.clientX - box.left) / box.width);
+      y.value = clamp(100 * (event.clientY - box.top) / box.height);
+      region();
+    });
+    document.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: [-10, 0], ArrowRight: [10, 0], ArrowUp: [0, -10], ArrowDown: [0, 10] }[event.key];
+      if (!step || event.target.closest("input, select, textarea, a, button")) { return; }
+      event.preventDefault();
+      x.value = clamp(Number(x.value) + step[0]);
+      y.value = clamp(Number(y.value) + step[1]);
+      region();
+    });
+  });
 })();

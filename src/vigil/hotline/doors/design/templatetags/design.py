@@ -118,6 +118,15 @@ def languages(context: template.Context) -> dict[str, Any]:
 
 
 @register.filter
+def seconds(number: int) -> str:
+    """A length of time in words that are read at a glance: ``45 s``, ``12 min``, ``1 h 30 min``."""
+    if number < 60:
+        return f"{number} s"
+    hours, minutes = divmod(round(number / 60), 60)
+    return f"{hours} h {minutes} min" if hours and minutes else f"{hours} h" if hours else f"{minutes} min"
+
+
+@register.filter
 def visible(text: str) -> str:
     """Text as somebody typed it, with control and direction signs made visible, so that they can play no tricks."""
     return "".join(shown_sign(sign) for sign in text)

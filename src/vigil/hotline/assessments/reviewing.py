@@ -1,0 +1,126 @@
+"""Where a finding stands between its first look and a decision: what is pending, whether the looks agree, who sees what.
+
+A plan (see ``reviews``) is fixed with the first assessment. Blind means: until the last planned look is done, nobody but
+an assessor sees the earlier results or names. Looks that disagree go to adjudication by somebody who took no part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from vigil.base.errors import RefusedError
+from vigil.hotline.assessments.models import Assessment, MediaAssessment
+from vigil.hotline.assessments.scheme import Stage
+from vigil.hotline.audit.actions import subject_of
+from vigil.hotline.audit.models import AuditEvent
+from vigil.hotline.reports.models import Media, Report
+from vigil.hotline.reviews.models import ReviewPlan
+from vigil.hotline.reviews.queries import plan_of
+
+COMPARED: Final = ("outcome", "severity", "age_youngest", "content_role", "realism", "ai_status")
+"""What two looks at a page must agree on."""
+COMPARED_OF_FILE: Final = ("activity", "animal", "sadism", "realism", "ai_status")
+NOT_COUNTED: Final = (Stage.QA.value, Stage.APPEAL.value)
+
+
+class Look(Protocol):
+    """An assessment, of a page or of a file."""
+
+    created_by: str
+    stage: str
+    blind: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """The state of one subject: its plan, the looks that count (the latest of each person), what is pending, and more."""
+
+    plan: ReviewPlan | None
+    looks: tuple[Look, ...]
+    pending: str
+    disagree: bool
+
+    @property
+    def open(self) -> bool:
+        """True where a decision has to wait."""
+        return bool(self.pending) or self.disagree
+
+    @property
+    def blind(self) -> bool:
+        """True while results are hidden from who did not assess."""
+        return bool(self.pending) and self.plan is not None and self.plan.blind
+
+    def hidden_from(self, label: str) -> bool:
+        """Whether the person must not see earlier results now."""
+        return self.blind and label not in {look.created_by for look in self.looks}
+
+    def next_stage_for(self, label: str) -> str:
+        """The planned stage that this person would do; empty where they did one already or none is planned."""
+        return "" if label in {look.created_by for look in self.looks} else self.pending
+
+
+def review_of(report: Report) -> Review:
+    """The state of a case's page-level finding."""
+    rows = report.assessments.exclude(stage__in=NOT_COUNTED).order_by("number")
+    return _review(plan_of(subject_of(report)), list(rows), _answers_of_page)
+
+
+def review_of_file(media: Media) -> Review:
+    """The state of a file's grade."""
+    rows = MediaAssessment.objects.filter(media=media).exclude(stage__in=NOT_COUNTED).order_by("number")
+    return _review(plan_of(subject_of(media)), list(rows), _answers_of_file)
+
+
+def _answers_of_page(look: Any) -> tuple[object, ...]:
+    return tuple(getattr(look, name) for name in COMPARED)
+
+
+def _answers_of_file(look: Any) -> tuple[object, ...]:
+    return (tuple(sorted(look.activity)), *(getattr(look, name) for name in COMPARED_OF_FILE[1:]))
+
+
+def _review(plan: ReviewPlan | None, rows: Sequence[Any], answers: Callable[[Any], tuple[object, ...]]) -> Review:
+    since = [row for row in rows if plan is not None and row.created_at >= plan.created_at]
+    latest = {row.created_by: row for row in since if row.stage != Stage.ADJUDICATION}
+    looks = tuple(latest.values())
+    stages = list(plan.stages) if plan else []
+    pending = stages[len(looks) - 1] if 0 < len(looks) <= len(stages) else ""
+    adjudicated = bool(since) and since[-1].stage == Stage.ADJUDICATION
+    differ = bool(stages) and not pending and not adjudicated and len({answers(row) for row in looks}) > 1
+    return Review(plan, looks, pending, differ)
+
+
+def needs_new_plan(report: Report, review: Review) -> bool:
+    """Whether the next assessment begins a new round: the first one, or the first after the case was opened again."""
+    if review.plan is None:
+        return True
+    if review.open:
+        return False
+    reopened = AuditEvent.objects.filter(subject=subject_of(report), code="report.reopened", at__gt=review.plan.created_at)
+    return reopened.exists() and not report.assessments.filter(created_at__gt=_last(reopened)).exists()
+
+
+def _last(reopened: Any) -> Any:
+    return reopened.order_by("-seq").values_list("at", flat=True)[0]
+
+
+def require_reviews_met(report: Report, files: Iterable[Media] = ()) -> None:
+    """Refuse a decision while a planned look is missing or looks disagree, of the page or of one of ``files``."""
+    _require(review_of(report))
+    for media in files:
+        _require(review_of_file(media))
+
+
+def _require(review: Review) -> None:
+    if review.pending:
+        raise RefusedError("review_pending", "A further look is planned before a decision.", where=review.pending,
+                           mend="Somebody who did not assess it takes the case and assesses it blind.")  # fmt: skip
+    if review.disagree:
+        raise RefusedError("review_disagrees", "The looks do not agree.", mend="A third person adjudicates first.")
+
+
+def assessments_shown_to(label: str, report: Report, rows: list[Assessment], review: Review) -> list[Assessment]:
+    """The assessments that a person may see now: all, or while it is blind only their own."""
+    return [row for row in rows if row.created_by == label] if review.blind else rows

@@ -1,0 +1,58 @@
+"""What stands in the way of an act on a case. Notices, listings, referrals and disposals ask here before they act."""
+
+from __future__ import annotations
+
+from django.db.models import Q, QuerySet
+
+from vigil.base.errors import RefusedError
+from vigil.hotline.access.clock import now
+from vigil.hotline.access.models import User
+from vigil.hotline.holds.enumerations import CLEARED, STOPS, Clearance, Stopped
+from vigil.hotline.holds.models import ClearanceNote, Hold
+from vigil.hotline.reports.models import Report, Url
+
+
+def hosts_of(report: Report) -> list[str]:
+    """The hosts that a case names."""
+    return list(Url.objects.filter(submissions__report=report).values_list("host", flat=True).distinct())
+
+
+def holds_on(report: Report) -> QuerySet[Hold]:
+    """Holds in force that reach this case, their time over or not."""
+    reaches = Q(report=report) | Q(scope="host", host__in=hosts_of(report))
+    return Hold.objects.filter(reaches, released_at=None).select_related("owner")
+
+
+def holding(report: Report, act: Stopped) -> list[Hold]:
+    """The holds that stop ``act`` on this case."""
+    kinds = [kind.value for kind, stops in STOPS.items() if act in stops]
+    return list(holds_on(report).filter(kind__in=kinds))
+
+
+def clearance_of(report: Report) -> Clearance:
+    """The clearance of the police as noted last; ``not_required`` where nothing was noted."""
+    note = ClearanceNote.objects.filter(report=report).order_by("-created_at", "-pk").first()
+    return Clearance(note.state) if note else Clearance.NOT_REQUIRED
+
+
+def require_clear(report: Report, act: Stopped) -> None:
+    """Refuse while a hold stops ``act``; and notices and referrals while a clearance was asked for and not given."""
+    if holding(report, act):
+        raise RefusedError("held", "A hold stops this.", where=act.value, mend="See the holds of the case.")
+    if act in (Stopped.NOTICE, Stopped.REFERRAL) and clearance_of(report) not in CLEARED:
+        raise RefusedError("not_cleared", "The police have not given clearance.", mend="Wait for it, or ask the police liaison.")
+
+
+def overdue() -> QuerySet[Hold]:
+    """Holds whose time is over and that nobody released: they still hold."""
+    return Hold.objects.filter(released_at=None, expires_at__lte=now()).select_related("owner", "report").order_by("expires_at")
+
+
+def overdue_of(person: User) -> QuerySet[Hold]:
+    """Those of one owner."""
+    return overdue().filter(owner=person)
+
+
+def in_force() -> QuerySet[Hold]:
+    """All holds that were not released, the first to expire first."""
+    return Hold.objects.filter(released_at=None).select_related("owner", "report").order_by("expires_at")

@@ -1,0 +1,1 @@
+"""What looking costs the people who look: their exposure, limits, breaks, and ways out."""
