@@ -144,7 +144,7 @@ class Office:
     def _shares(self, draft: Draft) -> list[Share]:
         """What each partner gets with this edition."""
         copies = copies_now(OFFICE, draft.contents, draft.issued_at)
-        return [Share(each.partner, each.contents, each.recipient, each.words) for each in copies]
+        return [Share(each.partner, selftest.added_to(each.contents), each.recipient, each.words) for each in copies]
 
     def _begin(self, waiting: Publication) -> Draft:
         """Take the request: a number nobody had, the entries in force, the end of the audit log."""
