@@ -34,14 +34,15 @@ def is_stale(entry: ListEntry, moment: datetime) -> bool:
     return moment - seen > timedelta(hours=entry.list.live_hours)
 
 
-def left_out(entry: ListEntry, moment: datetime) -> bool:
-    """Whether an edition of ``moment`` goes without this entry because nobody has seen its page lately."""
-    return entry.list.live_policy == LivePolicy.LEAVE_OUT and captures_on() and is_stale(entry, moment)
+def left_out(entry: ListEntry, moment: datetime, *, watching: bool) -> bool:
+    """Whether an edition of ``moment`` goes without this entry because nobody has seen its page lately. ``watching``: captures
+    are on; without them nothing is left out."""
+    return watching and entry.list.live_policy == LivePolicy.LEAVE_OUT and is_stale(entry, moment)
 
 
-def labels_of(entry: ListEntry, moment: datetime) -> tuple[str, ...]:
+def labels_of(entry: ListEntry, moment: datetime, *, watching: bool) -> tuple[str, ...]:
     """What the edition says about an entry whose page nobody has seen lately, where it stays in."""
-    flagged = entry.list.live_policy == LivePolicy.FLAG and captures_on() and is_stale(entry, moment)
+    flagged = watching and entry.list.live_policy == LivePolicy.FLAG and is_stale(entry, moment)
     return (NOT_RECHECKED,) if flagged else ()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tuf.api.metadata import Root
 
 from vigil.base.errors import InputError, VigilError
+from vigil.editions import selftest
 from vigil.editions.build import BuiltEdition
 from vigil.editions.draft import is_signed, publish_draft, write_draft
 from vigil.editions.keys import KeyRing
@@ -22,7 +23,7 @@ from vigil.hotline.lists.sharing import copies_now
 def shares_of(contents: EditionContents, moment: datetime) -> tuple[Share, ...]:
     """The copy of every partner with an agreement in force and a public key; without a key there is no copy."""
     copies = copies_now(OFFICE, contents, moment)
-    return tuple(Share(each.partner, each.contents, each.recipient, each.words) for each in copies)
+    return tuple(Share(each.partner, selftest.added_to(each.contents), each.recipient, each.words) for each in copies)
 
 
 def needs_person(keys: KeyRing) -> bool:
