@@ -8,6 +8,7 @@ import io
 import json
 import uuid
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,8 @@ def test_any_bytes_are_lines_or_set_aside(data: bytes) -> None:
 
 def feed(folder: Path, contents: EditionContents, before: EditionContents | None, number: int) -> set[str]:
     folder.mkdir(exist_ok=True)
-    made = export_as("misp", contents, Occasion(number, SystemClock().now(), before))
+    moment = SystemClock().now() - timedelta(minutes=10 - number)  # a manifest tells states apart by the second
+    made = export_as("misp", contents, Occasion(number, moment, before))
     for name, data in made.files.items():
         (folder / name).write_bytes(data)
     return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import uuid
@@ -362,29 +361,6 @@ def test_circles_and_tokens_that_expire(service: Service) -> None:
         assert source.failures == 0
     assert len(service.asked) < 60
     assert values(source) == service.expected()
-
-
-def test_bombs_hangs_and_refusals_are_said_in_words(service: Service) -> None:
-    source = service.make()
-    service.put(*(Thing(n, STAMP + n) for n in range(1, 4)))
-    bomb = gzip.compress(b" " * 5_000_000)
-    for reply, code in (
-        (Reply(b"", hang=0.6), "source_slow"),
-        (Reply(b"{}", cut=50), "source_broke_off"),
-        (Reply(b"{}", status=401), "source_credentials"),
-        (Reply(b"{}", status=503, headers={"Retry-After": "4000"}), "source_status"),
-        (Reply(b"", status=302, headers={"Location": "https://elsewhere.example/"}), "source_elsewhere"),
-    ):
-        service.mischief = lambda asked, reply=reply: reply
-        fetched(source)
-        assert source.error_code == code
-        assert source.failing_since == NOON and source.next_try_at > NOON
-    service.mischief = lambda asked: Reply(bomb, headers={"Content-Encoding": "gzip"})
-    fetched(source)
-    assert source.error_code in ("", "source_bomb")
-    service.mischief = lambda asked: None
-    fetched(source, whole=True)
-    assert values(source) == service.expected() and source.failing_since is None
 
 
 def test_future_dates_never_move_the_checkpoint_ahead(service: Service, clock: FixedClock) -> None:
