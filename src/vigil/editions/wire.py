@@ -102,7 +102,7 @@ def encode_table(name: str, table: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def decode_table(name: str, data: bytes, rows: int | None, most: int = ROWS.value) -> pa.Table:
+def decode_table(name: str, data: bytes, rows: int | None, most: int | None = None) -> pa.Table:
     """The rows of a stranger's file, whose length and digest were checked before.
 
     ``rows`` is what the manifest says; None for a delta, whose footer alone says it. ``most`` rows are read.
@@ -116,7 +116,7 @@ def decode_table(name: str, data: bytes, rows: int | None, most: int = ROWS.valu
             thrift_container_size_limit=FOOTER_BYTES.value,
         )
         rows = file.metadata.num_rows if rows is None else rows
-        _check_footer(name, file, rows, most)
+        _check_footer(name, file, rows, ROWS.value if most is None else most)
         table = file.read(use_threads=False).unify_dictionaries().combine_chunks()
         table.validate(full=True)
         _check_columns(name, file)

@@ -60,7 +60,7 @@ class TestQueue:
         def rooms(user: User) -> set[str]:
             return {line["text"] for _, lines in desk.at(user).get("/").context["rail"] for line in lines}
 
-        assert rooms(make_user(Role.SYSADMIN)) == {"Overview"}
+        assert rooms(make_user(Role.SYSADMIN)) == {"Overview", "Sources"}
         assert rooms(make_user(Role.AUDITOR)) == {
                 "Overview", "Entries", "Appeals", "Second person", "Schemes", "Statistics", "Elevated sessions", "Audit log",
             }

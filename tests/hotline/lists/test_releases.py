@@ -80,7 +80,7 @@ def test_a_partner_gets_its_copy_with_the_edition_and_nothing_after_it_was_stopp
     node = EditionClient(str(repository), tmp_path / "node", keys.root, part=f"partners/{partner.code}", identity=identity)
     assert node.pull(clock.now()).number == 1
     edition = load_edition(tmp_path / "node", identity)
-    assert [info.name for info in edition.lists] == ["urls"] and len(edition.urls.entries) >= 1
+    assert [info.name for info in edition.lists] == ["urls", "selftest"] and len(edition.urls.entries) >= 1
     assert PAGE.encode() not in b"".join(path.read_bytes() for path in repository.rglob("*") if path.is_file())
     do_stop_partner(paula, partner, "A copy was found elsewhere.")
     office.work()

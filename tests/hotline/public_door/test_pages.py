@@ -26,7 +26,7 @@ from vigil.hotline.reports.limits import RATES, Act, Rate
 from vigil.hotline.reports.models import Draft, Report
 from vigil.hotline.settings.config import HelpLine
 
-LANGUAGES = ("en", "nl", "fr", "ar")
+LANGUAGES = ("en", "nl", "fr", "de", "es", "pt", "pl", "ar")
 PLAIN_PAGES = ("", "report/address/", "status/", "appeal/", "help/", "about/", "privacy/")
 UNKNOWN = "0000-0000-0000"
 

@@ -19,7 +19,7 @@ from vigil.hotline.reports.limits import RATES, Act, Rate
 from vigil.hotline.reports.models import Draft, Report, Submission
 
 FORM = "application/x-www-form-urlencoded"
-LANGUAGES = ("en", "nl", "fr", "ar")
+LANGUAGES = ("en", "nl", "fr", "de", "es", "pt", "pl", "ar")
 
 
 @pytest.fixture

@@ -78,7 +78,8 @@ class ClaimLost(Exception):  # noqa: N818 - not a failure: another run has the c
 
 def basis_in_force() -> CaptureBasis | None:
     """The legal basis that the operator recorded last; None where there is none, or captures were forbidden since."""
-    row: CaptureBasis | None = CaptureBasis.objects.order_by("-created_at", "-pk").first()
+    # Of two rows of one instant the one without a basis comes first: forbidden wins.
+    row: CaptureBasis | None = CaptureBasis.objects.order_by("-created_at", "basis", "-pk").first()
     return row if row is not None and row.basis else None
 
 
