@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait as wait_for
 from typing import Final, Protocol
 
 import msgspec
@@ -36,9 +39,18 @@ class Engine(Protocol):
 _own: list[Worker] = []
 
 
+def _end_with_the_scan() -> None:
+    """The process that forked us is not the scan, so its death says nothing: the pipe to the scan itself does."""
+    scan = multiprocessing.parent_process()
+    if scan is not None:
+        wait_for([scan.sentinel])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 def begin(setup: bytes) -> None:
     """Once in each process of the pool; the process ends with the scan, also when that is killed."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_end_with_the_scan, daemon=True).start()
     _own[:] = [Worker(msgspec.json.decode(setup, type=Setup))]
 
 
