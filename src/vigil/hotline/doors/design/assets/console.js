@@ -36,7 +36,7 @@
       if (ended) { return; }
       ended = true;
       const seconds = String(Math.ceil((performance.now() - begun) / 1000));
-      fetch(tile.dataset.look, { method: "POST", keepalive: true, body: new URLSearchParams({ seconds, csrfmiddlewaretoken: token }) });
+      fetch(tile.dataset.look, { method: "POST", redirect: "error", keepalive: true, body: new URLSearchParams({ seconds, csrfmiddlewaretoken: token }) });
     };
     const take = () => { end(); picture.removeAttribute("src"); picture.hidden = true; };
     document.addEventListener("keydown", (event) => { if (event.key === "Escape") { take(); } });
