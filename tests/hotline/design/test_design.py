@@ -93,7 +93,8 @@ def test_the_script_talks_to_nobody() -> None:
 def test_the_script_of_the_console_asks_its_own_door_only() -> None:
     script = (FOLDER / "console.js").read_text()
     asked = re.findall(r"fetch\((.*)", script)
-    assert {each.split(",")[0] for each in asked} == {"part.dataset.watch", "tile.dataset.look"}  # addresses the page itself wrote
+    # Both are addresses that the page itself wrote.
+    assert {each.split(",")[0] for each in asked} == {"part.dataset.watch", "tile.dataset.look"}
     assert all('redirect: "error"' in each for each in asked)
 
 
