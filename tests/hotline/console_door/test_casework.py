@@ -63,6 +63,7 @@ class TestQueue:
         assert rooms(make_user(Role.SYSADMIN)) == {"Overview", "Sources"}
         assert rooms(make_user(Role.AUDITOR)) == {
                 "Overview", "Entries", "Appeals", "Second person", "Schemes", "Statistics", "Elevated sessions", "Audit log",
+                "Held and guarded", "Proposals", "Lists", "Allow list", "Sources", "Partners", "Alarms",
             }
         assert "Publish" in rooms(make_user(Role.LIST_PUBLISHER)) and "Publish" not in rooms(desk.anna)
 
