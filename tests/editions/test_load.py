@@ -433,6 +433,11 @@ class TestManifestsThatLie:
         forger.files["edition.json"] = forger.files["edition.json"].replace(before, after, 1)
         assert code_of(forger.files) == "manifest"
 
+    def test_a_key_that_the_reader_does_not_have_is_said_to_be_missing(self, forger: Forger) -> None:
+        assert b'"key_id": null' in forger.files["edition.json"]
+        forger.files["edition.json"] = forger.files["edition.json"].replace(b'"key_id": null', b'"key_id": "x"', 1)
+        assert code_of(forger.files) == "key_missing"
+
     def test_a_newer_schema_is_told_apart(self, forger: Forger) -> None:
         forger.files["edition.json"] = b'{"schema": 2, "wholly": "different"}'
         with pytest.raises(EditionRefused, match="newer Vigil"):
