@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vigil.base.clock import FixedClock
 from vigil.base.errors import InputError, RefusedError, UnavailableError
 from vigil.hotline.access import permissions
-from vigil.hotline.access.entity import new_reference, uuid7
+from vigil.hotline.access.entity import new_id, new_reference, uuid7
 from vigil.hotline.access.models import RoleGrant, User
 from vigil.hotline.access.people import OFFICE, OPERATOR, PUBLIC, System, must, must_differ
 from vigil.hotline.access.permissions import (
@@ -138,10 +139,17 @@ def test_digests_are_keyed_and_apart(settings: object) -> None:
 
 
 def test_uuid7_is_ordered_and_marked() -> None:
-    earlier, later = uuid7(1, b"\xff" * 10), uuid7(2, bytes(10))
+    earlier, later = uuid7(1, (1 << 74) - 1), uuid7(2, 0)
     assert earlier < later
     assert earlier.version == later.version == 7
-    assert earlier.variant == uuid.RFC_4122
+    assert earlier.variant == later.variant == uuid.RFC_4122
+
+
+def test_ids_stand_in_the_order_they_were_asked_for(clock: FixedClock) -> None:
+    one_moment = [new_id() for _ in range(1000)]
+    assert one_moment == sorted(set(one_moment))
+    clock.advance(seconds=1)
+    assert new_id() > one_moment[-1]
 
 
 def test_references_mean_nothing() -> None:

@@ -189,7 +189,7 @@ def test_keys_are_private_and_never_replaced(tmp_path: Path) -> None:
             headkeys.load_key(tmp_path / name)
 
 
-def test_the_office_signs_only_when_something_happened(db: None, key: HeadKey) -> None:
+def test_the_office_signs_only_when_something_happened(transactional_db: None, key: HeadKey) -> None:
     happen(2)
     stop = threading.Event()
     stop.wait = lambda timeout=None: stop.set() or True  # type: ignore[method-assign]

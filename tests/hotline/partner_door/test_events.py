@@ -228,7 +228,7 @@ def _answering(content: bytes, *, hold: bool = False) -> Iterator[int]:
         thread.join()
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_the_door_asks_the_same_rows_as_for_every_request() -> None:
     from vigil.hotline.access.people import OPERATOR
     from vigil.hotline.doors.partner.streaming import may_listen

@@ -166,9 +166,9 @@ def test_pages_that_are_only_read_refuse_a_form(public_client: Any, path: str) -
     ("header", "language"),
     [
         ("nl-BE,nl;q=0.9,en;q=0.8", "nl"),
-        ("de, fr-CA;q=0.5", "fr"),
+        ("sw, fr-CA;q=0.5", "fr"),
         ("AR", "ar"),
-        ("de,ja", None),
+        ("sw,ja", None),
         ("", None),
         ("*", None),
         ("\x00;;q=zorblat", None),
@@ -184,7 +184,7 @@ def test_the_entrance(public_client: Any) -> None:
     assert there["Location"] == "/fr/"
     choice = public_client.get("/", headers={"Accept-Language": "ja"})
     assert choice.status_code == 200
-    assert [f'href="/{language}/"' in choice.content.decode() for language in LANGUAGES] == [True] * 4
+    assert [f'href="/{language}/"' in choice.content.decode() for language in LANGUAGES] == [True] * len(LANGUAGES)
     assert public_client.get("/appeal/", headers={"Accept-Language": "ar"})["Location"] == "/ar/appeal/"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import uuid
 from typing import Any, ClassVar, Final
 
@@ -10,19 +11,41 @@ from django.db import models
 
 from vigil.hotline.access.clock import now
 
+TAIL_BITS: Final = 74
+LOW_BITS: Final = 62
+STEP_BITS: Final = 32  # what one id of the same millisecond says about the next
 REFERENCE_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # no 0 O 1 I L: read out over the phone without mistakes
 
 
-def uuid7(milliseconds: int, randomness: bytes) -> uuid.UUID:
-    """A UUID version 7 (RFC 9562, section 5.7) from Unix ``milliseconds`` and ten bytes of ``randomness``."""
-    value = (milliseconds & (1 << 48) - 1) << 80 | int.from_bytes(randomness[:10], "big")
-    value = value & ~(0xF << 76) | 7 << 76
-    return uuid.UUID(int=value & ~(0b11 << 62) | 0b10 << 62)
+def uuid7(milliseconds: int, tail: int) -> uuid.UUID:
+    """A UUID version 7 (RFC 9562, section 5.7) from Unix ``milliseconds`` and the 74 bits of ``tail``, highest first."""
+    high, low = tail >> LOW_BITS & 0xFFF, tail & (1 << LOW_BITS) - 1
+    return uuid.UUID(int=(milliseconds & (1 << 48) - 1) << 80 | 7 << 76 | high << 64 | 0b10 << LOW_BITS | low)
+
+
+class _Sequence:
+    """Random ids in the order in which this process asked for them, within one millisecond too (RFC 9562, section 6.2, method 2)."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._milliseconds = -1
+        self._tail = 0
+
+    def next(self, milliseconds: int) -> uuid.UUID:
+        with self._lock:
+            if milliseconds == self._milliseconds:
+                self._tail += 1 + secrets.randbits(STEP_BITS)
+            else:
+                self._milliseconds, self._tail = milliseconds, secrets.randbits(TAIL_BITS - 1)
+            return uuid7(milliseconds, self._tail)
+
+
+_sequence = _Sequence()
 
 
 def new_id() -> uuid.UUID:
     """A fresh id: ordered by time, otherwise random."""
-    return uuid7(int(now().timestamp() * 1000), secrets.token_bytes(10))
+    return _sequence.next(int(now().timestamp() * 1000))
 
 
 def new_reference(groups: int = 3, size: int = 4) -> str:

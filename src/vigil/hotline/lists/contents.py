@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -23,15 +24,16 @@ WITHDRAWN_SHOWN: Final = timedelta(days=400)
 def contents_now(moment: datetime, anchor: AuditAnchor | None = None) -> EditionContents:
     """All lists and every entry in force at ``moment`` that the live policy of its list lets through. Keywords travel apart."""
     watching = captures_on()
-    found = in_force(moment).order_by("number").iterator(chunk_size=2000)
-    kept = (entry for entry in found if not left_out(entry, moment, watching=watching))
-    return _contents(kept, moment, anchor, watching)
+    with closing(in_force(moment).order_by("number").iterator(chunk_size=2000)) as found:
+        kept = (entry for entry in found if not left_out(entry, moment, watching=watching))
+        return _contents(kept, moment, anchor, watching)
 
 
 def withdrawn_before(moment: datetime) -> EditionContents:
     """What an export of ``moment`` has to take back at readers who collect: entries withdrawn in the last 400 days."""
     gone = ListEntry.objects.filter(tombstone=True, removed_at__gt=moment - WITHDRAWN_SHOWN, approval_due=False)
-    found = _contents(gone.select_related("list").order_by("number").iterator(chunk_size=2000), moment, None, watching=False)
+    with closing(gone.select_related("list").order_by("number").iterator(chunk_size=2000)) as rows:
+        found = _contents(rows, moment, None, watching=False)
     return replace(
         found,
         urls=tuple(replace(each, expires=None) for each in found.urls),
