@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import signal
 import socket
 import threading
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from vigil.edge.rpz.server import RpzDoor
 
 BACKLOG: Final = 1024
+M_PERTURB: Final = -6  # malloc.h of the GNU C library
+FREED_BYTE: Final = 0xA5
 
 
 class OtherDoor(Protocol):
@@ -99,6 +102,7 @@ class Service:
     def run(self, started: Callable[[int], None] | None = None) -> None:
         """Serve until :meth:`stop` or a signal; then drain, stop the threads, write the counts."""
         node = self.node
+        overwrite_freed_memory()
         quiet_server_logs(node.log)
         node.start()
         if self.hma is not None:
@@ -126,6 +130,14 @@ def _rpz(node: Node) -> RpzDoor:
     from vigil.edge.rpz.server import RpzDoor
 
     return RpzDoor(node)
+
+
+def overwrite_freed_memory() -> None:
+    """Let the C library overwrite what it is given back (``mallopt(3)``, M_PERTURB), so that requests do not linger in freed
+    buffers. Other C libraries have no such call; there a freed buffer keeps its bytes until it is used again."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "gnu_get_libc_version"):
+        library.mallopt(M_PERTURB, FREED_BYTE)
 
 
 def _listen(host: str, port: int, *, reuse: bool) -> socket.socket:

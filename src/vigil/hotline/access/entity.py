@@ -24,7 +24,7 @@ def uuid7(milliseconds: int, tail: int) -> uuid.UUID:
 
 
 class _Sequence:
-    """Random ids in the order in which this process asked for them, within one millisecond too (RFC 9562, section 6.2, method 2)."""
+    """Random ids in the order in which this process asked for them, within a millisecond too (RFC 9562, 6.2, method 2)."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
