@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, cast
+
+from django.db.models import QuerySet
 
 from vigil.editions.model import AuditAnchor, EditionContents, HashEntry, ListInfo, ListKind, UrlEntry
 from vigil.hotline.lists.enumerations import Signal
@@ -24,7 +26,7 @@ WITHDRAWN_SHOWN: Final = timedelta(days=400)
 def contents_now(moment: datetime, anchor: AuditAnchor | None = None) -> EditionContents:
     """All lists and every entry in force at ``moment`` that the live policy of its list lets through. Keywords travel apart."""
     watching = captures_on()
-    with closing(in_force(moment).order_by("number").iterator(chunk_size=2000)) as found:
+    with _streamed(in_force(moment).order_by("number")) as found:
         kept = (entry for entry in found if not left_out(entry, moment, watching=watching))
         return _contents(kept, moment, anchor, watching)
 
@@ -32,13 +34,23 @@ def contents_now(moment: datetime, anchor: AuditAnchor | None = None) -> Edition
 def withdrawn_before(moment: datetime) -> EditionContents:
     """What an export of ``moment`` has to take back at readers who collect: entries withdrawn in the last 400 days."""
     gone = ListEntry.objects.filter(tombstone=True, removed_at__gt=moment - WITHDRAWN_SHOWN, approval_due=False)
-    with closing(gone.select_related("list").order_by("number").iterator(chunk_size=2000)) as rows:
+    with _streamed(gone.select_related("list").order_by("number")) as rows:
         found = _contents(rows, moment, None, watching=False)
     return replace(
         found,
         urls=tuple(replace(each, expires=None) for each in found.urls),
         hashes=tuple(replace(each, expires=None) for each in found.hashes),
     )
+
+
+@contextmanager
+def _streamed(rows: QuerySet[ListEntry]) -> Iterator[Iterator[ListEntry]]:
+    """The rows, not all at once; the database's cursor is closed even where reading ends in an error."""
+    entries = cast("Generator[ListEntry, None, None]", rows.iterator(chunk_size=2000))
+    try:
+        yield entries
+    finally:
+        entries.close()
 
 
 def list_infos() -> tuple[ListInfo, ...]:
@@ -49,9 +61,7 @@ def list_infos() -> tuple[ListInfo, ...]:
     )
 
 
-def _contents(
-    entries: Iterable[ListEntry], moment: datetime, anchor: AuditAnchor | None, watching: bool
-) -> EditionContents:
+def _contents(entries: Iterable[ListEntry], moment: datetime, anchor: AuditAnchor | None, watching: bool) -> EditionContents:
     urls: list[UrlEntry] = []
     hashes: list[HashEntry] = []
     for entry in entries:
