@@ -96,7 +96,7 @@ def serving(world: World) -> Iterator[str]:
         server.server_close()
 
 
-HASTE = Patience(connect=2, gap=0.3, grace=2)
+HASTE = Patience(connect=2, gap=0.1, grace=2)
 
 
 def hasty(address: str, headers: dict[str, str] | None = None, *, secret_in_query: bool = False) -> Line:

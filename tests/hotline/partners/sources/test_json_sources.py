@@ -210,6 +210,7 @@ class Misp(Service):
 
 
 KINDS = {"stopncii": Ncii, "threatexchange": Threats, "taxii": Collection, "misp": Misp}
+WITH_TOKENS = ["stopncii", "threatexchange", "taxii"]  # a MISP server has pages by number: no token, no circle
 
 
 @pytest.fixture(params=list(KINDS))
@@ -331,9 +332,8 @@ def test_a_damaged_page_never_stops_the_feed(service: Service, cut: str) -> None
     assert values(source) == service.expected()
 
 
+@pytest.mark.parametrize("service", WITH_TOKENS, indirect=True)
 def test_circles_and_tokens_that_expire(service: Service) -> None:
-    if isinstance(service, Misp):
-        pytest.skip("pages by number have neither tokens nor circles")
     source = service.make()
     service.put(*(Thing(n, STAMP + n) for n in range(1, 13)))
     gone = iter([True])
@@ -361,6 +361,32 @@ def test_circles_and_tokens_that_expire(service: Service) -> None:
         assert source.failures == 0
     assert len(service.asked) < 60
     assert values(source) == service.expected()
+
+
+REFUSALS = {
+    "hangs": (Reply(b"", hang=0.4), "source_slow"),
+    "breaks off": (Reply(b"{}", cut=50), "source_broke_off"),
+    "refuses credentials": (Reply(b"{}", status=401), "source_credentials"),
+    "is away for an hour": (Reply(b"{}", status=503, headers={"Retry-After": "4000"}), "source_status"),
+    "leads elsewhere": (Reply(b"", status=302, headers={"Location": "https://elsewhere.example/"}), "source_elsewhere"),
+}
+
+
+@pytest.mark.parametrize("how", REFUSALS)
+def test_hangs_and_refusals_are_said_in_words(service: Service, clock: FixedClock, how: str) -> None:
+    reply, code = REFUSALS[how]
+    source = service.make()
+    service.put(*(Thing(n, STAMP + n) for n in range(1, 4)))
+    service.mischief = lambda asked: reply
+    fetched(source)
+    assert source.error_code == code and source.error_text
+    assert source.failing_since == NOON and source.next_try_at > NOON
+    assert len(service.asked) <= 8, "a server that is away is left alone"
+    service.mischief = lambda asked: None
+    clock.advance(hours=2)
+    fetched(source, whole=True)
+    assert values(source) == service.expected()
+    assert source.failing_since is None and not source.error_text
 
 
 def test_future_dates_never_move_the_checkpoint_ahead(service: Service, clock: FixedClock) -> None:
