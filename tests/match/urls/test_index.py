@@ -318,6 +318,16 @@ def test_memory_of_hosts_that_are_not_listed_stays_bounded() -> None:
     assert found(urls, "http://h1.b1.example/p1") == 1
 
 
+def test_a_listed_host_whose_hash_is_that_of_an_unlisted_one_is_found() -> None:
+    """The memory of unlisted hosts compares more than Python's hash, of which any two may share one."""
+    table, hosts, _ = big(3)
+    urls = UrlIndex.from_columns(table, hosts)
+    assert found(urls, "http://h1.test/") is None
+    [remembered] = urls._cache.values()
+    urls._cache[hash("h1.b1.example")] = remembered
+    assert found(urls, "http://h1.b1.example/p1") == 1
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -60,6 +61,7 @@ from vigil.match.urls.scopes import (
 SCHEMES: Final = ("", "http", "https", "ws", "wss")
 _KNOWN_FLAGS: Final = sum(flag.value for flag in EntryFlag)
 _CACHED_HOSTS: Final = 65_536
+_SALT_BYTES: Final = 16
 _UNREAD: Final = frozenset({""})
 _FILTER_BITS_LOG2: Final = 6
 _NOT_FOR_HOSTS: Final = HOST_ONLY_SKIPPED | SCHEME_EXACT | PORT_EXACT
@@ -247,8 +249,10 @@ class UrlIndex:
         self._host_state = host_state(digest_key)
         self._states = [key_state(scope, digest_key) for scope in SCOPES]
         self._states.append(key_state(Scope.URL, digest_key, query_set_only=True))
-        # Hosts that are not listed, by Python's keyed hash of their names: the names themselves are kept nowhere.
-        self._cache: set[int] = set()
+        # Hosts that are not listed: two keyed hashes of a name, 128 bits as in the digests of entries, so that no other
+        # host is ever taken for it. The names themselves, which somebody asked for, are kept nowhere.
+        self._cache: dict[int, int] = {}
+        self._salt = token_hex(_SALT_BYTES)
 
     def _lay_out_entries(self, entries: EntryArrays) -> None:
         """Sorted by key, then by list and number: the first fitting one of a run is the answer."""
@@ -385,7 +389,7 @@ class UrlIndex:
 
     def _is_unlisted(self, host: str) -> bool:
         """True for a plain host that is not listed, nor any suffix of it; such hosts are remembered."""
-        if hash(host) in self._cache:
+        if self._cache.get(hash(host)) == hash(self._salt + host):
             return True
         name = host
         while "." in name:
@@ -401,7 +405,8 @@ class UrlIndex:
         """Hosts known not to be listed. The index never changes, so nothing remembered ever becomes wrong."""
         if len(self._cache) > _CACHED_HOSTS:
             self._cache.clear()
-        self._cache.update(map(hash, hosts[:_CACHED_HOSTS]))
+        salt = self._salt
+        self._cache.update([(hash(host), hash(salt + host)) for host in hosts[:_CACHED_HOSTS]])
 
     def _doubtful(self, addresses: Sequence[str | bytes]) -> list[int]:
         """Positions of the addresses that are not plain, or of whose host or its suffixes one is listed."""
@@ -409,8 +414,8 @@ class UrlIndex:
             return []
         texts = [address if isinstance(address, str) else text_of(address) for address in addresses]
         hosts = hosts_of_plain(texts)
-        cache = self._cache
-        asked = [host for host in set(hosts) - _UNREAD if hash(host) not in cache]
+        known, salt = self._cache.get, self._salt
+        asked = [host for host in set(hosts) - _UNREAD if known(hash(host)) != hash(salt + host)]
         doubted = self._maybe_listed(asked) | _UNREAD
         return [at for at, host in enumerate(hosts) if host in doubted]
 
