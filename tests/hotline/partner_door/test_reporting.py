@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.hotline.conftest import DoorClient
@@ -304,6 +306,22 @@ def test_a_batch_does_what_single_reports_do(partner: Partner) -> None:
     at_once = [report.ref for report in do_submit_reports(partner.sender, reads)]
     assert outcome(at_once) == one_by_one
     assert AuditEvent.objects.filter(code="report.received").count() == 2 * len(bodies) and events >= len(bodies)
+    assert verify().ok
+
+
+def test_a_batch_asks_the_database_no_more_often_than_a_small_one(partner: Partner) -> None:
+    """Look-ups, repeats, rows and audit rows of a batch are each one question, however many lines there are."""
+
+    def questions(lines: int, site: str) -> int:
+        pages = [{"url": f"https://{site}.example/{number % (lines // 2)}"} for number in range(lines)]
+        reads = [check_submit(partner.sender, arrival_of(read_one(json.dumps(page).encode()), partner.sender)) for page in pages]
+        with CaptureQueriesContext(connection) as queries:
+            made = do_submit_reports(partner.sender, reads)
+        assert sum(report.dedupe_of is not None for report in made) == lines // 2
+        return len(queries)
+
+    do_submit_report(partner.sender, arrival_of(read_one(b'{"url": "https://first.example/"}'), partner.sender))
+    assert questions(60, "large") <= questions(4, "small") + 4 <= 20  # SQLite takes long inserts in some pieces
     assert verify().ok
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Any
+from uuid import UUID
 
 from django.db.models import Q
 
@@ -17,23 +19,30 @@ def first_reports(urls: Iterable[Url], digests: Collection[str]) -> dict[str, Re
     That is the latest one which is no duplicate itself and is open or was actioned. Things without one are left out.
     """
     by_row = {url.pk: url.url_digest for url in urls}
-    named = Q(url__in=list(by_row)) | Q(digest__in=[digest for digest in digests if digest])
-    standing = Q(report__is_open=True) | Q(report__outcome__in=sorted(ACTIONED_OUTCOMES))
-    found = (
-        Submission.objects.filter(named, standing, report__dedupe_of=None)
-        .exclude(report__channel=Channel.CHILD_SELF_REPORT)
-        .order_by("report__received_at")
-        .values_list("url", "digest", "report")
-    )
-    rows = list(found)
-    keys = {key for _, _, key in rows}
-    reports = {each.pk: each for each in Report.objects.select_for_update().filter(pk__in=keys).order_by("pk")} if keys else {}
+    rows = _naming({"url__in": list(by_row)}) + _naming({"digest__in": [digest for digest in digests if digest]})
+    reports = _standing({key for _, _, key in rows})
     firsts: dict[str, Report] = {}
-    for url, digest, key in rows:
+    for url, digest, key in sorted((row for row in rows if row[2] in reports), key=lambda row: reports[row[2]].received_at):
         report = reports[key]
         if report.is_open or report.outcome in ACTIONED_OUTCOMES:  # as it is now that it is locked
-            firsts[by_row.get(url, digest)] = report
+            firsts[digest if url is None else by_row.get(url, digest)] = report
     return firsts
+
+
+def _naming(things: dict[str, list[Any]]) -> list[tuple[UUID | None, str, UUID]]:
+    """Address, file and report of all submissions that name one of ``things``: one look into one index, joined with nothing."""
+    if not any(things.values()):
+        return []
+    return list(Submission.objects.filter(**things).values_list("url", "digest", "report"))
+
+
+def _standing(keys: set[UUID]) -> dict[UUID, Report]:
+    """Those of the reports on which others may count, locked in one order, so that batches cannot wait in a circle."""
+    if not keys:
+        return {}
+    standing = Q(is_open=True) | Q(outcome__in=sorted(ACTIONED_OUTCOMES))
+    found = Report.objects.filter(standing, pk__in=keys, dedupe_of=None).exclude(channel=Channel.CHILD_SELF_REPORT)
+    return {each.pk: each for each in found.select_for_update().order_by("pk")}
 
 
 def first_report_of(url: Url) -> Report | None:

@@ -54,6 +54,7 @@ from vigil.match.urls import CANON, CanonicalUrl
 TOKEN_BYTES: Final = 24
 PURGED_AT_ONCE: Final = 200
 SUBMITTERS: Final = (Permission.REPORT_SUBMIT, Permission.REPORT_SUBMIT_BULK, Permission.CHILD_HAND_OVER)
+COUNTED_ON: Final = ("repeats", "priority", "urgency", "version")
 URGENT_THEMES: Final = frozenset({Theme.SEXTORTION, Theme.CSEM_GROOMING, Theme.TRAFFICKING_TOURISM})
 
 
@@ -233,6 +234,7 @@ def _take_in(person: Person, reads: Sequence[Read]) -> list[Report]:
     Submission.objects.bulk_create(_submissions(person, reports, reads, urls))
     _keep_contacts(person, reports, reads, at)
     events += [_count_on(first, number, claimed[first]) for first, number in counted.items()]
+    Report.objects.bulk_update(counted, COUNTED_ON)
     record_many(person, events)
     return reports
 
@@ -318,11 +320,10 @@ def _keep_contacts(person: Person, reports: Sequence[Report], reads: Sequence[Re
 def _count_on(
     first: Report, number: int, claimed: Priority
 ) -> tuple[Code, models.Model | str, dict[str, str | int | bool | None]]:
-    """Count ``number`` later reports on the first one."""
+    """Count ``number`` later reports on the first one; :data:`COUNTED_ON` are to be saved."""
     first.repeats += number
     priority = raised(first, claimed) if first.is_open else Priority(first.priority)
     first.priority, first.urgency, first.version = priority, URGENCY[priority], first.version + 1
-    first.save(update_fields=["repeats", "priority", "urgency", "version"])
     return codes.REPEATED, first, {"repeats": first.repeats}
 
 
@@ -350,10 +351,11 @@ def _known_urls(person: Person, reads: Iterable[Read], instant: datetime) -> dic
     ]
     Url.objects.bulk_create(new, ignore_conflicts=True)
     rows = Url.objects.select_for_update().filter(url_digest__in=list(wanted)).order_by("url_digest")
-    found = {row.url_digest: row for row in rows}
-    for digest, row in found.items():
-        if wanted[digest][2] > row.last_seen:
-            Url.objects.filter(pk=row.pk).update(last_seen=wanted[digest][2])
+    found = {row.url_digest: row for row in rows.only("url_digest", "last_seen")}  # nothing sealed is opened for this
+    later = [row for digest, row in found.items() if wanted[digest][2] > row.last_seen]
+    for row in later:
+        row.last_seen = wanted[row.url_digest][2]
+    Url.objects.bulk_update(later, ["last_seen"])
     return found
 
 
