@@ -267,7 +267,7 @@ def running(text: str, clock: Any = None) -> Iterator[RunningNode]:
         assert not thread.is_alive(), "the node did not stop"
 
 
-def until(condition: Any, seconds: float = 60.0) -> None:
+def until(condition: Any, seconds: float = 120.0) -> None:
     """Wait for something that happens by itself; the bound is there only so that a broken test ends."""
     pause = threading.Event()
     for _ in range(int(seconds / 0.02)):
