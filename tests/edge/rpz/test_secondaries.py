@@ -103,7 +103,8 @@ def test_unbound_by_the_file_and_its_reload(hotline: Hotline, state: Path, upstr
     zone, control = tmp_path / "v.zone", program("unbound-control", "unbound")
     command = f'reload = ["{control}", "-c", "{tmp_path / "unbound.conf"}", "auth_zone_reload", "v."]'
     with primary(hotline, state, f'file = "{zone}"\n{command}\nreload_seconds = 5') as node:
-        until(zone.exists)
+        until(lambda: any(event.get("code") == "reload_failed" for event in node.events()))
+        assert zone.exists()
         with unbound_with_file(tmp_path, zone, upstream) as resolver:
             assert is_blocked_by_unbound(resolver.port, "domain.example")
             assert passes(resolver.port, "page.example")
