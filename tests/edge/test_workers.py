@@ -19,6 +19,7 @@ from tests.edge.world import Hotline, config_text, until, url_entry
 from vigil.edge.counts import CountClass, Tally
 from vigil.edge.doors import DoorName
 from vigil.edge.shared import SLOTS, Harvest, Region, SharedTally
+from vigil.editions.cipher import Identity, new_identity
 
 NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 PAGE = "http://quimber.example/zorblat"
@@ -102,6 +103,28 @@ def test_a_new_edition_and_new_workers_lose_no_request(hotline: Hotline, tmp_pat
     assert set(wrong) <= {"0"}, wrong
     # A connection that the kernel gave to a worker in the instant it closed its port is reset before a byte was answered.
     assert len(wrong) <= 3
+
+
+def test_every_worker_enforces_a_partners_own_copy(hotline: Hotline, tmp_path: Path) -> None:
+    """Its addresses are digested under a key of the partner's: each worker needs it, at its start, after a swap and anew."""
+    own = tmp_path / "own.key"
+    own.write_text(new_identity())
+    hotline.partners["p-acme"] = Identity(own.read_text()).recipient
+    hotline.publish(url_entry(1, PAGE))
+    copy = f'[editions]\nsource = "{hotline.url}/"\nroot = "{hotline.root}"\npoll_seconds = 0.2\n'
+    copy += f'part = "partners/p-acme"\nidentity_file = "{own}"\n'
+    with serving(hotline, tmp_path, more=copy) as process:
+        until(lambda: all(process.ask("GET", "/readyz")[0] == 200 for _ in range(8)))
+        assert {verdict(process) for _ in range(40)} == {"listed"}
+        hotline.publish(url_entry(1, PAGE), url_entry(2, "http://other.example/"))
+        until(lambda: all(json.loads(process.ask("GET", "/readyz")[1]).get("edition") == 2 for _ in range(8)))
+        assert {verdict(process) for _ in range(40)} == {"listed"}
+        first = children(process)
+        os.kill(min(first), signal.SIGKILL)
+        until(lambda: len(children(process) - first) == 1)
+        until(lambda: all(verdict(process) == "listed" for _ in range(40)))
+        commands = [Path(f"/proc/{pid}/cmdline").read_text() for pid in children(process)]
+    assert not any("key" in command for command in commands)
 
 
 def test_segments_add_up_and_are_handed_on() -> None:

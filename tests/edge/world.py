@@ -33,6 +33,7 @@ from vigil.editions.build import build_edition
 from vigil.editions.keys import KeyRing, create_keys
 from vigil.editions.model import EditionContents, HashEntry, ListInfo, UrlEntry
 from vigil.editions.publish import publish
+from vigil.editions.shares import Share
 from vigil.match.urls import Scope, canonical
 
 LISTS = (ListInfo("urls", "url"), ListInfo("pictures", "hash_csam", max_distance=31))
@@ -92,6 +93,7 @@ class Hotline:
     vectors: dict[tuple[object, ...], bytes] = field(default_factory=dict)
     posts: list[bytes] = field(default_factory=list)
     conflicts: int = 0
+    partners: dict[str, str] = field(default_factory=dict)
     counts_status: int | None = None
     url: str = ""
     root: Path = field(init=False)
@@ -104,7 +106,8 @@ class Hotline:
         self.root.write_bytes(self.keys.roots[0])
 
     def publish(self, *entries: UrlEntry | HashEntry, lists: tuple[ListInfo, ...] = LISTS, **more: Any) -> int:
-        """The next edition, with exactly these entries; ``issued_at`` and hours as in ``build_edition``."""
+        """The next edition, with exactly these entries, also for each of ``self.partners`` as its own copy; ``issued_at`` and
+        hours as in ``build_edition``."""
         contents = EditionContents(
             lists,
             tuple(entry for entry in entries if isinstance(entry, UrlEntry)),
@@ -117,6 +120,7 @@ class Hotline:
             build_edition(contents, number=self.number, previous=previous, issued_at=issued, **more),
             self.keys,
             self.now,
+            shares=[Share(name, contents, recipient) for name, recipient in self.partners.items()],
         )
         return self.number
 
@@ -267,7 +271,7 @@ def running(text: str, clock: Any = None) -> Iterator[RunningNode]:
         assert not thread.is_alive(), "the node did not stop"
 
 
-def until(condition: Any, seconds: float = 120.0) -> None:
+def until(condition: Any, seconds: float = 60.0) -> None:
     """Wait for something that happens by itself; the bound is there only so that a broken test ends."""
     pause = threading.Event()
     for _ in range(int(seconds / 0.02)):

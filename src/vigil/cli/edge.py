@@ -50,11 +50,9 @@ def worker(start: Annotated[str, typer.Argument(help="What the keeper hands its 
     loaded = workers.with_ports(edge_config.load(Path(told.config)), told.port, told.icap_port)
     region = Region(told.region, told.segments)
     node = workers.WorkerNode(loaded, SystemClock(), journal(loaded.file.node), region, told)
-    opened = node.take(workers.Word(folder=told.folder))  # before the port is open: no request finds a worker without an edition
-    service = Service(node)
     with socket.socket(fileno=told.control) as control:
-        if opened is not None:
-            workers.answer(control, opened)
+        workers.take_first_word(node, control)  # before the port is open: no request finds a worker without an edition
+        service = Service(node)
         workers.follow(node, control, service.stop)
         service.run(lambda port: workers.announce(control, port))
 

@@ -217,7 +217,7 @@ class Dns(Table, frozen=True, kw_only=True):
 
 
 class Screening(Table, frozen=True, kw_only=True):
-    """Listed terms in queries: ``terms_file`` names a file of terms; without it those that came with the edition are used."""
+    """Listed terms in queries: ``terms_file`` names the file of terms; without it there are none, and ``on_unknown`` decides."""
 
     enabled: bool = False
     terms_file: str | None = None

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from vigil.base.errors import InputError
 from vigil.base.files import write_atomically
 from vigil.edge.questions import HashQuestion
-from vigil.editions.model import Edition, HashColumns, LabelColumn
+from vigil.editions.model import Edition, HashColumns, LabelColumn, Secret
 from vigil.match.hashing import ALGORITHMS, Kind
 from vigil.match.index import DigestTable, HammingIndex
 from vigil.match.index.columns import Columns, open_columns, write_columns
@@ -107,9 +107,10 @@ class Enforced:
     """One edition, ready to answer. Build it with :func:`enforce`, or map one that was built with :func:`open_enforced`."""
 
     def __init__(
-        self, about: About, folder: Path, urls: _Urls, tables: dict[str, _Table], hard_expiry: HardExpiry
+        self, about: About, folder: Path, urls: _Urls, tables: dict[str, _Table], hard_expiry: HardExpiry, key: Secret | None
     ) -> None:
         self.folder = folder
+        self.digest_key = key
         self.number = about.number
         self.issued_at = about.issued_at
         self.valid_until = about.valid_until
@@ -198,8 +199,7 @@ def enforce(edition: Edition, folder: Path, order: tuple[str, ...], hard_expiry:
     ``order`` names the lists to enforce, first one first; empty means all, in the order of the edition.
     """
     build(edition, folder, order)
-    secret = edition.digest_key.secret.open() if edition.digest_key else None
-    return open_enforced(folder, hard_expiry, secret)
+    return open_enforced(folder, hard_expiry, edition.digest_key.secret if edition.digest_key else None)
 
 
 def build(edition: Edition, folder: Path, order: tuple[str, ...]) -> None:
@@ -226,7 +226,7 @@ def build(edition: Edition, folder: Path, order: tuple[str, ...]) -> None:
     write_atomically(folder / ABOUT, msgspec.json.encode(about), mode=0o600)
 
 
-def open_enforced(folder: Path, hard_expiry: HardExpiry, digest_key: bytes | None = None) -> Enforced:
+def open_enforced(folder: Path, hard_expiry: HardExpiry, digest_key: Secret | None = None) -> Enforced:
     """Map what :func:`build` wrote into ``folder``. Raises InputError for anything else.
 
     ``digest_key`` is that of the edition, for a partner's copy; it is kept in memory only.
@@ -236,8 +236,9 @@ def open_enforced(folder: Path, hard_expiry: HardExpiry, digest_key: bytes | Non
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError("index_unreadable", "The indexes of an edition cannot be read.", where=ABOUT) from error
     columns, _ = open_columns(folder / "url.labels", LABEL_KIND)
-    urls = _Urls(UrlIndex.open(folder / "url.index", digest_key), LabelColumn(columns["codes"], about.url_labels))
-    return Enforced(about, folder, urls, {name: _open_table(name, folder) for name in about.tables}, hard_expiry)
+    index = UrlIndex.open(folder / "url.index", digest_key.open() if digest_key else None)
+    urls = _Urls(index, LabelColumn(columns["codes"], about.url_labels))
+    return Enforced(about, folder, urls, {name: _open_table(name, folder) for name in about.tables}, hard_expiry, digest_key)
 
 
 def _write_table(name: str, columns: HashColumns, edition: Edition, ranks: Ranks, folder: Path) -> bool:

@@ -25,11 +25,12 @@ import msgspec
 from vigil.base.clock import Clock
 from vigil.base.errors import UnavailableError, VigilError
 from vigil.edge.config import NodeConfig
-from vigil.edge.enforced import open_enforced
+from vigil.edge.enforced import Enforced, open_enforced
 from vigil.edge.node import Node
 from vigil.edge.puller import Pulled
 from vigil.edge.shared import Harvest, Region, SharedTally
 from vigil.edge.state import Concern, Failure
+from vigil.editions.model import Secret
 
 PAUSE_SECONDS: Final = 0.05
 RESPAWN_SECONDS: Final = 1.0
@@ -39,9 +40,14 @@ KEEPER_SEGMENT: Final = 0
 
 
 class Word(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the keeper says to a worker: the state to show, and the folder of the edition to enforce."""
+    """What the keeper says to a worker: the state to show, and the folder of the edition to enforce.
+
+    ``key``  the secret under which the addresses of a partner's copy are digested. It travels over the control socket only:
+             a command line can be read by other users of the machine.
+    """
 
     folder: str | None = None
+    key: bytes | None = None
     pulled_at: datetime | None = None
     concern: str | None = None
     code: str = ""
@@ -69,7 +75,6 @@ class Start(msgspec.Struct, frozen=True):
     port: int
     icap_port: int
     first: bool
-    folder: str | None
 
 
 class KeeperNode(Node):
@@ -135,7 +140,8 @@ class WorkerNode(Node):
         if word.folder is None or (current is not None and str(current) == word.folder):
             return None
         try:
-            state.enforced = open_enforced(Path(word.folder), self.config.file.enforcement.on_hard_expiry)
+            key = Secret(word.key) if word.key else None
+            state.enforced = open_enforced(Path(word.folder), self.config.file.enforcement.on_hard_expiry, key)
         except VigilError as error:
             self.log.error("edition_unusable", code=error.code)
             return Reply(failed=word.folder)
@@ -231,6 +237,7 @@ class Keeper:
                 folder = worker.asked = target
             word = Word(
                 folder=folder,
+                key=_key_of(enforced) if folder == target else None,
                 pulled_at=state.pulled_at,
                 concern=failure.concern.value if failure else None,
                 code=failure.code if failure else "",
@@ -284,11 +291,9 @@ class Keeper:
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         mine.setblocking(False)
         enforced = self.node.state.enforced
-        folder = str(enforced.folder) if enforced else None
+        _send(mine, Word(folder=str(enforced.folder) if enforced else None, key=_key_of(enforced)))
         region = self.region
-        start = Start(
-            str(self.path), theirs.fileno(), region.descriptor, region.segments, segment, port, icap, first, folder
-        )
+        start = Start(str(self.path), theirs.fileno(), region.descriptor, region.segments, segment, port, icap, first)
         command = [sys.executable, "-m", "vigil.cli", "edge", "worker", msgspec.json.encode(start).decode()]
         process = subprocess.Popen(  # noqa: S603  our own interpreter and our own words
             command, pass_fds=(theirs.fileno(), region.descriptor), stdin=subprocess.DEVNULL
@@ -376,14 +381,20 @@ def follow(node: WorkerNode, control: socket.socket, drain: Callable[[], None]) 
     return thread
 
 
-def answer(control: socket.socket, reply: Reply) -> None:
-    """Tell the keeper what became of its word."""
-    _send(control, reply)
+def take_first_word(node: WorkerNode, control: socket.socket) -> None:
+    """Put the edition in force that the keeper named before it started this process, and tell what became of it."""
+    reply = node.take(msgspec.json.decode(control.recv(MESSAGE_BYTES), type=Word))
+    if reply is not None:
+        _send(control, reply)
 
 
 def announce(control: socket.socket, port: int) -> None:
     """Tell the keeper that this worker listens."""
     _send(control, Reply(port=port))
+
+
+def _key_of(enforced: Enforced | None) -> bytes | None:
+    return enforced.digest_key.open() if enforced and enforced.digest_key else None
 
 
 def _send(control: socket.socket, message: msgspec.Struct) -> None:

@@ -309,8 +309,8 @@ def test_a_batch_does_what_single_reports_do(partner: Partner) -> None:
     assert verify().ok
 
 
-def test_a_batch_asks_the_database_no_more_often_than_a_small_one(partner: Partner) -> None:
-    """Look-ups, repeats, rows and audit rows of a batch are each one question, however many lines there are."""
+def test_a_large_batch_asks_the_database_hardly_more_often_than_a_small_one(partner: Partner) -> None:
+    """Look-ups, repeats, rows and audit rows are not asked for line by line."""
 
     def questions(lines: int, site: str) -> int:
         pages = [{"url": f"https://{site}.example/{number % (lines // 2)}"} for number in range(lines)]

@@ -61,7 +61,9 @@ def list_infos() -> tuple[ListInfo, ...]:
     )
 
 
-def _contents(entries: Iterable[ListEntry], moment: datetime, anchor: AuditAnchor | None, watching: bool) -> EditionContents:
+def _contents(
+    entries: Iterable[ListEntry], moment: datetime, anchor: AuditAnchor | None, watching: bool
+) -> EditionContents:
     urls: list[UrlEntry] = []
     hashes: list[HashEntry] = []
     for entry in entries:
