@@ -66,6 +66,12 @@ class Reporter:
         return self.page.locator("main").inner_text()
 
 
+def press(page: Page, key: str) -> None:
+    """A key, once the page has loaded: its scripts are deferred, and a key pressed before they run meets nobody."""
+    page.wait_for_load_state("load")
+    page.keyboard.press(key)
+
+
 def reference_on(page: Page) -> str:
     found = re.search(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b", page.locator("main").inner_text())
     assert found, page.locator("main").inner_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page
 from tests.hotline.console_door.conftest import SECRET_ADDRESS, Desk
 from tests.hotline.lists.cases import page as listed_page
-from tests.support.browsing import SCREENS, chromium
+from tests.support.browsing import SCREENS, chromium, press
 
 from vigil.hotline.access.models import User
 from vigil.hotline.access.roles import Role
@@ -81,7 +82,7 @@ def test_every_page_looks_right_and_is_accessible(enter: Enter, desk: Desk, make
         page.goto(path.replace("/1/", f"/{appeal.entries.get().pk}/"))
         judge(page, look, name)
     page.goto(f"/cases/{waiting.pk}/")
-    page.keyboard.press("t")
+    press(page, "t")
     page.get_by_role("heading", name="Listing decision").wait_for()
     page.locator("[name=decision][value=list]").check()
     judge(page, look, "decision")
@@ -95,32 +96,32 @@ def test_a_case_with_the_keyboard_alone(enter: Enter, desk: Desk) -> None:
     report = desk.reported()
     page = enter(desk.anna, **LOOKS["light"]).new_page()
     page.goto("/")
-    press = page.keyboard.press
-    press("n")
+    pressed = partial(press, page)
+    pressed("n")
     page.get_by_text("You hold it").wait_for()
-    press("v")
+    pressed("v")
     address = page.get_by_text(SECRET_ADDRESS, exact=True).first
     address.wait_for()
-    press("Escape")
+    pressed("Escape")
     assert not address.is_visible()
     page.get_by_role("button", name="Show it again").focus()
-    press("Enter")
+    pressed("Enter")
     assert address.is_visible()
-    press("?")
+    pressed("?")
     assert page.locator("dialog").is_visible()
-    press("Escape")
-    press("a")
+    pressed("Escape")
+    pressed("a")
     assert page.evaluate("document.activeElement.dataset.key") == "a"
     for _ in range(2):
-        press("Tab")
+        pressed("Tab")
     choose(page, "outcome", "not_criminal")
     for name, value in {"confidence": "high", "rationale_code": "nothing_found", "view_mode_max": "facts"}.items():
-        press("Tab")
+        pressed("Tab")
         assert page.evaluate("document.activeElement.name") == name
         page.locator(f"[name={name}]").select_option(value)
-    press("Tab")
+    pressed("Tab")
     page.evaluate("document.activeElement.blur()")
-    press("Shift+S")
+    pressed("Shift+S")
     page.get_by_text("Saved, and the case is closed.").wait_for()
     assert Report.objects.get(pk=report.pk).outcome == "not_criminal"
 
@@ -128,11 +129,11 @@ def test_a_case_with_the_keyboard_alone(enter: Enter, desk: Desk) -> None:
 def choose(page: Page, name: str, value: str) -> None:
     """Move through radio buttons with the arrow keys until the one wanted is chosen."""
     page.locator(f"[name={name}]").first.focus()
-    page.keyboard.press("Space")
+    press(page, "Space")
     for _ in range(20):
         if page.locator(f"[name={name}]:checked").get_attribute("value") == value:
             return
-        page.keyboard.press("ArrowDown")
+        press(page, "ArrowDown")
     raise AssertionError(f"{value} was never reached")
 
 
@@ -160,7 +161,7 @@ def test_a_page_that_waits_follows_by_itself(enter: Enter, desk: Desk, make_user
     paula = make_user(Role.LIST_PUBLISHER, username="paula")
     page = enter(paula, **LOOKS["light"]).new_page()
     page.goto("/publish/")
-    page.keyboard.press("Shift+P")
+    press(page, "Shift+P")
     page.get_by_text("Waits for the list office").wait_for()
     Publication.objects.update(state="published", number=7)
     page.get_by_role("heading", name="Edition 7").wait_for()

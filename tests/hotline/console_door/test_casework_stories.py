@@ -18,7 +18,7 @@ from tests.hotline.console_door.test_browser import LOOKS, Enter, enter, judge
 from tests.hotline.lists.cases import page as listed_page
 from tests.hotline.reports.test_captures import drawn
 from tests.hotline.test_access_matrix import door_addresses
-from tests.support.browsing import FINDING
+from tests.support.browsing import FINDING, press
 
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.models import User
@@ -102,7 +102,7 @@ def test_a_dispute_and_its_adjudication(enter: Enter, desk: Desk, twice: None, m
     assert Assessment.objects.get(number=3).stage == "adjudication"
     lena = enter(make_user(Role.SUPERVISOR, username="lena"), **LOOKS["light"]).new_page()
     at(lena, f"/cases/{report.pk}/")
-    lena.keyboard.press("t")
+    press(lena, "t")
     lena.get_by_role("heading", name="Listing decision").wait_for()
     lena.locator("[name=decision][value=list]").check()
     lena.locator("[name=scope]").first.check()
@@ -125,7 +125,7 @@ def test_an_appeal_upheld(enter: Enter, desk: Desk, make_user: Callable[..., Use
     assert "N-7" in at(page, f"/appeals/{appeal.pk}/")
     page.get_by_role("button", name="They may appeal").click()
     page.get_by_text("accepted", exact=True).wait_for()
-    page.keyboard.press("v")
+    press(page, "v")
     page.get_by_text(SECRET_WORDS).wait_for()
     page.locator("[name=outcome][value=upheld]").check()
     page.locator("[name=notes]").fill("the page is a shop of zorblats")
@@ -145,11 +145,11 @@ def test_a_look_in_steps_with_the_keyboard(enter: Enter, desk: Desk, vault: None
     page.goto(f"/cases/{report.pk}/files/{media.pk}/")
     assert page.locator("img.shown-tile").count() == 0
     for key, mode in (("b", "Blurred"), ("g", "A region"), ("f", "Full")):
-        page.keyboard.press(key)
+        press(page, key)
         page.locator(f"img[alt^='The file, {mode.lower()}']").wait_for()
-    page.keyboard.press("ArrowRight")
+    press(page, "ArrowRight")
     page.locator("img[alt^='The file, a region'][data-region='60 50']").wait_for()
-    page.keyboard.press("Escape")
+    press(page, "Escape")
     assert page.locator("img.shown-tile").get_attribute("src") is None and not page.locator("img.shown-tile").is_visible()
     page.goto("/wellbeing/")
     modes = list(ExposureEvent.objects.filter(subject=f"media:{media.pk}").order_by("created_at").values_list("mode", flat=True))
@@ -214,7 +214,7 @@ def test_the_pages_of_casework_look_right_and_are_accessible(
         judge(page, look, name)
     page = enter(desk.anna, **LOOKS[look]).new_page()
     page.goto(shown["file"])
-    page.keyboard.press("g")
+    press(page, "g")
     page.locator("img.shown-tile").wait_for()
     judge(page, look, "look")
 

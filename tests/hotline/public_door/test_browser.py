@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 from tests.hotline.public_door.door_process import public_door
-from tests.support.browsing import SCREENS, chromium
+from tests.support.browsing import SCREENS, chromium, press
 
 pytestmark = pytest.mark.browser
 PAGES = ("", "report/address/", "status/", "appeal/?ref=N7-1", "help/", "about/", "privacy/", "zorblat/")
@@ -92,14 +92,14 @@ def test_every_page_looks_right_and_is_accessible(door: str, browser: Browser, l
 def test_a_report_with_the_keyboard_alone(door: str, browser: Browser) -> None:
     page = browser.new_context().new_page()
     page.goto(f"{door}/en/report/address/")
-    page.keyboard.press("Tab")
+    press(page, "Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     tab_to(page, "TEXTAREA")
     page.keyboard.type("gallery.example/room/keyboard")
     go_on(page, "**/report/kind/")
     tab_to(page, "INPUT")
-    page.keyboard.press("ArrowDown")
+    press(page, "ArrowDown")
     go_on(page, "**/report/words/")
     tab_to(page, "TEXTAREA")
     go_on(page, "**/report/check/")
@@ -112,13 +112,13 @@ def tab_to(page: Page, tag: str) -> None:
     for _ in range(30):
         if page.evaluate("document.activeElement.tagName") == tag:
             return
-        page.keyboard.press("Tab")
+        press(page, "Tab")
     raise AssertionError(f"the keyboard never reaches a {tag}")
 
 
 def go_on(page: Page, address: str) -> None:
     tab_to(page, "BUTTON")
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     page.wait_for_url(address)
 
 
