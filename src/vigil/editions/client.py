@@ -370,7 +370,7 @@ class EditionClient:
         except RepositoryError as error:
             raise _refusal(error) from error
         except DownloadLengthMismatchError as error:
-            raise EditionRefused(Refusal.LENGTH, "The host sends more bytes than were signed.") from error
+            raise EditionRefused(Refusal.LENGTH, f"The host sends more bytes than were signed. {error}.") from error
         except DownloadError as error:
             raise _unreachable(error) from error
         except OSError as error:

@@ -14,14 +14,15 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
-from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalError
+from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError, SlowRetrievalError
 from tuf.ngclient import FetcherInterface
 
 from vigil.base.clock import require_utc
@@ -123,6 +124,7 @@ class HttpFetcher(FetcherInterface):
         self._monotonic = monotonic
         self._connection: http.client.HTTPConnection | None = None
         self._response: http.client.HTTPResponse | None = None
+        self._most: int | None = None
         self.server_time: datetime | None = None
 
     def close(self) -> None:
@@ -133,6 +135,13 @@ class HttpFetcher(FetcherInterface):
             response.close()
         if connection is not None:
             connection.close()
+
+    @contextmanager
+    def download_file(self, url: str, max_length: int) -> Iterator[IO[bytes]]:
+        """As python-tuf's; an answer that announces more than ``max_length`` is refused before any of it is read."""
+        self._most = max_length
+        with super().download_file(url, max_length) as file:
+            yield file
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         """The answer for a path relative to the source. A kept connection that was closed meanwhile is opened once more."""
@@ -160,6 +169,10 @@ class HttpFetcher(FetcherInterface):
         if response.status != http.client.OK:
             self.close()
             raise DownloadHTTPError(f"HTTP status {response.status}", response.status)
+        if self._most is not None and response.length is not None and response.length > self._most:
+            announced = response.length
+            self.close()
+            raise DownloadLengthMismatchError(f"It announces {announced} bytes; the limit is {self._most} bytes")
         return self._chunks(response)
 
     def _headers(self) -> dict[str, str]:

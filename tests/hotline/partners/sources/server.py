@@ -31,13 +31,15 @@ class Asked:
 
 @dataclass
 class Reply:
-    """One answer. ``cut`` bytes are announced and not sent; ``hang`` seconds pass before anything is sent."""
+    """One answer. ``cut`` bytes are announced and not sent; ``hang`` seconds pass before anything is sent; ``endless``: in chunks
+    without an end."""
 
     body: bytes = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     cut: int = 0
     hang: float = 0.0
+    endless: bool = False
 
 
 class World:
@@ -72,6 +74,8 @@ def serving(world: World) -> Iterator[str]:
                 self.send_response(reply.status)
                 for name, value in reply.headers.items():
                     self.send_header(name, value)
+                if reply.endless:
+                    self.send_without_end(reply.body)
                 self.send_header("Content-Length", str(len(reply.body) + reply.cut))
                 self.end_headers()
                 self.wfile.write(reply.body)
@@ -79,6 +83,13 @@ def serving(world: World) -> Iterator[str]:
                     self.close_connection = True
             except OSError:
                 self.close_connection = True
+
+        def send_without_end(self, body: bytes) -> None:
+            """Chunk after chunk, until the other side has had enough; leaves by OSError."""
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            while True:
+                self.wfile.write(f"{len(body):x}\r\n".encode() + body + b"\r\n")
 
         do_POST = do_PUT = do_GET  # noqa: N815 - names of the standard library
 

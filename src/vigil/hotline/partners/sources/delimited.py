@@ -205,7 +205,8 @@ def _unzipped(data: bytes) -> bytes:
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
         raise FetchError("source_packing", "A packed file of the source is damaged.") from error
     if len(plain) > most:
-        raise FetchError("source_bomb", "A packed file of the source unpacks into far too much.")
+        what = f"A packed file of {len(data)} bytes unpacks into more than {most} bytes, which is the limit for it."
+        raise FetchError("source_bomb", what)
     return plain
 
 
@@ -224,5 +225,5 @@ def read_file(path: Path) -> bytes:
     except OSError as error:
         raise FetchError("source_unreachable", "The file of the source cannot be read.") from error
     if len(data) > FILE_BYTES.value:
-        raise FetchError("source_too_large", "The file of the source is larger than the limit.")
+        raise FetchError("source_too_large", f"The file of the source is larger than the limit of {FILE_BYTES.value} bytes.")
     return data

@@ -23,6 +23,7 @@ DEPTH: Final = Limit(40, "levels", "deeply nested documents exhaust the stack of
 REDIRECTS: Final = Limit(3, "redirects", "a loop of redirects must end")
 ATTEMPTS: Final = Limit(4, "attempts", "a request that fails is repeated, but not for ever")
 LONGEST_WAIT: Final = Limit(60, "seconds", "a source that asks for more patience is asked again in a later run")
+REFUSED_IN_A_ROW: Final = Limit(64, "answers", "a source that sends nothing but bombs is left to a later run")
 GAPS_A_RUN: Final = Limit(200, "gaps", "a source that is damaged everywhere is left to a later run")
 PAGES_A_RUN: Final = Limit(200_000, "pages", "paging that never ends must end")
 STUCK_RUNS: Final = Limit(3, "runs", "a place in a feed at which that many runs ended is gone round")

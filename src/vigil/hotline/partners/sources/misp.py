@@ -34,6 +34,7 @@ from vigil.hotline.partners.sources.record import (
     Vote,
     given,
 )
+from vigil.hotline.partners.sources.refusals import Refusals
 from vigil.hotline.partners.sources.transport import FetchError, Line
 
 PAGE_SIZE: Final = 1000
@@ -51,6 +52,7 @@ class MispFeed:
 
     def __init__(self, read: Callable[[str], bytes]) -> None:
         self._read = read
+        self._refusals = Refusals(stuck=True)  # a refused event is set aside by its name, in the first run already
 
     def is_stale(self, cursor: Cursor, now: datetime) -> bool:
         """Never: a feed is the full state."""
@@ -87,10 +89,12 @@ class MispFeed:
         try:
             body = self._read(f"{name}.json")
         except FetchError as error:
-            if error.code == "source_bomb" or 400 <= error.status < 500:
-                yield SetAside(f"event {name}", Flaw.BOMB if error.code == "source_bomb" else Flaw.GAP)
-                return
-            raise
+            flaw = Flaw.GAP if 400 <= error.status < 500 else self._refusals.flaw_of(error)
+            if flaw is None:
+                raise
+            yield SetAside(f"event {name}", flaw)
+            return
+        self._refusals.clear()
         try:
             event = json(body)["Event"]
             found = list(_attributes_of(event))
@@ -127,8 +131,9 @@ class MispServer:
         first = int(cursor.get("page", 1)) if cursor else 1
         began = int(cursor.get("began", 0)) if cursor and first > 1 else int(now.timestamp())
         last, empty = "", 0
+        refusals = Refusals(stuck=stuck)
         for number in range(first, PAGES_A_RUN.value):
-            body, found, flaw = self._asked(since, number, stuck=stuck)
+            body, found, flaw = self._asked(since, number, refusals)
             mark = hashlib.sha256(body).hexdigest()
             if found and mark == last:
                 raise FeedBroken("source_cycle", "The source sends the same page again and again.")
@@ -137,7 +142,7 @@ class MispServer:
             done = len(found) == 0 and flaw is None
             empty = empty + 1 if flaw is not None and not found else 0
             if empty >= EMPTY_PAGES:
-                raise FeedBroken("source_no_attributes", "The source answers, but not with attributes.")
+                raise refusals.last or FeedBroken("source_no_attributes", "The source answers, but not with attributes.")
             onward = {"since": since, "page": number + 1, "began": began}
             if done:
                 onward = {"since": max(began - _BEFORE, 0), "page": 1}
@@ -146,7 +151,7 @@ class MispServer:
                 return
         raise FeedBroken("source_endless", "The source sends page after page without end.")
 
-    def _asked(self, since: int, number: int, *, stuck: bool) -> tuple[bytes, list[Any], Flaw | None]:
+    def _asked(self, since: int, number: int, refusals: Refusals) -> tuple[bytes, list[Any], Flaw | None]:
         question: dict[str, Any] = {
             "returnFormat": "json", "page": number, "limit": self._size, "deleted": [0, 1], "includeEventTags": 1,
         }  # fmt: skip
@@ -158,9 +163,10 @@ class MispServer:
                 accept="application/json", repeat=True,
             )  # fmt: skip
         except FetchError as error:
-            if stuck and error.code not in ("source_credentials", "source_unreachable"):
-                return b"", [], Flaw.GAP
-            raise
+            flaw = refusals.gap_of(error)
+            if not refusals.stuck or flaw is None:
+                raise
+            return b"", [], flaw
         try:
             document = json(answer.body)
             found = document["response"]["Attribute"]

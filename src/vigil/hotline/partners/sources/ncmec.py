@@ -23,6 +23,7 @@ from vigil.base.errors import InputError
 from vigil.hotline.partners.sources.documents import Unreadable, clipped, instant, shown, xml
 from vigil.hotline.partners.sources.limits import PAGES_A_RUN
 from vigil.hotline.partners.sources.record import Cursor, FeedBroken, Flaw, Item, Media, Page, Record, SetAside, Vote, given
+from vigil.hotline.partners.sources.refusals import Refusals
 from vigil.hotline.partners.sources.transport import FetchError, Line
 
 NAMESPACE: Final = "https://hashsharing.ncmec.org/hashsharing/v2"  # a name in documents; nothing is fetched from it
@@ -77,9 +78,10 @@ class Ncmec:
         horizon = (now - SETTLED).replace(microsecond=0)
         at = _range_of(cursor, horizon)
         span = horizon - at.start
+        refusals = Refusals(stuck=stuck)
         while at.start < horizon:
             try:
-                yield from self._range(at, stuck=stuck)
+                yield from self._range(at, refusals)
             except _Shorter as shorter:
                 at, span = self._shortened(at, shorter)
                 if shorter.page is not None:
@@ -99,12 +101,13 @@ class Ncmec:
         half = timedelta(seconds=max(int(length.total_seconds()) // why.by, 1))
         return Range(at.start, at.start + half), half
 
-    def _range(self, at: Range, *, stuck: bool) -> Iterator[Page]:
+    def _range(self, at: Range, refusals: Refusals) -> Iterator[Page]:
         """All pages of one range; raises _Shorter where it has to be asked for in smaller parts."""
         seen: set[str] = set()
         first = at.following == ""
         for _ in range(PAGES_A_RUN.value):
-            body = self._asked(at, stuck=stuck)
+            body = self._asked(at, refusals)
+            refusals.clear()
             following = _next_of(body)
             if first and _too_many(following) and at.end - at.start > timedelta(seconds=1):
                 raise _Shorter(by=8)
@@ -124,7 +127,7 @@ class Ncmec:
             at = Range(at.start, at.end, following)
         raise FeedBroken("source_endless", "The source sends page after page without end.")
 
-    def _asked(self, at: Range, *, stuck: bool) -> bytes:
+    def _asked(self, at: Range, refusals: Refusals) -> bytes:
         try:
             if at.following:
                 return self._line.get(self._line.path + at.following, accept="application/xml").body
@@ -133,11 +136,10 @@ class Ncmec:
             if at.following and error.status in (400, 404, 410):
                 # A page that is no longer handed out: the range is asked for anew.
                 at.following = ""
-                return self._asked(at, stuck=stuck)
-            if error.status == 413 or error.code in ("source_too_large", "source_bomb", "source_packing"):
-                raise _Shorter(flaw=Flaw.BOMB if error.code == "source_bomb" else Flaw.ENORMOUS) from error
-            if stuck and error.code != "source_credentials" and self._answers():
-                raise _Shorter(flaw=Flaw.GAP) from error
+                return self._asked(at, refusals)
+            flaw = Flaw.ENORMOUS if error.status == 413 else refusals.gap_of(error)
+            if flaw is not None and (flaw is not Flaw.GAP or self._answers()):
+                raise _Shorter(flaw=flaw) from error
             raise
 
     def _answers(self) -> bool:

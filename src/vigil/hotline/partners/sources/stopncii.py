@@ -39,6 +39,7 @@ from vigil.hotline.partners.sources.record import (
     given,
     unreadable,
 )
+from vigil.hotline.partners.sources.refusals import Refusals
 from vigil.hotline.partners.sources.transport import FetchError, Line
 
 FIRST: Final = 10
@@ -75,12 +76,13 @@ class StopNcii:
         at = _Position.of(cursor, now)
         size = self._size
         seen: set[str] = set()
+        refusals = Refusals(stuck=stuck)
         gaps, pending = 0, list[Item]()
         for _ in range(PAGES_A_RUN.value):
             flaw: Flaw | None = None
             body, following = b"", ""
             try:
-                body, following = self._asked(at, size, stuck=stuck and size == self._size)
+                body, following = self._asked(at, size, refusals)
             except _Smaller as smaller:
                 if size > 1:
                     size //= 2
@@ -90,11 +92,12 @@ class StopNcii:
                 flaw = Flaw.CYCLE
             if flaw is not None:
                 pending += [*(_read(body)[0] if flaw is Flaw.CYCLE else ()), at.past(flaw)]
-                size, gaps = self._size, gaps + 1
+                size, gaps = 1 if refusals.in_a_row else self._size, gaps + 1
                 seen.clear()
                 if gaps >= GAPS_A_RUN.value:
-                    raise unreadable()
+                    raise refusals.last or unreadable()
                 continue
+            refusals.clear()
             items, flawed = _read(body)
             name = f"page after {at.since}" + (f", {len(seen) + 1}" if seen else "")
             at.follow(body, items, following, now)
@@ -107,7 +110,7 @@ class StopNcii:
             size = self._size
         raise FeedBroken("source_endless", "The source sends page after page without end.")
 
-    def _asked(self, at: _Position, size: int, *, stuck: bool) -> tuple[bytes, str]:
+    def _asked(self, at: _Position, size: int, refusals: Refusals) -> tuple[bytes, str]:
         """A page and the token of the next one, empty at the end."""
         query: dict[str, Any] = {"startTimestamp": at.since, "pageSize": size}
         if at.token:
@@ -117,11 +120,10 @@ class StopNcii:
         except FetchError as error:
             if at.token and error.status in (400, 404, 410):
                 at.restart()
-                return self._asked(at, size, stuck=stuck)
-            if error.code in ("source_bomb", "source_too_large", "source_packing"):
-                raise _Smaller(Flaw.BOMB) from error
-            if stuck and error.code != "source_credentials":
-                raise _Smaller(Flaw.GAP) from error
+                return self._asked(at, size, refusals)
+            flaw = refusals.flaw_of(error) if size < self._size else refusals.gap_of(error)
+            if flaw is not None:
+                raise _Smaller(flaw) from error
             raise
         return body, _following(body, size)
 

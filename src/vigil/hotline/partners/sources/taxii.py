@@ -43,6 +43,7 @@ from vigil.hotline.partners.sources.record import (
     given,
     unreadable,
 )
+from vigil.hotline.partners.sources.refusals import Refusals
 from vigil.hotline.partners.sources.transport import FetchError, Line
 
 ACCEPT: Final = "application/taxii+json;version=2.1"
@@ -76,13 +77,14 @@ class Taxii:
         newest = str((cursor or {}).get("newest", after))
         seen: set[str] = set()
         size = self._size
+        refusals = Refusals(stuck=stuck)
         gaps, pending = 0, list[Item]()
         for number in range(1, PAGES_A_RUN.value):
             flaw: Flaw | None = None
             items: list[Item] = []
             flawed, onward, last = False, "", ""
             try:
-                body, last = self._asked(after, following, size, now, stuck=stuck)
+                body, last = self._asked(after, following, size, now, refusals)
                 onward = self._following(body, size)
                 items, flawed = _read(body, now)
             except _Smaller as smaller:
@@ -97,10 +99,12 @@ class Taxii:
                 gap = _gap(flaw, after, newest)
                 pending += [*items, *gap.items()]
                 after, following, size, gaps = str(gap.cursor["after"]), "", self._size, gaps + 1
+                size = 1 if refusals.in_a_row else size
                 seen.clear()
                 if gaps >= GAPS_A_RUN.value:
-                    raise unreadable()
+                    raise refusals.last or unreadable()
                 continue
+            refusals.clear()
             seen.add(onward)
             state = {"after": after if onward else newest, "next": onward, "newest": newest}
             digest = "" if pending else digest_of_member(body, "objects")
@@ -112,7 +116,7 @@ class Taxii:
             following, size = onward, self._size
         raise FeedBroken("source_endless", "The source sends page after page without end.")
 
-    def _asked(self, after: str, following: str, size: int, now: datetime, *, stuck: bool) -> tuple[bytes, str]:
+    def _asked(self, after: str, following: str, size: int, now: datetime, refusals: Refusals) -> tuple[bytes, str]:
         """A page, and the newest time of adding in it, never later than ours."""
         query = {"limit": size} | ({"added_after": after} if after else {}) | ({"next": following} if following else {})
         target = f"{self._line.path}/collections/{quote(self._collection)}/objects/?{urlencode(query)}"
@@ -120,11 +124,10 @@ class Taxii:
             answer = self._line.get(target, accept=ACCEPT)
         except FetchError as error:
             if following and error.status in (400, 404, 410):
-                return self._asked(after, "", size, now, stuck=stuck)
-            if error.code in ("source_bomb", "source_too_large", "source_packing"):
-                raise _Smaller(Flaw.BOMB) from error
-            if stuck and error.code not in ("source_credentials", "source_unreachable"):
-                raise _Smaller(Flaw.GAP) from error
+                return self._asked(after, "", size, now, refusals)
+            flaw = refusals.gap_of(error)
+            if flaw is not None:
+                raise _Smaller(flaw) from error
             raise
         said = answer.headers.get("x-taxii-date-added-last", "")
         when = instant(said)

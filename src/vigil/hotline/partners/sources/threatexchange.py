@@ -39,6 +39,7 @@ from vigil.hotline.partners.sources.record import (
     given,
     unreadable,
 )
+from vigil.hotline.partners.sources.refusals import Refusals
 from vigil.hotline.partners.sources.transport import FetchError, Line
 
 PAGE_SIZE: Final = 100
@@ -87,6 +88,7 @@ class ThreatExchange:
         following: dict[str, str] = dict(cursor.get("next") or {}) if cursor else {}
         seen: set[str] = set()
         size = self._size
+        refusals = Refusals(stuck=stuck)
         gaps, pending = 0, list[Item]()
         for number in range(1, PAGES_A_RUN.value):
             flaw: Flaw | None = None
@@ -94,7 +96,7 @@ class ThreatExchange:
             flawed = False
             onward: dict[str, str] = {}
             try:
-                body = self._asked(since, following, size, stuck=stuck)
+                body = self._asked(since, following, size, refusals)
                 onward = self._following(body, size)
                 items, flawed = _read(body)
             except _Smaller as smaller:
@@ -112,10 +114,12 @@ class ThreatExchange:
                 gap = self._gap(flaw, since, newest, now)
                 pending += [*items, *gap.items()]
                 since, following, size, gaps = int(gap.cursor["since"]), {}, self._size, gaps + 1
+                size = 1 if refusals.in_a_row else size
                 seen.clear()
                 if gaps >= GAPS_A_RUN.value:
-                    raise unreadable()
+                    raise refusals.last or unreadable()
                 continue
+            refusals.clear()
             seen.add(mark)
             cursor_then: Cursor = {
                 "since": since if onward else newest or None, "newest": newest, "next": onward, "checked": int(now.timestamp()),
@@ -135,7 +139,7 @@ class ThreatExchange:
         cursor: Cursor = {"since": onward, "newest": newest, "next": {}, "checked": int(now.timestamp())}
         return Page(gap.name, "", given([gap]), cursor, flawed=True)
 
-    def _asked(self, since: int | None, following: dict[str, str], size: int, *, stuck: bool) -> bytes:
+    def _asked(self, since: int | None, following: dict[str, str], size: int, refusals: Refusals) -> bytes:
         query: dict[str, Any] = {"limit": size, "fields": FIELDS}
         if since is not None:
             query["start_time"] = since
@@ -146,11 +150,10 @@ class ThreatExchange:
         except FetchError as error:
             if following and error.status in (400, 404, 410):
                 following.clear()
-                return self._asked(since, following, size, stuck=stuck)
-            if error.code in ("source_bomb", "source_too_large", "source_packing") or (
-                stuck and error.code != "source_credentials"
-            ):
-                raise _Smaller(Flaw.BOMB if error.code == "source_bomb" else Flaw.GAP) from error
+                return self._asked(since, following, size, refusals)
+            flaw = refusals.gap_of(error)
+            if flaw is not None:
+                raise _Smaller(flaw) from error
             raise
 
     def _target(self, what: str, query: dict[str, Any]) -> str:

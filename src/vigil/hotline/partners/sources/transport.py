@@ -253,20 +253,23 @@ def _gunzipped(data: bytes, limit: Limit) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         raise FetchError("source_packing", "A packed answer of the source is damaged.") from error
     if len(plain) > most:
-        raise FetchError("source_bomb", "A packed answer of the source unpacks into far too much.")
+        what = f"A packed answer of {len(data)} bytes unpacks into more than {most} bytes, which is the limit for it."
+        raise FetchError("source_bomb", what)
     return plain
 
 
 def _read(response: http.client.HTTPResponse, limit: Limit) -> bytes:
     declared = response.length
     if declared is not None and declared > limit.value:
-        raise FetchError("source_too_large", "The source announces an answer beyond the limit.")
+        what = f"The source announces an answer of {declared} bytes; the limit is {limit.value} {limit.unit}."
+        raise FetchError("source_too_large", what)
     parts: list[bytes] = []
     size = 0
     while part := response.read1(_CHUNK):
         size += len(part)
         if size > limit.value:
-            raise FetchError("source_too_large", "The answer of the source has no end.")
+            what = f"The answer of the source did not end after {size} bytes; the limit is {limit.value} {limit.unit}."
+            raise FetchError("source_too_large", what)
         parts.append(part)
     if response.length:
         raise FetchError("source_broke_off", "The answer of the source is shorter than it said.")
