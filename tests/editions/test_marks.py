@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from vigil.base.errors import InputError
 from vigil.cli.edition import app
 from vigil.editions.build import build_edition
+from vigil.editions.coalition import Places
 from vigil.editions.export import Occasion, export_as
 from vigil.editions.load import read_edition
 from vigil.editions.marks import (
@@ -37,7 +38,7 @@ from vigil.editions.marks import (
 )
 from vigil.editions.model import EditionContents, HashEntry, ListInfo, UrlEntry
 from vigil.editions.opaque import LARGEST, OpaqueNumbers
-from vigil.editions.trace import Evidence, Trace, _chance_of_code, _Observed, trace_file, trace_marks
+from vigil.editions.trace import Evidence, Trace, _chance_of_code, trace_file, trace_marks
 from vigil.match.urls import EntryFlag, Scope, canonical, entry_key
 
 KEY = hashlib.sha256(b"quimber").digest()
@@ -298,15 +299,17 @@ def test_addresses_under_a_partners_own_digest_key_name_it(tmp_path: Path) -> No
 
 
 def joined(members: Sequence[str], how: str, chance: random.Random) -> set[Mark]:
-    """What two who compare their copies can make of the presence code of one list: where both agree they cannot know."""
+    """What those who compare their copies can make of the presence code of one list: where all agree they cannot know."""
     words = np.stack([BOOK.code_word(member, "pages") for member in members])
     first = np.array([chance.random() for _ in range(words.shape[1])])
     made = {
         "union": words.any(axis=0),
         "intersection": words.all(axis=0),
-        "mixed": np.where(first < 0.5, words[0], words[-1]),
-        "mostly_one": np.where(first < 0.75, words[0], words[-1]),
+        "mixed": np.choose((first * len(words)).astype(int), words),
+        "mostly_one": np.choose(np.where(first < 0.75, 0, 1 + (first * 64).astype(int) % (len(words) - 1)), words),
         "random_where_they_differ": np.where(words.all(axis=0) | ~words.any(axis=0), words[0], first < 0.5),
+        "most_have_it": words.sum(axis=0) * 2 > len(words),
+        "few_have_it": words.any(axis=0) & (words.all(axis=0) | (words.sum(axis=0) * 2 <= len(words))),
     }[how]
     return {Mark("pages", MarkKind.SHARED, int(place)) for place in np.flatnonzero(made)}
 
@@ -334,12 +337,15 @@ def test_a_leaked_file_of_two_partners_who_merged_their_copies(tmp_path: Path) -
     assert all(each.wrong <= 1e-6 and each.private == 0 for each in found.named)
 
 
-def test_three_who_collude_endanger_nobody_else() -> None:
-    chance = random.Random(33)
-    for how in ("union", "intersection", "mixed", "random_where_they_differ"):
-        for _ in range(3):
-            three = chance.sample(PARTNERS, 3)
-            assert names_in(trace_marks(joined(three, how, chance), BOOK)) <= set(three)
+@pytest.mark.parametrize("how", ["union", "intersection", "mixed", "random_where_they_differ", "most_have_it", "few_have_it"])
+def test_three_who_collude_are_all_named_and_nobody_else(how: str) -> None:
+    """By the code of one list alone."""
+    chance = random.Random(f"three {how}")
+    for _ in range(6):
+        three = chance.sample(PARTNERS, 3)
+        found = trace_marks(joined(three, how, chance), BOOK)
+        assert names_in(found) == set(three)
+        assert found.explained == 1.0 and all(each.wrong <= 1e-6 for each in found.named)
 
 
 def test_the_innocent_are_not_named_in_many_runs() -> None:
@@ -360,7 +366,7 @@ def test_the_stated_chance_is_an_upper_bound() -> None:
     biases = BOOK.biases("pages")
     seen = BOOK.code_word(PARTNERS[0], "pages") | BOOK.code_word(PARTNERS[1], "pages")
     words = chance.random((4000, len(biases))) < biases
-    stated = np.array([_chance_of_code(_Observed(seen, biases, words), word) for word in words])
+    stated = np.array([_chance_of_code(Places(seen, biases, words), word) for word in words])
     for level in (0.2, 0.05, 0.01):
         assert np.mean(stated <= level) <= level + 4 * np.sqrt(level / 4000)
 

@@ -12,6 +12,7 @@ import typer
 from vigil.base.errors import InputError
 from vigil.base.limits import Limit
 from vigil.editions.marks import MarkBook, decode_book
+from vigil.editions.partners import all_digest_keys
 from vigil.editions.trace import Trace, trace_file
 
 BOOK_BYTES = Limit(4 * 1024 * 1024, "bytes", "a book names partners and lists; the marks follow from its key")
@@ -22,10 +23,15 @@ def trace(
     marks: Annotated[
         Path | None, typer.Option("--marks", help="The book of marks; otherwise all of this installation.", metavar="FILE")
     ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option("--keys", help="Key folder: for copies under partners' digest keys, former ones too.", metavar="DIR"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Name the partner, or the smallest set of partners, whose copy a leaked file is; exit status 1 where nobody can be named."""
-    found = [trace_file(file, book) for book in ([_read(marks)] if marks else _of_installation())]
+    digest_keys = all_digest_keys(keys) if keys else None
+    found = [trace_file(file, book, digest_keys) for book in ([_read(marks)] if marks else _of_installation())]
     best = max(found, key=lambda each: (len(each.named) > 0, each.marks))
     if as_json:
         typer.echo(json.dumps(asdict(best) | {"words": best.words()}))

@@ -6,6 +6,7 @@ their own, encrypted like the rest, and are never part of an edition.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -98,6 +99,11 @@ def require_recipient(text: str) -> str:
 def sealed_bytes(size: int) -> int:
     """At most so many bytes of cipher text for so many of text."""
     return size + size // 4096 + OVERHEAD
+
+
+def digest_key_id(secret: bytes) -> str:
+    """The public name of a key of digests, as manifests have it: 16 hexadecimal digits."""
+    return hashlib.sha256(b"vigil digest key" + secret).hexdigest()[:16]
 
 
 def encode_keys(keys: Mapping[str, tuple[bytes, str | None]]) -> bytes:

@@ -1,8 +1,8 @@
 """Reading a file that leaked, of whatever form: which host names, digests and entry numbers are in it.
 
 Text of any kind (CSV, JSON, zone and hosts files, rules of proxies, lists of digests) is searched for host names, hexadecimal
-and base64 digests and long numbers; Parquet is read column by column. What is found is compared with what is wanted;
-nothing else of the file is kept.
+and base64 digests and long numbers; Parquet is read column by column, a Safe Browsing list by its digests. What is found is
+compared with what is wanted; nothing else of the file is kept.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 
 from vigil.base.errors import InputError
 from vigil.base.limits import Limit
+from vigil.editions.export.hash_list import is_hash_list, read_hash_list
 from vigil.editions.opaque import LARGEST
 
 FILE_BYTES: Final = Limit(4 * 1024**3, "bytes", "a leaked list is no larger than an edition")
@@ -34,17 +36,37 @@ PACKED: Final = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd
 _HOST: Final = re.compile(rb"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z][a-z0-9-]{1,62}")
 _HEX: Final = re.compile(rb"(?<![0-9a-f])[0-9a-f]{16,128}(?![0-9a-f])")
 _BASE64: Final = re.compile(rb"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{22,43}={0,2}(?![A-Za-z0-9+/_=-])")
+_DIGEST_SIZES: Final = frozenset({16, 20, 32})
 _NUMBER: Final = re.compile(rb"(?<![0-9a-zA-Z.])[0-9]{10,15}(?![0-9a-zA-Z])")
+
+
+class LeakForm(StrEnum):
+    """How a file was read."""
+
+    TEXT = "text"
+    PARQUET = "Parquet"
+    SAFE_BROWSING = "Safe Browsing"
 
 
 @dataclass(slots=True)
 class Leak:
-    """What a file holds. ``hosts`` of those wanted, ``digests`` of those wanted, ``numbers`` that may be entry numbers."""
+    """What a file holds. ``hosts`` of those wanted, ``digests`` of those wanted, ``numbers`` that may be entry numbers.
 
-    form: str
+    ``strange_digests``: whether there are digests that are not wanted; they may have been made under a key that is not here.
+    """
+
+    form: LeakForm
     hosts: set[bytes] = field(default_factory=set)
     digests: set[bytes] = field(default_factory=set)
     numbers: set[int] = field(default_factory=set)
+    strange_digests: bool = False
+
+    def take(self, value: bytes, digests: frozenset[bytes]) -> None:
+        """Keep a digest that is wanted; of others only that there are some."""
+        if value in digests:
+            self.digests.add(value)
+        elif len(value) in _DIGEST_SIZES:
+            self.strange_digests = True
 
 
 def read_leak(path: Path, hosts: frozenset[bytes], digests: frozenset[bytes]) -> Leak:
@@ -63,11 +85,24 @@ def read_leak(path: Path, hosts: frozenset[bytes], digests: frozenset[bytes]) ->
         raise InputError("leak_packed", "The file is packed.", where=path.name, mend="Unpack it first.")
     if start.startswith(PARQUET):
         return _parquet(path, hosts, digests)
+    if is_hash_list(start):
+        return _hash_list(path, digests)
     return _text(path, hosts, digests)
 
 
+def _hash_list(path: Path, digests: frozenset[bytes]) -> Leak:
+    try:
+        found = read_hash_list(path.read_bytes())
+    except InputError as error:
+        raise InputError("leak_malformed", "The Safe Browsing list is damaged.", where=path.name) from error
+    leak = Leak(LeakForm.SAFE_BROWSING)
+    for value in found:
+        leak.take(value, digests)
+    return leak
+
+
 def _text(path: Path, hosts: frozenset[bytes], digests: frozenset[bytes]) -> Leak:
-    leak = Leak("text")
+    leak = Leak(LeakForm.TEXT)
     with path.open("rb") as stream:
         tail = b""
         while block := stream.read(BLOCK):
@@ -82,11 +117,10 @@ def _search(data: bytes, hosts: frozenset[bytes], digests: frozenset[bytes], lea
     for found in _HOST.findall(lowered):
         leak.hosts.update(part for part in _suffixes(found) if part in hosts)
     for found in _HEX.findall(lowered):
-        if len(found) % 2 == 0 and (value := bytes.fromhex(found.decode())) in digests:
-            leak.digests.add(value)
+        if len(found) % 2 == 0:
+            leak.take(bytes.fromhex(found.decode()), digests)
     for found in _BASE64.findall(data):
-        if (decoded := _decoded(found)) in digests:
-            leak.digests.add(decoded)
+        leak.take(_decoded(found), digests)
     if len(leak.numbers) < NUMBERS.value:
         leak.numbers.update(number for number in map(int, _NUMBER.findall(data)) if number <= LARGEST)
 
@@ -108,7 +142,7 @@ def _decoded(text: bytes) -> bytes:
 
 
 def _parquet(path: Path, hosts: frozenset[bytes], digests: frozenset[bytes]) -> Leak:
-    leak = Leak("Parquet")
+    leak = Leak(LeakForm.PARQUET)
     try:
         file = pq.ParquetFile(path, memory_map=True)
         for batch in file.iter_batches(batch_size=65_536, use_threads=False):
@@ -126,6 +160,8 @@ def _column(column: Any, hosts: frozenset[bytes], digests: frozenset[bytes], lea
             given = np.asarray(column.drop_null().to_numpy(zero_copy_only=False))
             leak.numbers.update(given[(given > 2**31) & (given <= LARGEST)].tolist())
     elif pa.types.is_binary(kind) or pa.types.is_fixed_size_binary(kind) or pa.types.is_large_binary(kind):
-        leak.digests.update(value for value in column.to_pylist() if value in digests)
+        for value in column.to_pylist():
+            if value is not None:
+                leak.take(value, digests)
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
         _search("\n".join(text for text in column.to_pylist() if text).encode(), hosts, digests, leak)

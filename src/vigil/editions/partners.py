@@ -11,7 +11,6 @@ digests is never forgotten: a copy that leaks years later is recognised by it.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from datetime import datetime, timedelta
@@ -25,7 +24,7 @@ from securesystemslib.signer import CryptoSigner
 from vigil.base.clock import instant_of, require_utc, text_of
 from vigil.base.errors import InputError, RefusedError
 from vigil.base.files import sync_folder, write_atomically
-from vigil.editions.cipher import DIGEST_KEY_BYTES, encode_keys, require_recipient
+from vigil.editions.cipher import DIGEST_KEY_BYTES, digest_key_id, encode_keys, require_recipient
 from vigil.editions.keys import require_private, write_key
 from vigil.editions.model import DigestKey, Secret
 from vigil.editions.roles import PARTNER_PREFIX, branch_path
@@ -123,6 +122,14 @@ def digest_keys_of(keys: Path, partner: str) -> dict[str, bytes]:
     return {each.id: bytes.fromhex(each.key) for each in _known_record(keys, partner).digest_keys}
 
 
+def all_digest_keys(keys: Path) -> dict[str, tuple[bytes, ...]]:
+    """The same for every partner that ever had keys here, by partner. Raises InputError where ``keys`` is no key folder."""
+    if not keys.is_dir():
+        raise InputError("keys_missing", "There is no key folder.", where=str(keys), mend="Name that of the list office.")
+    names = sorted(path.parent.name for path in (keys / FOLDER).glob(f"*/{RECORD}"))
+    return {name: tuple(digest_keys_of(keys, name).values()) for name in names}
+
+
 def partner_of_key(keys: Path, key_id: str) -> str | None:
     """Whose copies were digested under the key of that name; None for a stranger's."""
     for path in sorted((keys / FOLDER).glob(f"*/{RECORD}")):
@@ -145,7 +152,7 @@ def _enrolled(keys: Path, partner: str, recipient: str, before: Record | None) -
 
 def _new_digest_key() -> HeldKey:
     secret = secrets.token_bytes(DIGEST_KEY_BYTES)
-    return HeldKey(hashlib.sha256(b"vigil digest key" + secret).hexdigest()[:16], secret.hex())
+    return HeldKey(digest_key_id(secret), secret.hex())
 
 
 def _new_signing_key(keys: Path, partner: str) -> str:

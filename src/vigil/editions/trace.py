@@ -8,39 +8,28 @@ a leak shows, whatever those who made it did. Five kinds of evidence, each enoug
 ``private``   marks that stand in one partner's copy only.
 ``numbers``   entry numbers, which are each partner's own.
 ``code``      the symmetric score of the presence code (Škorić, Katzenbeisser and Celik), with Chernoff's bound.
-``completes`` with those accused already, this partner alone explains every place that they cannot (places where all of
-              a coalition agree cannot be changed).
+``completes`` it is of the smallest set that explains every place, and the only one who explains those that the others of
+              the set cannot (places where all of a coalition agree cannot be changed): :mod:`vigil.editions.coalition`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from hashlib import md5, sha1, sha256
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from vigil.editions.leak import Leak, read_leak
-from vigil.editions.marks import (
-    ADDRESSES,
-    BIASES,
-    FEWEST_POSITIONS,
-    MARKED_ALGORITHMS,
-    Bits,
-    Mark,
-    MarkBook,
-    MarkKind,
-    private_marks,
-)
-from vigil.match.urls import SCOPES, Scope, entry_key, host_key
+from vigil.editions.coalition import Places, smallest_sets
+from vigil.editions.leak import Leak, LeakForm, read_leak
+from vigil.editions.marks import BIASES, FEWEST_POSITIONS, Bits, Mark, MarkBook, MarkKind
+from vigil.editions.signs import DigestKeys, Signs
 
 CONFIDENCE: Final = 1e-6  # the chance, over all partners together, that an innocent one is named
-KEYED_PLACES: Final = 64
 READ_SHARE: Final = 16  # a list was read where at least one place in sixteen is there
 MOST_NUMBER: Final = 2**32  # no hotline has numbered more entries; a foreign number falls below by chance once in 65,536
 _EXPONENTS: Final = np.concatenate([np.linspace(0.01, 2.0, 200), np.linspace(2.1, 8.0, 60)])
@@ -69,12 +58,32 @@ class Named:
     wrong: float
 
 
+class Unread(StrEnum):
+    """Why a file without a mark may be a partner's copy all the same."""
+
+    FORM = "form"
+    DIGESTED = "digested"
+    UNMARKED = "unmarked"
+
+
+_NOTHING: Final = "No mark of this book is in the file: it is no copy of ours, or its marks were taken out."
+_UNREAD: Final = {
+    Unread.FORM: "This form carries no marks: a Safe Browsing list holds digests of whole names and network addresses, and the "
+    "copies traced here have no marks among those. It cannot be said whose it is.",
+    Unread.DIGESTED: "No mark can be read in the file, but it holds digests: addresses in a partner's copy are digested under "
+    "its own key. Trace it with the key folder of the list office: --keys DIR. Without it nobody can be cleared.",
+    Unread.UNMARKED: "The lists of this book carry no marks, because the hotline has named no domains for them "
+    "(lists.canary_domains). It cannot be said whose it is.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Trace:
     """What a leak tells. ``named`` is the smallest set that the evidence gives, the surest first; empty: nobody can be named.
 
     ``lists``      those of which marks were read, with the number of places of the code read.
     ``explained``  share of the places read that the named together can have produced; None where none was read.
+    ``unread``     where no mark was found, why that proves nothing; None where it does.
     """
 
     form: str
@@ -82,29 +91,18 @@ class Trace:
     marks: int
     named: tuple[Named, ...]
     explained: float | None
+    unread: Unread | None = None
 
     def words(self) -> str:
         """The finding as a sentence."""
         if not self.marks and not self.named:
-            return "No mark of this book is in the file: it is no copy of ours, or its marks were taken out."
+            return _UNREAD[self.unread] if self.unread else _NOTHING
         if not self.named:
             return "Marks are in the file, but too few to name anybody without risk to the innocent."
-        who = " and ".join(each.partner for each in self.named)
-        what = "The copy of" if len(self.named) == 1 else "The copies of"
+        *others, last = (each.partner for each in self.named)
+        who = f"The copies of {', '.join(others)} and {last}" if others else f"The copy of {last}"
         wrong = max(each.wrong for each in self.named)
-        return f"{what} {who}. The chance that an innocent partner is named: below {_power(wrong)}."
-
-
-@dataclass(frozen=True, slots=True)
-class _Observed:
-    """The presence code as it was read: ``seen`` (m,), the biases (m,), and all code words (n, m)."""
-
-    seen: Bits
-    biases: Floats
-    words: Bits
-
-
-DigestKeys = Mapping[str, Iterable[bytes]]
+        return f"{who}. The chance that an innocent partner is named: below {_power(wrong)}."
 
 
 def trace_file(
@@ -114,13 +112,22 @@ def trace_file(
 
     Raises InputError where the file cannot be read.
     """
-    wanted = _Wanted.of(book, digest_keys or {})
-    leak = read_leak(path, frozenset(wanted.hosts), frozenset(wanted.digests) | frozenset(wanted.keyed))
-    keyed = {wanted.keyed[value] for value in leak.digests if value in wanted.keyed}
-    found = wanted.marks_in(leak) | {mark for _, mark in keyed}
-    return trace_marks(
-        found, book, numbers=leak.numbers, keys_of={partner for partner, _ in keyed}, form=leak.form, confidence=confidence
+    given = {partner: tuple(keys) for partner, keys in (digest_keys or {}).items()}
+    book = replace(book, partners=(*book.partners, *sorted(given.keys() - set(book.partners))))
+    signs = Signs.of(book, given)
+    leak = read_leak(path, frozenset(signs.hosts), frozenset(signs.digests) | frozenset(signs.keyed))
+    found = trace_marks(
+        signs.marks_in(leak), book, numbers=leak.numbers, keys_of=signs.keys_in(leak), form=leak.form, confidence=confidence
     )
+    return found if found.marks or found.named else replace(found, unread=_unread(leak, book, given))
+
+
+def _unread(leak: Leak, book: MarkBook, digest_keys: DigestKeys) -> Unread | None:
+    if leak.form == LeakForm.SAFE_BROWSING:
+        return Unread.FORM
+    if not any(book.carries(kind) for _, kind in book.lists):
+        return Unread.UNMARKED
+    return Unread.DIGESTED if leak.strange_digests and not digest_keys else None
 
 
 def trace_marks(
@@ -146,7 +153,8 @@ def trace_marks(
             Evidence.CODE: count * _chance_of_code(observed, observed.words[place]) if len(observed.seen) else 1.0,
         }
         evidence[partner] = {kind: chance for kind, chance in chances.items() if chance <= confidence / len(Evidence)}
-    _complete(observed, book, evidence, confidence / len(Evidence))
+    for place, chance in smallest_sets(observed, scores, confidence / len(Evidence)).items():
+        evidence[book.partners[place]][Evidence.COMPLETES] = chance
     named = [
         Named(name, tuple(why), private[name], round(float(scores[place]), 1), min(why.values()))
         for place, name in enumerate(book.partners)
@@ -157,7 +165,7 @@ def trace_marks(
     return Trace(form, lists, len(found), tuple(named), _explained(observed, members))
 
 
-def _observed(found: set[Mark], book: MarkBook) -> tuple[_Observed, dict[str, int]]:
+def _observed(found: set[Mark], book: MarkBook) -> tuple[Places, dict[str, int]]:
     """The places of all lists that are in the leak, one after the other."""
     seen, biases, words, lists = [], [], [], {}
     for name, kind in book.lists:
@@ -171,8 +179,8 @@ def _observed(found: set[Mark], book: MarkBook) -> tuple[_Observed, dict[str, in
         biases.append(book.biases(name)[:in_use])
         words.append(np.stack([book.code_word(partner, name)[:in_use] for partner in book.partners]))
     if not seen:
-        return _Observed(np.zeros(0, bool), np.zeros(0), np.zeros((len(book.partners), 0), bool)), {}
-    return _Observed(np.concatenate(seen), np.concatenate(biases), np.concatenate(words, axis=1)), lists
+        return Places(np.zeros(0, bool), np.zeros(0), np.zeros((len(book.partners), 0), bool)), {}
+    return Places(np.concatenate(seen), np.concatenate(biases), np.concatenate(words, axis=1)), lists
 
 
 def _in_use(places: Bits, book: MarkBook) -> int:
@@ -190,13 +198,13 @@ def _weights(seen: Bits, biases: Floats) -> tuple[Floats, Floats]:
     return np.where(seen, present, -present), np.where(seen, -absent, absent)
 
 
-def _scores(observed: _Observed) -> Floats:
+def _scores(observed: Places) -> Floats:
     have, lack = _weights(observed.seen, observed.biases)
     found: Floats = np.where(observed.words, have, lack).sum(axis=1) if len(have) else np.zeros(len(observed.words))
     return found
 
 
-def _chance_of_code(observed: _Observed, word: Bits) -> float:
+def _chance_of_code(observed: Places, word: Bits) -> float:
     """Bound on the chance that a random word scores as high: the better of two tests, for which it pays by doubling.
 
     The first looks at all places. The second only at those that are there: a file may be a part of the copy.
@@ -235,88 +243,11 @@ def _chance_of_numbers(numbers: set[int], book: MarkBook, partner: str) -> float
     return math.exp(near - expected + near * math.log(expected / near))
 
 
-def _complete(observed: _Observed, book: MarkBook, evidence: dict[str, dict[Evidence, float]], enough: float) -> None:
-    """Add the partner who alone explains all that those named cannot, if an innocent one hardly ever would."""
-    named = [place for place, partner in enumerate(book.partners) if evidence[partner]]
-    if not named or not len(observed.seen):
-        return
-    open_places = ~_explains(observed, named)
-    if not open_places.any():
-        return
-    seen, biases = observed.seen[open_places], observed.biases[open_places]
-    chance = len(book.partners) * float(np.prod(np.where(seen, biases, 1 - biases)))
-    fitting = np.flatnonzero((observed.words[:, open_places] == seen).all(axis=1))
-    if chance <= enough and len(fitting) == 1:
-        evidence[book.partners[int(fitting[0])]][Evidence.COMPLETES] = chance
-
-
-def _explains(observed: _Observed, members: Sequence[int]) -> Bits:
-    """Where at least one of the members has what was seen."""
-    found: Bits = (observed.words[list(members)] == observed.seen).any(axis=0)
-    return found
-
-
-def _explained(observed: _Observed, members: Sequence[int]) -> float | None:
+def _explained(observed: Places, members: Sequence[int]) -> float | None:
     if not members or not len(observed.seen):
         return None
-    return round(float(_explains(observed, members).mean()), 4)
+    return round(float((observed.words[list(members)] == observed.seen).any(axis=0).mean()), 4)
 
 
 def _power(chance: float) -> str:
     return "10^-100" if chance < 1e-100 else f"10^{math.ceil(math.log10(chance))}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What marks look like in files: host names and digests, each with its mark."""
-
-    hosts: dict[bytes, Mark]
-    digests: dict[bytes, Mark]
-    keyed: dict[bytes, tuple[str, Mark]]
-
-    @classmethod
-    def of(cls, book: MarkBook, digest_keys: DigestKeys) -> _Wanted:
-        hosts: dict[bytes, Mark] = {}
-        digests: dict[bytes, Mark] = {}
-        for name, kind in book.lists:
-            if book.carries(kind):
-                for mark in _all(book, name):
-                    if kind in ADDRESSES:
-                        hosts[book.address_of(mark).host.encode()] = mark
-                    digests.update(dict.fromkeys(_digests(book, mark, kind), mark))
-        return cls(hosts, digests, dict(_keyed(book, digest_keys)))
-
-    def marks_in(self, leak: Leak) -> set[Mark]:
-        plain = {self.digests[value] for value in leak.digests if value in self.digests}
-        return {self.hosts[name] for name in leak.hosts} | plain
-
-
-def _all(book: MarkBook, name: str) -> Iterator[Mark]:
-    yield from (Mark(name, MarkKind.SHARED, place) for place in range(book.positions))
-    for partner in book.partners:
-        yield from private_marks(partner, name)
-
-
-def _keyed(book: MarkBook, digest_keys: DigestKeys) -> Iterator[tuple[bytes, tuple[str, Mark]]]:
-    """Digests of a partner's addresses under its own keys. A few marks will do: such a file is one partner's as it is."""
-    for partner, keys in digest_keys.items():
-        for name in (name for name, kind in book.lists if kind in ADDRESSES and book.carries(kind)):
-            for mark in book.marks_of(partner, name, KEYED_PLACES):
-                for key in keys:
-                    for scope in SCOPES:
-                        if scope is not Scope.IP:
-                            yield entry_key(scope, book.address_of(mark, scope), key), (partner, mark)
-
-
-def _digests(book: MarkBook, mark: Mark, kind: str) -> Iterator[bytes]:
-    """Keys of an edition, and what others usually make of an address: its digests, with and without scheme."""
-    if kind not in ADDRESSES:
-        yield from (book.value_of(mark, algorithm) for algorithm in MARKED_ALGORITHMS)
-        return
-    for scope in SCOPES:
-        if scope is not Scope.IP:
-            yield entry_key(scope, book.address_of(mark, scope))
-    yield host_key(book.address_of(mark).host)
-    text = book.address_of(mark).text()
-    for form in (text, text.partition("://")[2], book.address_of(mark).host):
-        yield from (make(form.encode(), usedforsecurity=False).digest() for make in (md5, sha1, sha256))

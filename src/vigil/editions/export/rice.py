@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
+from vigil.base.errors import InputError
+
 BITS: Final = 256
 SMALLEST_PARAMETER: Final = 227
 LARGEST_PARAMETER: Final = 254
@@ -34,3 +36,32 @@ def encode(numbers: Sequence[int], parameter: int) -> bytes:
         pending >>= whole * 8
         filled -= whole * 8
     return bytes(out) + (pending.to_bytes(1, "little") if filled else b"")
+
+
+def decode(first: int, data: bytes, parameter: int, count: int) -> list[int]:
+    """``first`` and the ``count`` numbers after it, as :func:`encode` wrote them. Raises InputError for anything else."""
+    if count * (parameter + 1) > len(data) * 8:
+        raise InputError("hash_list_malformed", "The numbers do not fit into the data.")
+    numbers, at = [first], 0
+    for _ in range(count):
+        quotient, at = _unary(data, at)
+        remainder, at = _bits(data, at, parameter), at + parameter
+        numbers.append(numbers[-1] + (quotient << parameter | remainder) if at <= len(data) * 8 else 1 << BITS)
+        if numbers[-1] >= 1 << BITS or numbers[-1] <= numbers[-2]:
+            raise InputError("hash_list_malformed", "The numbers do not rise within their range.")
+    if len(data) * 8 - at >= 8 or _bits(data, at, 8):
+        raise InputError("hash_list_malformed", "There are bits behind the last number.")
+    return numbers
+
+
+def _unary(data: bytes, at: int) -> tuple[int, int]:
+    """How many ones stand from bit ``at`` on, and where the bit behind their zero is; no quotient has more than 29 bits."""
+    window = _bits(data, at, 32)
+    ones = (~window & window + 1).bit_length() - 1
+    return ones, at + ones + 1
+
+
+def _bits(data: bytes, at: int, count: int) -> int:
+    """``count`` bits from bit ``at`` on, least significant first; zeros behind the end."""
+    piece = int.from_bytes(data[at // 8 : (at + count + 7) // 8], "little")
+    return piece >> at % 8 & (1 << count) - 1
