@@ -32,16 +32,22 @@ def _size(full: int) -> int:
     return min(full, int(os.environ.get("VIGIL_BENCH_REPORTS", full)))
 
 
-def _measured(database: str, reports: int, page: str, seed: int) -> Measurement:
-    """The 95th percentile of ``page`` in milliseconds, from a process that fills the database first where it is empty."""
+def _measured(database: str, reports: int, seed: int) -> dict[str, Measurement]:
+    """The 95th percentile of each page in milliseconds, from one process that fills the database first."""
     command = [sys.executable, "-m", "benchmarks.casework", str(reports), str(seed)]
     environment = {**os.environ, "VIGIL_TEST_DATABASE": database, "DJANGO_SETTINGS_MODULE": "vigil.hotline.settings.test"}
     done = subprocess.run(command, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return {page: _percentile(found, page) for page in ("queue", "case")}
+
+
+def _percentile(found: dict[str, Any], page: str) -> Measurement:
     times = sorted(found[page])
     p95 = times[min(len(times) - 1, round(0.95 * len(times)))]
     conditions = {key: found[key] for key in ("reports", "files", "fill_seconds", "database")}
-    return Measurement(p95 * 1000, conditions | {"requests": len(times), "median_ms": statistics.median(times) * 1000}, times)
+    slowest = max(found["by_page"][page], key=found["by_page"][page].__getitem__)
+    more = {"requests": len(times), "median_ms": statistics.median(times) * 1000, "slowest": slowest}
+    return Measurement(p95 * 1000, conditions | more, times)
 
 
 _kept: dict[tuple[str, int], dict[str, Measurement]] = {}
@@ -54,21 +60,17 @@ def _both(kind: str, reports: int, seed: int) -> dict[str, Measurement]:
     return _kept[kind, reports]
 
 
-def _pages(database: str, reports: int, seed: int) -> dict[str, Measurement]:
-    return {page: _measured(database, reports, page, seed) for page in ("queue", "case")}
-
-
 def _on_postgresql(reports: int, seed: int) -> dict[str, Measurement]:
     sys.path.insert(0, str(ROOT / "tools"))
     import postgres
 
     with postgres.running() as address:
-        return _pages(address, reports, seed)
+        return _measured(address, reports, seed)
 
 
 def _on_sqlite(reports: int, seed: int) -> dict[str, Measurement]:
     with tempfile.TemporaryDirectory(prefix="vigil-bench-") as folder:
-        return _pages(f"sqlite:///{folder}/hotline.sqlite", reports, seed)
+        return _measured(f"sqlite:///{folder}/hotline.sqlite", reports, seed)
 
 
 @bench(name="casework_queue_postgresql", at_most=150.0, unit="ms at p95")
@@ -200,7 +202,7 @@ def _copy(model: Any, number: int, **changes: str) -> None:
         )
 
 
-def _times(seed: int) -> dict[str, list[float]]:
+def _times(seed: int) -> dict[str, Any]:
     import random
 
     from django.test import Client
@@ -222,10 +224,20 @@ def _times(seed: int) -> dict[str, list[float]]:
         "/queue/?page=7",
         "/queue/?priority=normal",
     ]
-    return {
-        "queue": _timed(client, [queues[place % len(queues)] for place in range(ROUNDS)]),
-        "case": _timed(client, [f"/cases/{key}/" for key in keys]),
+    asked = {
+        "queue": [queues[place % len(queues)] for place in range(ROUNDS)],
+        "case": [f"/cases/{key}/" for key in keys],
     }
+    times = {page: _timed(client, addresses) for page, addresses in asked.items()}
+    return {**times, "by_page": {page: _slowest(addresses, times[page]) for page, addresses in asked.items()}}
+
+
+def _slowest(addresses: list[str], times: list[float]) -> dict[str, float]:
+    """The slowest answer of each address."""
+    found: dict[str, float] = {}
+    for address, took in zip(addresses, times, strict=True):
+        found[address] = max(took, found.get(address, 0.0))
+    return found
 
 
 def _timed(client: Any, pages: list[str]) -> list[float]:

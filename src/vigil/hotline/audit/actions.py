@@ -10,6 +10,7 @@ from django.db import connection, models
 from vigil.base.errors import RefusedError
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.people import Person
+from vigil.hotline.access.rows import insert
 from vigil.hotline.audit.chain import GENESIS, canonical_details, hash_of
 from vigil.hotline.audit.codes import REGISTRY, Code
 from vigil.hotline.audit.models import AuditEvent, AuditHead
@@ -70,7 +71,7 @@ def record_many(
         )  # fmt: skip
         event.hash = previous = hash_of(event)
         rows.append(event)
-    AuditEvent.objects.bulk_create(rows, batch_size=500)
+    insert(rows)
     AuditHead.objects.filter(pk=AuditHead.ONLY).update(seq=seq, hash=previous)
     return len(rows)
 

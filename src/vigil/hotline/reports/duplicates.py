@@ -42,7 +42,7 @@ def _standing(keys: set[UUID]) -> dict[UUID, Report]:
         return {}
     standing = Q(is_open=True) | Q(outcome__in=sorted(ACTIONED_OUTCOMES))
     found = Report.objects.filter(standing, pk__in=keys, dedupe_of=None).exclude(channel=Channel.CHILD_SELF_REPORT)
-    return {each.pk: each for each in found.select_for_update().order_by("pk")}
+    return {each.pk: each for each in found.select_for_update(no_key=True).order_by("pk")}
 
 
 def first_report_of(url: Url) -> Report | None:

@@ -8,23 +8,23 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from django.db import models, transaction
+from django.db import connection, models, transaction
 
 from vigil.base.errors import InputError
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.people import Person, must
 from vigil.hotline.access.permissions import Permission
-from vigil.hotline.access.sealing import matching_digest
+from vigil.hotline.access.rows import insert, insert_unless_there, update
 from vigil.hotline.audit.actions import record, record_many
 from vigil.hotline.audit.codes import Code
 from vigil.hotline.partners.models import Sender
 from vigil.hotline.reports import codes
-from vigil.hotline.reports.addresses import URL_PURPOSE, registrable_domain, top_level
+from vigil.hotline.reports.addresses import registrable_domain, top_level
 from vigil.hotline.reports.duplicates import first_reports, raised
 from vigil.hotline.reports.enumerations import (
     URGENCY,
@@ -55,6 +55,8 @@ TOKEN_BYTES: Final = 24
 PURGED_AT_ONCE: Final = 200
 SUBMITTERS: Final = (Permission.REPORT_SUBMIT, Permission.REPORT_SUBMIT_BULK, Permission.CHILD_HAND_OVER)
 COUNTED_ON: Final = ("repeats", "priority", "urgency", "version")
+FILE_LOCKS: Final = 64
+FILE_LOCK_SPACE: Final = 0x7669  # of PostgreSQL's advisory locks; nobody else here uses any
 URGENT_THEMES: Final = frozenset({Theme.SEXTORTION, Theme.CSEM_GROOMING, Theme.TRAFFICKING_TOURISM})
 
 
@@ -106,11 +108,11 @@ class Read:
     arrival: Arrival
     named: tuple[Named, ...]
 
-    def urls(self) -> Iterator[tuple[str, CanonicalUrl]]:
-        """As received, and in canonical form, each address that can be read."""
+    def urls(self) -> Iterator[tuple[str, str, CanonicalUrl]]:
+        """Each address that can be read: its digest, as received, and in canonical form."""
         for each in self.named:
             if each.reading is not None and each.reading.url is not None:
-                yield each.item.raw, each.reading.url
+                yield each.url_digest, each.item.raw, each.reading.url
 
     def keys(self) -> list[str] | None:
         """The digests the duplicate rule goes by, one for each item; None where it names what the rule does not judge."""
@@ -118,8 +120,8 @@ class Read:
             return None
         keys = []
         for each in self.named:
-            if each.reading is not None and each.reading.url is not None:
-                keys.append(url_digest(each.reading.url))
+            if each.url_digest:
+                keys.append(each.url_digest)
             elif each.item.algorithm is HashAlgorithm.SHA256:
                 keys.append(each.digest)
             elif each.item.algorithm is None:
@@ -214,8 +216,10 @@ def do_submit_draft(person: Person, draft: Draft, arrival: Arrival) -> Report:
 
 def _take_in(person: Person, reads: Sequence[Read]) -> list[Report]:
     at = now()
-    urls = _known_urls(person, reads, at)
-    firsts = first_reports(urls.values(), [key for read in reads for key in read.keys() or ()])
+    new, before = _known_urls(person, reads, at)
+    files = {each.digest for read in reads for each in read.named if each.item.algorithm is HashAlgorithm.SHA256}
+    _wait_for(files)
+    firsts = first_reports(before.values(), files)
     counted: Counter[Report] = Counter()
     claimed: dict[Report, Priority] = {}
     reports: list[Report] = []
@@ -230,11 +234,12 @@ def _take_in(person: Person, reads: Sequence[Read]) -> list[Report]:
             counted[first] += 1
             claimed[first] = min(claimed.get(first, Priority.LOW), read.arrival.priority, key=URGENCY.__getitem__)
         events.append((codes.RECEIVED, report, _received(report, read)))
-    Report.objects.bulk_create(reports)
-    Submission.objects.bulk_create(_submissions(person, reports, reads, urls))
-    _keep_contacts(person, reports, reads, at)
     events += [_count_on(first, number, claimed[first]) for first, number in counted.items()]
-    Report.objects.bulk_update(counted, COUNTED_ON)
+    earlier = [first for first in counted if not first._state.adding]
+    insert(reports)
+    insert(list(_submissions(person, reports, reads, new | before)))
+    _keep_contacts(person, reports, reads, at)
+    update(earlier, *COUNTED_ON)
     record_many(person, events)
     return reports
 
@@ -297,7 +302,7 @@ def _submissions(
                 report=report,
                 type=each.item.type,
                 raw=each.item.raw,
-                url=urls[url_digest(reading.url)] if reading is not None and reading.url is not None else None,
+                url=urls[each.url_digest] if each.url_digest else None,
                 refusal=reading.refusal if reading is not None else "",
                 algorithm=each.item.algorithm or "",
                 digest=each.digest,
@@ -308,12 +313,14 @@ def _submissions(
 
 def _keep_contacts(person: Person, reports: Sequence[Report], reads: Sequence[Read], at: datetime) -> None:
     """Keep, sealed and apart, how to reach those who asked for an answer."""
-    ReporterContact.objects.bulk_create(
-        ReporterContact(
-            report=report, fields=read.arrival.contact, purge_at=at + CONTACT_LIFE, created_by=person.label
-        )
-        for report, read in zip(reports, reads, strict=True)
-        if read.arrival.contact.strip()
+    insert(
+        [
+            ReporterContact(
+                report=report, fields=read.arrival.contact, purge_at=at + CONTACT_LIFE, created_by=person.label
+            )
+            for report, read in zip(reports, reads, strict=True)
+            if read.arrival.contact.strip()
+        ]
     )
 
 
@@ -327,18 +334,21 @@ def _count_on(
     return codes.REPEATED, first, {"repeats": first.repeats}
 
 
-def _known_urls(person: Person, reads: Iterable[Read], instant: datetime) -> dict[str, Url]:
-    """The rows of all addresses by digest, made where they are new, and locked: two reports of one new address at the
-    same instant wait for each other here. All are locked in one order, so that batches cannot wait in a circle."""
+def _known_urls(person: Person, reads: Iterable[Read], instant: datetime) -> tuple[dict[str, Url], dict[str, Url]]:
+    """The rows of all addresses by digest: those that are made here, and those that were there before, locked. Two reports
+    of one address at the same instant wait for each other.
+
+    Batches cannot wait in a circle: each adds its new rows first, in the order of their digests, and then locks the old
+    ones in the same order.
+    """
     wanted: dict[str, tuple[str, CanonicalUrl, datetime]] = {}
     for read in reads:
         at = read.arrival.received_at or instant
-        for raw, url in read.urls():
-            digest = url_digest(url)
+        for digest, raw, url in read.urls():
             first_raw, _, latest = wanted.get(digest, (raw, url, at))
             wanted[digest] = first_raw, url, max(at, latest)
     if not wanted:
-        return {}
+        return {}, {}
     known = set(Url.objects.filter(url_digest__in=list(wanted)).values_list("url_digest", flat=True))
     new = [
         Url(
@@ -349,16 +359,33 @@ def _known_urls(person: Person, reads: Iterable[Read], instant: datetime) -> dic
         for digest, (raw, url, at) in sorted(wanted.items())
         if digest not in known
     ]
-    Url.objects.bulk_create(new, ignore_conflicts=True)
-    rows = Url.objects.select_for_update().filter(url_digest__in=list(wanted)).order_by("url_digest")
-    found = {row.url_digest: row for row in rows.only("url_digest", "last_seen")}  # nothing sealed is opened for this
-    later = [row for digest, row in found.items() if wanted[digest][2] > row.last_seen]
+    made = insert_unless_there(new)
+    found = {row.url_digest: row for row in new if row.pk in made}
+    return found, _locked_urls({digest: at for digest, (_, _, at) in wanted.items() if digest not in found})
+
+
+def _locked_urls(seen: dict[str, datetime]) -> dict[str, Url]:
+    """The rows of these digests, locked in one order, with the instant at which they were seen last kept."""
+    if not seen:
+        return {}
+    # Nothing sealed is opened for this; and rows that only name an address need not wait for who counts on it.
+    rows = Url.objects.select_for_update(no_key=True).filter(url_digest__in=list(seen)).order_by("url_digest")
+    found = {row.url_digest: row for row in rows.only("url_digest", "last_seen")}
+    later = [row for digest, row in found.items() if seen[digest] > row.last_seen]
     for row in later:
-        row.last_seen = wanted[row.url_digest][2]
-    Url.objects.bulk_update(later, ["last_seen"])
+        row.last_seen = seen[row.url_digest]
+    update(later, "last_seen")
     return found
 
 
-def url_digest(url: CanonicalUrl) -> str:
-    """The keyed digest by which two reports of the same address meet."""
-    return matching_digest(URL_PURPOSE, url.text())
+def _wait_for(files: Collection[str]) -> None:
+    """Wait for others that take in the same files at this moment: a file has no row of its own that could be locked.
+
+    Files share a few locks, always taken in one order, so that a batch needs no more of them than the server has. SQLite
+    lets only one transaction write anyway.
+    """
+    if not files or connection.vendor != "postgresql":
+        return
+    keys = sorted({int(digest[:4], 16) % FILE_LOCKS for digest in files})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, key) FROM unnest(%s::int[]) AS key", [FILE_LOCK_SPACE, keys])

@@ -8,9 +8,10 @@ from typing import Final
 from vigil.base.errors import InputError
 from vigil.base.limits import Limit
 from vigil.hotline.access.sealing import matching_digest
-from vigil.hotline.reports.addresses import Reading, read_address
+from vigil.hotline.reports.addresses import URL_PURPOSE, Reading, read_address
 from vigil.hotline.reports.enumerations import HEX_DIGITS, HashAlgorithm, SubmissionType
 from vigil.hotline.reports.limits import ADDRESS_CHARACTERS
+from vigil.match.urls import CanonicalUrl
 
 FILE_PURPOSE: Final = "file"
 ITEMS: Final = Limit(100, "items", "one report names some things; more are more reports")
@@ -28,11 +29,13 @@ class Item:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Named:
-    """An item as it was read: ``reading`` of an address; ``digest`` by which another report of the same file is found."""
+    """An item as it was read: ``reading`` of an address, with its ``url_digest`` where it can be read; ``digest`` by which
+    another report of the same file is found."""
 
     item: Item
     reading: Reading | None = None
     digest: str = ""
+    url_digest: str = ""
 
 
 def file_item(algorithm: HashAlgorithm, value: str) -> Item:
@@ -50,7 +53,15 @@ def named(item: Item) -> Named:
             "too_long", f"The text has more than {limit.value} {limit.unit}.",
             where="address" if item.type is SubmissionType.URL else item.type.value, mend="Shorten it.",
         )  # fmt: skip
-    return Named(item, read_address(item.raw) if item.type is SubmissionType.URL else None)
+    if item.type is not SubmissionType.URL:
+        return Named(item)
+    reading = read_address(item.raw)
+    return Named(item, reading, url_digest="" if reading.url is None else url_digest(reading.url))
+
+
+def url_digest(url: CanonicalUrl) -> str:
+    """The keyed digest by which two reports of the same address meet."""
+    return matching_digest(URL_PURPOSE, url.text())
 
 
 def _digest(item: Item) -> str:

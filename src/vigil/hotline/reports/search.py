@@ -23,8 +23,7 @@ from vigil.hotline.audit.actions import record
 from vigil.hotline.compartments.access import hidden_from
 from vigil.hotline.reports import codes
 from vigil.hotline.reports.addresses import read_address, registrable_domain
-from vigil.hotline.reports.intake import url_digest
-from vigil.hotline.reports.items import FILE_PURPOSE
+from vigil.hotline.reports.items import FILE_PURPOSE, url_digest
 from vigil.hotline.reports.models import Report
 from vigil.hotline.reports.references import read_reference
 from vigil.match.urls import CanonicalUrl

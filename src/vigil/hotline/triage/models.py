@@ -66,6 +66,11 @@ class Emergency(Entity):
     passed_on_by = models.CharField(max_length=200, blank=True)
     passed_on_to = SealedTextField(null=True, blank=True)
 
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["report"], condition=models.Q(seen_at=None), name="triage_unseen")
+        ]
+
 
 class ClusterKind(models.TextChoices):
     BRAND = "brand", "Same brand"

@@ -1,0 +1,76 @@
+"""Many rows in one statement are what Django would have written one by one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from vigil.hotline.access.rows import insert, insert_unless_there, update
+from vigil.hotline.reports.enumerations import Channel, Priority, SourceClass
+from vigil.hotline.reports.models import Report, Url
+
+pytestmark = pytest.mark.django_db
+AT = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
+WORDS = "quimber \" ' \\ \N{RIGHT-TO-LEFT OVERRIDE} \N{PARTY POPPER}\n%s {minor-marker}"
+
+
+def report(ref: str, **more: Any) -> Report:
+    given: dict[str, Any] = {
+        "ref": ref, "channel": Channel.PARTNER_API, "source_class": SourceClass.PUBLIC, "received_at": AT,
+        "ai_nexus": ["generated", WORDS], "free_text": WORDS, "partner_ref": "a\\b'c\"%s", "created_by": "system:public",
+    }  # fmt: skip
+    return Report(**(given | more))
+
+
+def url(digest: str) -> Url:
+    return Url(
+        canonical=f"https://{digest}.example/", raw=WORDS, url_digest=digest, canon="c", scheme="https", host=f"{digest}.example",
+        registrable_domain=f"{digest}.example", first_seen=AT, last_seen=AT, created_by="system:public",
+    )  # fmt: skip
+
+
+def plain(row: Report) -> dict[str, Any]:
+    """All values of a row but its own name and id, opened."""
+    values = {field.attname: getattr(row, field.attname) for field in Report._meta.concrete_fields}
+    opened = {name: value.open() if hasattr(value, "open") else value for name, value in values.items()}
+    return {name: value for name, value in opened.items() if name not in {"id", "ref"}}
+
+
+def test_rows_are_those_that_django_writes() -> None:
+    one, other = report("one", created_at=AT), report("other", created_at=AT)
+    one.save(force_insert=True)
+    insert([other])
+    assert plain(Report.objects.get(ref="other")) == plain(Report.objects.get(ref="one"))
+    assert not other._state.adding
+
+
+def test_rows_may_name_each_other() -> None:
+    first = report("first")
+    insert([report("second", dedupe_of=first, status="closed", outcome="duplicate", is_open=False, concluded_at=AT), first])
+    assert Report.objects.get(ref="second").dedupe_of == first
+
+
+def test_rows_that_are_there_stay_as_they_are() -> None:
+    there = url("there")
+    insert([there])
+    new, again = url("new"), url("there")
+    assert insert_unless_there([new, again]) == {new.pk}
+    assert set(Url.objects.values_list("pk", flat=True)) == {there.pk, new.pk}
+
+
+def test_only_the_named_fields_are_saved() -> None:
+    rows = [report(f"r{number}") for number in range(3)]
+    insert(rows)
+    for row in rows[:2]:
+        row.repeats, row.priority, row.urgency, row.language = 7, Priority.URGENT, 1, "nl"
+    update(rows[:2], "repeats", "priority", "urgency")
+    found = Report.objects.order_by("ref").values_list("repeats", "priority", "language")
+    assert list(found) == [(7, "urgent", ""), (7, "urgent", ""), (0, "normal", "")]
+
+
+def test_nothing_is_nothing() -> None:
+    insert([])
+    update([], "repeats")
+    assert insert_unless_there([]) == set()

@@ -1,0 +1,87 @@
+"""Two processes act on the same things at the same instant, on a database of their own: batches, and one case."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.hotline.assessments.test_scheme import FINDING
+from tests.hotline.reports.test_race import house, run
+
+__all__ = ["house"]
+
+PAGES, BATCHES = 20, 5
+ACT = f"""
+import json, sys, time
+from pathlib import Path
+from vigil.hotline.management import boot
+boot.start("worker")
+from vigil.base.errors import VigilError
+from vigil.hotline.access.clock import now
+from vigil.hotline.access.people import PUBLIC
+from vigil.hotline.access.queries import user_named
+from vigil.hotline.assessments.actions import do_assess
+from vigil.hotline.reports.actions import do_take_next
+from vigil.hotline.reports.enumerations import HashAlgorithm
+from vigil.hotline.reports.intake import Arrival, check_submit, do_submit_reports
+from vigil.hotline.reports.items import file_item
+from vigil.hotline.reports.models import Report
+
+def meet(place):
+    Path(f"{{place}}-{{sys.argv[1]}}").touch()
+    for _ in range(6000):
+        if len(list(Path.cwd().glob(f"{{place}}-*"))) == 2:
+            return
+        time.sleep(0.005)
+    raise SystemExit("the other one did not come")
+
+def batch(number):
+    pages = [Arrival(f"https://page{{number}}-{{page}}.example/") for page in range({PAGES})]
+    files = [Arrival(items=(file_item(HashAlgorithm.SHA256, f"{{number * 1000 + page:064x}}"),)) for page in range({PAGES})]
+    named = [check_submit(PUBLIC, arrival) for arrival in pages + files]
+    return named if sys.argv[1] == "forward" else named[::-1]
+
+anna = user_named("anna")
+if sys.argv[1] == "forward":
+    do_take_next(anna)
+meet("batches")
+for number in range({BATCHES}):
+    do_submit_reports(PUBLIC, batch(number))
+case = Report.objects.get(taken_by=anna)
+meet("case")
+try:
+    do_assess(anna, case, json.loads(sys.argv[2]), version=case.version, started_at=now())
+    print("saved")
+except VigilError as error:
+    print(error.code)
+"""
+COUNT = """
+import json
+from vigil.hotline.management import boot
+boot.start("worker")
+from django.db.models import Q
+from vigil.hotline.assessments.models import Assessment
+from vigil.hotline.audit.verify import verify
+from vigil.hotline.reports.models import Report, Submission, Url
+mine = {each.report_id: each for each in Submission.objects.filter(Q(url__host__startswith="page") | Q(digest__gt=""))}
+reports = list(Report.objects.filter(pk__in=mine))
+firsts = [row for row in reports if row.dedupe_of_id is None]
+thing = lambda key: (mine[key].url_id, mine[key].digest)
+print(json.dumps({
+    "reports": len(reports), "firsts": len(firsts), "repeats": sum(row.repeats for row in firsts),
+    "linked": all(thing(row.pk) == thing(row.dedupe_of_id) for row in reports if row.dedupe_of_id),
+    "urls": Url.objects.filter(host__startswith="page").count(), "log": verify().ok, "saved": Assessment.objects.count(),
+}))
+"""
+
+
+def test_two_batches_of_the_same_things_and_one_case_saved_twice(house: Path) -> None:
+    """Nothing is lost, every second one counts on the first, nobody waits in a circle; of two savings one is refused."""
+    both = [run(house, ACT, way, json.dumps(FINDING)) for way in ("forward", "backward")]
+    said = sorted(each.check().strip() for each in both)
+    things = 2 * PAGES * BATCHES
+    assert json.loads(run(house, COUNT).check()) == {
+        "reports": 2 * things, "firsts": things, "repeats": things, "linked": True, "urls": things // 2, "log": True, "saved": 1,
+    }  # fmt: skip
+    assert said[1] == "saved"
+    assert said[0] in {"case_changed", "case_not_held"}
