@@ -253,9 +253,33 @@ def swap_memory(seed: int) -> Measurement:
     return Measurement(found["peak"] / found["resident"], {"entries": ENTRIES, **{f"{k}_kb": v for k, v in found.items()}})
 
 
+AGREE = """
+from datetime import timedelta
+from vigil.hotline.management import boot
+boot.start("worker")
+from vigil.hotline.access.clock import now
+from vigil.hotline.access.people import OPERATOR
+from vigil.hotline.access.roles import Role
+from vigil.hotline.audit.people import do_add_user, new_password
+from vigil.hotline.partners.actions import do_enrol_node
+from vigil.hotline.partners.agreements import Terms, do_approve_agreement, do_propose_agreement, do_propose_partner
+from vigil.hotline.partners.enumerations import PartnerKind
+
+def person(name, role):
+    return do_add_user(OPERATOR, name, display_name=name, password=new_password(), roles=[role])
+
+paula, sam = person("paula", Role.LIST_PUBLISHER), person("sam", Role.SUPERVISOR)
+for place in range(20):
+    partner = do_propose_partner(paula, f"Quimber Net {place}", PartnerKind.ISP)
+    terms = Terms(f"contract {place}", ("pictures",), now(), now() + timedelta(days=300), "Somebody")
+    do_approve_agreement(sam, do_propose_agreement(paula, partner, terms))
+print(do_enrol_node(OPERATOR, "q-1", 30, partner.code)[1])
+"""
+
+
 @contextmanager
 def partner_door() -> Iterator[tuple[int, str, int]]:
-    """The real door in a process of its own: port, token of a node, process number."""
+    """The real door in a process of its own: port, token of a partner's node, process number. Twenty partners have agreements."""
     from tests.support.running import free_ports
 
     from vigil.installation.folder import DataFolder
@@ -273,7 +297,8 @@ def partner_door() -> Iterator[tuple[int, str, int]]:
 
         vigil("hotline", "secrets")
         vigil("hotline", "migrate")
-        token = next(word for word in vigil("hotline", "node", "add", "n-1").split() if word.startswith("vigil-node-"))
+        agreed = subprocess.run([sys.executable, "-c", AGREE], env=environment, capture_output=True, text=True, check=True)
+        token = agreed.stdout.split()[-1]
         keys = create_keys(Path(name) / "keys", datetime.now(UTC))
         publish(Path(name) / "editions", of_hashes(100, 1), keys, datetime.now(UTC))
         command = [sys.executable, "-m", "vigil.cli", "hotline", "serve", "partner"]
@@ -299,7 +324,10 @@ def poll(connection: http.client.HTTPConnection, token: str) -> None:
 
 @bench(name="partner_polls", at_most=5.0, unit="% of one core")
 def partner_polls(seed: int) -> Measurement:
-    """What 1,000 partners cost that look for something new every 60 seconds, by the processor time of the real door."""
+    """What 1,000 partners cost that look for something new every 60 seconds, by the processor time of the real door.
+
+    Each poll is that of a partner's node: its token and its partner's agreement are asked for anew each time.
+    """
     with partner_door() as (port, token, pid):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         for _ in range(100):

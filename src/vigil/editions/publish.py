@@ -37,6 +37,7 @@ from vigil.editions.release import (
     partner_branches,
     prepare,
     renewed_partners,
+    rotate_keys,
     signed_by,
     without_partner,
 )
@@ -136,6 +137,12 @@ def withdraw_partner(repository: Path, keys: KeyRing, partner: str, now: datetim
             _commit(repository, before, snapshot, keys, now)
         drop_keys(keys, partner, now)
         _tidy(repository)
+
+
+def renew_partner_keys(repository: Path, keys: KeyRing, partner: str, now: datetime) -> None:
+    """New keys for a partner (:func:`vigil.editions.partners.rotate_partner`), while nobody publishes with the old ones."""
+    with _only_one(repository):
+        rotate_keys(keys, partner, require_utc(now))
 
 
 def refresh(repository: Path, keys: KeyRing, now: datetime) -> bool:

@@ -24,7 +24,7 @@ from vigil.base.clock import require_utc
 from vigil.base.errors import InputError, RefusedError, UnavailableError
 from vigil.editions.folder import Reader, read_limited
 from vigil.editions.limits import PARTNERS
-from vigil.editions.partners import drop_partner, ensure_partner, partners_of
+from vigil.editions.partners import drop_partner, ensure_partner, partners_of, rotate_partner
 from vigil.editions.roles import (
     DELEGATED_LIFETIME,
     LIST_PREFIX,
@@ -175,6 +175,11 @@ def drop_keys(keys: KeyRing, partner: str, now: datetime) -> None:
     """Drop the keys of a partner whose delegation has ended."""
     if keys.folder is not None and partner in partners_of(keys.folder):
         drop_partner(keys.folder, partner, now)
+
+
+def rotate_keys(keys: KeyRing, partner: str, now: datetime) -> None:
+    """New keys for a partner's next copy."""
+    rotate_partner(_folder(keys), partner, now)
 
 
 def roles_in_force(repository: Path) -> dict[str, Targets]:

@@ -47,3 +47,7 @@ MARKS_TAKEN: Final = define("marks.taken", "The book of marks was taken out, for
 LIVE_ASKED: Final = define("live.asked", "Live checks of listed pages were asked for.", "number")
 SEARCHED: Final = define("entry.searched", "Somebody looked for entries by what they hold.", "how", "found")
 LIST_EXPORTED: Final = define("list.exported", "Lists were exported.", "partner", "format", "entries", "withdrawn")
+PARTNER_KEYS_ROTATED: Final = define("partner.keys_rotated", "A partner's copy gets new keys.", "partner", "reason")
+PARTNER_WITHDRAWN: Final = define(
+    "partner.withdrawn", "A partner's branch was taken out of the published editions by hand.", "partner", "reason"
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -19,6 +19,7 @@ from vigil.editions.model import ListInfo, ListKind
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.people import Person, must, must_differ
 from vigil.hotline.access.permissions import Permission
+from vigil.hotline.access.prepared import Prepared
 from vigil.hotline.audit.actions import record
 from vigil.hotline.partners import codes
 from vigil.hotline.partners.enumerations import PartnerKind
@@ -213,6 +214,14 @@ def agreements_in_force(moment: datetime) -> QuerySet[Agreement]:
     ).order_by("partner__code", "created_at")
 
 
+_SOME: Final = Prepared(
+    Agreement,
+    lambda moment, code: agreements_in_force(moment).filter(partner__code=code),
+    datetime(2000, 1, 1, tzinfo=UTC),
+    "code of a partner",
+)
+
+
 def agreements_waiting() -> QuerySet[Agreement]:
     """Agreements that a second person has to look at."""
     return Agreement.objects.select_related("partner").filter(approved_at=None, ended_at=None).order_by("created_at")
@@ -222,10 +231,21 @@ def require_agreement(code: str) -> list[Agreement]:
     """The agreements in force of a partner. Raises RefusedError ``no_agreement`` where there is none."""
     found = list(agreements_in_force(now()).filter(partner__code=code))
     if not found:
-        raise RefusedError(
-            "no_agreement", "No agreement with this partner is in force.", mend="Have one approved by a second person."
-        )
+        raise _without_agreement()
     return found
+
+
+def require_some_agreement(code: str) -> None:
+    """The same question at each poll of each node: is there one? No row is read, so that it costs little; no answer is
+    remembered, so that the kill switch counts at once."""
+    if not _SOME.exists(now(), code):
+        raise _without_agreement()
+
+
+def _without_agreement() -> RefusedError:
+    return RefusedError(
+        "no_agreement", "No agreement with this partner is in force.", mend="Have one approved by a second person."
+    )
 
 
 def _locked(agreement: Agreement) -> Agreement:

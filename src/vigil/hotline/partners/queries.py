@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from vigil.base.errors import InputError
 from vigil.hotline.access.clock import now
+from vigil.hotline.access.prepared import Prepared
 from vigil.hotline.partners.models import Node, Sender
 from vigil.hotline.partners.tokens import SENDER_PREFIX, digest_of, token_in
+
+_BY_TOKEN: Final = Prepared(Node, lambda digest: Node.objects.filter(token_digest=digest), "digest of a token")
 
 
 def machine_of(request: HttpRequest) -> Node | Sender | None:
@@ -30,7 +35,7 @@ def node_of_header(header: str) -> Node | None:
     token = token_in(header)
     if token is None:
         return None
-    node = Node.objects.filter(token_digest=digest_of(token)).first()
+    node = _BY_TOKEN.first(digest_of(token))
     return node if node is not None and node.in_force(now()) else None
 
 

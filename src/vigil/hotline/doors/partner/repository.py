@@ -19,7 +19,7 @@ from django.http.response import HttpResponseBase
 
 from vigil.hotline.doors.errors import problem
 from vigil.hotline.partners.actions import do_note_delivery
-from vigil.hotline.partners.agreements import require_agreement
+from vigil.hotline.partners.agreements import require_some_agreement
 from vigil.hotline.partners.models import Node
 
 NUMBER: Final = r"[1-9][0-9]{0,17}"
@@ -63,7 +63,7 @@ def _is_allowed(node: Node, folder: str, name: str) -> bool:
 
 def _answer(node: Node, path: Path, name: str) -> HttpResponseBase:
     if node.partner:
-        require_agreement(node.partner)
+        require_some_agreement(node.partner)
     stream = _opened(path)
     if stream is None:
         return problem(404)

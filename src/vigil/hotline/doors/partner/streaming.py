@@ -14,7 +14,7 @@ from django.db import close_old_connections
 from vigil.base.errors import RefusedError
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.doors.partner.events import EventStream
-from vigil.hotline.partners.agreements import require_agreement
+from vigil.hotline.partners.agreements import require_some_agreement
 from vigil.hotline.partners.queries import node_of_header
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def may_listen(header: str) -> bool:
         if node is None or not node.may(Permission.EDITION_FETCH):
             return False
         if node.partner:
-            require_agreement(node.partner)
+            require_some_agreement(node.partner)
         return True
     except RefusedError:  # the agreement with this partner has ended
         return False

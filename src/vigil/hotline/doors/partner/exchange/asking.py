@@ -21,7 +21,7 @@ from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import requires
 from vigil.hotline.doors.errors import problem, problem_of
 from vigil.hotline.lists.exchange import journal
-from vigil.hotline.partners.agreements import require_agreement
+from vigil.hotline.partners.agreements import require_some_agreement
 from vigil.hotline.partners.models import Node
 from vigil.hotline.partners.tokens import digest_of
 
@@ -77,7 +77,7 @@ def service(*methods: str, permission: Permission = Permission.EDITION_FETCH) ->
             try:
                 node = asking(request)
                 if node.partner:
-                    require_agreement(node.partner)
+                    require_some_agreement(node.partner)
                 answer = view(request, **arguments)
             except RefusedError as error:
                 return problem_of(error)
