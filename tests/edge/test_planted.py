@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.edge.test_workers import children, serving
 from tests.edge.world import Hotline, until, url_entry
+
+from vigil.edge.wiping import RINSE_SECONDS
 
 REQUESTS = 100_000
 LISTED_EACH = 50
@@ -55,17 +58,6 @@ def await_answers(connection: socket.socket, mark: bytes, number: int) -> None:
         rest = rest[-(len(mark) - 1) :]
 
 
-def settle(port: int) -> None:
-    """Other requests, longer than the loop's read buffer (256 KB), so that it holds something else than what was asked last."""
-    for _ in range(8):
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-            for _ in range(8):
-                filler = json.dumps({"urls": [f"http://filler{n}.example/{'x' * 300}" for n in range(900)]}).encode()
-                head = f"POST /v1/url HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(filler)}"
-                connection.sendall(head.encode() + b"\r\n\r\n" + filler)
-                await_answers(connection, b'"labels":[', 900)
-
-
 def marks_in(pid: int) -> set[bytes]:
     """Every planted mark in what the process can write to and has written to, as a memory dump would show it."""
     found: set[bytes] = set()
@@ -98,7 +90,7 @@ def test_nothing_that_was_planted_stays(hotline: Hotline, tmp_path: Path) -> Non
         until(lambda: all(process.ask("GET", "/readyz")[0] == 200 for _ in range(8)))
         drive(process.port)
         until(lambda: hotline.total("navigation") == REQUESTS // LISTED_EACH)
-        settle(process.port)
+        time.sleep(3 * RINSE_SECONDS)  # a node under load may come late to it
         pids = {process.process.pid, *children(process)}
         assert len(pids) == 3
         found = {pid: marks_in(pid) for pid in pids}
@@ -108,8 +100,4 @@ def test_nothing_that_was_planted_stays(hotline: Hotline, tmp_path: Path) -> Non
         assert PLANTED not in text
         assert b"203.0.113." not in text
         assert b"zorblatlisted" not in text
-    # Freed buffers are overwritten; of the texts of the requests that came last some may lie in Python's own pools
-    # until those are used again. A hundred thousand requests name 997 made-up visitors at 250 addresses: whoever kept
-    # anything would show most of these 1247 marks.
-    assert found[process.process.pid] == set()
-    assert max(map(len, found.values())) <= 2 * DEPTH + 50, {pid: len(marks) for pid, marks in found.items()}
+    assert found == {pid: set() for pid in pids}

@@ -19,6 +19,7 @@ from vigil.edge.journal import journal
 from vigil.edge.node import Node
 from vigil.edge.pages import texts
 from vigil.edge.shared import Region
+from vigil.edge.wiping import begin_with_wiping
 
 app = typer.Typer(help="Run an enforcement node.", no_args_is_help=True)
 
@@ -29,6 +30,7 @@ def serve(config: Annotated[Path, typer.Option("--config", help="The node's conf
     from vigil.edge.http.server import Service
 
     loaded = edge_config.load(config)
+    begin_with_wiping()
     log = journal(loaded.file.node)
     log.info("starting", digest=loaded.digest)
     for code in unreviewed():

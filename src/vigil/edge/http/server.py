@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import signal
 import socket
 import threading
@@ -24,17 +23,16 @@ from vigil.edge.icap.server import IcapDoor
 from vigil.edge.journal import quiet_server_logs
 from vigil.edge.node import Node
 from vigil.edge.spoe.server import SpoeDoor
+from vigil.edge.wiping import Rinse
 
 if TYPE_CHECKING:
     from vigil.edge.rpz.server import RpzDoor
 
 BACKLOG: Final = 1024
-M_PERTURB: Final = -6  # malloc.h of the GNU C library
-FREED_BYTE: Final = 0xA5
 
 
 class OtherDoor(Protocol):
-    """A door that is not HTTP."""
+    """A door that is not HTTP, or what else lives in the loop."""
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
@@ -97,12 +95,11 @@ class Service:
         self.rpz = _rpz(node) if node.config.file.rpz.enabled and node.first else None
         self.spoe = SpoeDoor(node) if node.config.file.spoe.enabled and node.first else None
         doors: list[OtherDoor] = [door for door in (self.icap, self.dns, self.rpz, self.spoe) if door is not None]
-        self._server = NodeServer(_uvicorn_config(node, EdgeApp(node, self.door)), node, doors)
+        self._server = NodeServer(_uvicorn_config(node, EdgeApp(node, self.door)), node, [*doors, Rinse()])
 
     def run(self, started: Callable[[int], None] | None = None) -> None:
         """Serve until :meth:`stop` or a signal; then drain, stop the threads, write the counts."""
         node = self.node
-        overwrite_freed_memory()
         quiet_server_logs(node.log)
         node.start()
         if self.hma is not None:
@@ -130,14 +127,6 @@ def _rpz(node: Node) -> RpzDoor:
     from vigil.edge.rpz.server import RpzDoor
 
     return RpzDoor(node)
-
-
-def overwrite_freed_memory() -> None:
-    """Let the C library overwrite what it is given back (``mallopt(3)``, M_PERTURB), so that requests do not linger in freed
-    buffers. Other C libraries have no such call; there a freed buffer keeps its bytes until it is used again."""
-    library = ctypes.CDLL(None)
-    if hasattr(library, "gnu_get_libc_version"):
-        library.mallopt(M_PERTURB, FREED_BYTE)
 
 
 def _listen(host: str, port: int, *, reuse: bool) -> socket.socket:
