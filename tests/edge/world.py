@@ -94,6 +94,7 @@ class Hotline:
     posts: list[bytes] = field(default_factory=list)
     conflicts: int = 0
     partners: dict[str, str] = field(default_factory=dict)
+    words: dict[str, bytes] = field(default_factory=dict)
     counts_status: int | None = None
     url: str = ""
     root: Path = field(init=False)
@@ -106,8 +107,8 @@ class Hotline:
         self.root.write_bytes(self.keys.roots[0])
 
     def publish(self, *entries: UrlEntry | HashEntry, lists: tuple[ListInfo, ...] = LISTS, **more: Any) -> int:
-        """The next edition, with exactly these entries, also for each of ``self.partners`` as its own copy; ``issued_at`` and
-        hours as in ``build_edition``."""
+        """The next edition, with exactly these entries, also for each of ``self.partners`` as its own copy with
+        the files ``self.words``; ``issued_at`` and hours as in ``build_edition``."""
         contents = EditionContents(
             lists,
             tuple(entry for entry in entries if isinstance(entry, UrlEntry)),
@@ -120,7 +121,7 @@ class Hotline:
             build_edition(contents, number=self.number, previous=previous, issued_at=issued, **more),
             self.keys,
             self.now,
-            shares=[Share(name, contents, recipient) for name, recipient in self.partners.items()],
+            shares=[Share(name, contents, recipient, self.words) for name, recipient in self.partners.items()],
         )
         return self.number
 

@@ -119,6 +119,22 @@ class TestTheirOwn:
         stored = b"".join(path.read_bytes() for path in hotline.repository.rglob("*") if path.is_file())
         assert b"zorblat quimber" not in stored
 
+    def test_further_files_that_are_wanted_later_or_cannot_be_used(self, hotline: Hotline, host: Host, acme: Partner) -> None:
+        hotline.publish(some_contents(), shares=[acme.share(some_contents(), words_json=b"zorblat")])
+        assert acme.client(host, hotline).pull(hotline.now).fresh
+        wanting = acme.client(host, hotline, extra=("w*.json",))
+        assert wanting.pull(hotline.now).fresh
+        assert not wanting.pull(hotline.now).fresh
+
+        def look(name: str, data: bytes) -> None:
+            raise InputError("quimber", f"{name} {len(data)}")
+
+        hotline.publish(some_contents(), shares=[acme.share(some_contents(), words_json=b"other")])
+        with pytest.raises(EditionRefused, match="quimber") as found:
+            acme.client(host, hotline, extra=("w*.json",), prove=look).pull(hotline.now)
+        assert found.value.code == "values"
+        assert acme.edition().number == 1
+
     @pytest.mark.parametrize("name", ["Keys.json", "edition.json", "keys.json", "urls.parquet", "a/b.json", "x.sh"])
     def test_further_files_cannot_take_the_place_of_others(self, hotline: Hotline, acme: Partner, name: str) -> None:
         share = Share(acme.name, some_contents(), acme.identity.recipient, {name: b""})

@@ -217,7 +217,10 @@ class Dns(Table, frozen=True, kw_only=True):
 
 
 class Screening(Table, frozen=True, kw_only=True):
-    """Listed terms in queries: ``terms_file`` names the file of terms; without it there are none, and ``on_unknown`` decides."""
+    """Listed terms in queries: those of the keyword lists that come with a partner's copy, and of ``terms_file``.
+
+    Without either ``on_unknown`` decides.
+    """
 
     enabled: bool = False
     terms_file: str | None = None
@@ -444,6 +447,8 @@ def warnings(config: NodeConfig) -> list[str]:
         found.append("pages.complaint_url is not set: the block page names no way to complain.")
     if file.dns.enabled and not file.dns.upstream:
         found.append("dns.upstream is not set: names that are not listed are answered with REFUSED.")
+    if file.screen.enabled and file.screen.terms_file is None and not file.editions.part.startswith("partners/"):
+        found.append("screen.enabled has no terms: they come with a partner's copy (editions.part) or in screen.terms_file.")
     if not is_loopback(file.listen.host) and not config.api_tokens:
         found.append("The node answers anyone on the network: it lets them test guesses against the list.")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,8 @@ import numpy.typing as npt
 from vigil.base.errors import InputError
 from vigil.base.files import write_atomically
 from vigil.edge.questions import HashQuestion
-from vigil.editions.model import Edition, HashColumns, LabelColumn, Secret
+from vigil.edge.terms import open_terms, write_terms
+from vigil.editions.model import Edition, HashColumns, LabelColumn, ListKind, Secret
 from vigil.match.hashing import ALGORITHMS, Kind
 from vigil.match.index import DigestTable, HammingIndex
 from vigil.match.index.columns import Columns, open_columns, write_columns
@@ -27,6 +29,7 @@ HOST_LEVEL: Final = frozenset({Scope.HOST, Scope.DOMAIN, Scope.IP})
 SIGNAL_UNSUPPORTED: Final = "signal_unsupported"
 LAX_READING: Final = UrlFlag.SECOND_PASS.value
 ABOUT: Final = "about.json"
+WORDS_IN: Final = frozenset({ListKind.KEYWORD.value, ListKind.TEST.value})
 ROW_KIND: Final = "rows"
 LABEL_KIND: Final = "labels"
 Ranks = npt.NDArray[np.int64]
@@ -101,16 +104,29 @@ class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sizes: tuple[int, int]
     tables: tuple[str, ...]
     url_labels: tuple[tuple[str, ...], ...]
+    keyword_lists: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What opens the indexes of a partner's copy, kept in memory only: the key of its digests, and that of its words."""
+
+    digests: Secret | None = None
+    terms: Secret | None = None
+
+
+NO_KEYS: Final = Keys()
 
 
 class Enforced:
     """One edition, ready to answer. Build it with :func:`enforce`, or map one that was built with :func:`open_enforced`."""
 
     def __init__(
-        self, about: About, folder: Path, urls: _Urls, tables: dict[str, _Table], hard_expiry: HardExpiry, key: Secret | None
+        self, about: About, folder: Path, urls: _Urls, tables: dict[str, _Table], hard_expiry: HardExpiry, keys: Keys
     ) -> None:
         self.folder = folder
-        self.digest_key = key
+        self.keys = keys
+        self.screens = open_terms(folder, keys.terms, about.keyword_lists) if keys.terms else ()
         self.number = about.number
         self.issued_at = about.issued_at
         self.valid_until = about.valid_until
@@ -193,13 +209,17 @@ class Enforced:
         return Hit(self.lists[found.list], found.entry, 0, labels, found.scope in HOST_LEVEL)
 
 
-def enforce(edition: Edition, folder: Path, order: tuple[str, ...], hard_expiry: HardExpiry) -> Enforced:
+def enforce(
+    edition: Edition, folder: Path, order: tuple[str, ...], hard_expiry: HardExpiry, words: Sequence[bytes] | None = None
+) -> Enforced:
     """Build the indexes of ``edition`` into ``folder``, and map them.
 
-    ``order`` names the lists to enforce, first one first; empty means all, in the order of the edition.
+    ``order`` names the lists to enforce, first one first; empty means all, in the order of the edition. ``words`` are the files
+    of its keyword lists; None where the node screens no queries.
     """
     build(edition, folder, order)
-    return open_enforced(folder, hard_expiry, edition.digest_key.secret if edition.digest_key else None)
+    terms = write_terms(folder, words) if words is not None else None
+    return open_enforced(folder, hard_expiry, Keys(edition.digest_key.secret if edition.digest_key else None, terms))
 
 
 def build(edition: Edition, folder: Path, order: tuple[str, ...]) -> None:
@@ -222,23 +242,28 @@ def build(edition: Edition, folder: Path, order: tuple[str, ...]) -> None:
         sizes=(len(edition.urls.entries), sum(len(columns.entries) for columns in edition.hashes.values())),
         tables=tuple(kept),
         url_labels=_write_urls(edition, ranks, folder),
+        keyword_lists=_keyword_lists(edition, names),
     )
     write_atomically(folder / ABOUT, msgspec.json.encode(about), mode=0o600)
 
 
-def open_enforced(folder: Path, hard_expiry: HardExpiry, digest_key: Secret | None = None) -> Enforced:
-    """Map what :func:`build` wrote into ``folder``. Raises InputError for anything else.
-
-    ``digest_key`` is that of the edition, for a partner's copy; it is kept in memory only.
-    """
+def open_enforced(folder: Path, hard_expiry: HardExpiry, keys: Keys = NO_KEYS) -> Enforced:
+    """Map what :func:`build` wrote into ``folder``, and compile its words. Raises VigilError for anything else."""
     try:
         about = msgspec.json.decode((folder / ABOUT).read_bytes(), type=About)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError("index_unreadable", "The indexes of an edition cannot be read.", where=ABOUT) from error
     columns, _ = open_columns(folder / "url.labels", LABEL_KIND)
-    index = UrlIndex.open(folder / "url.index", digest_key.open() if digest_key else None)
+    index = UrlIndex.open(folder / "url.index", keys.digests.open() if keys.digests else None)
     urls = _Urls(index, LabelColumn(columns["codes"], about.url_labels))
-    return Enforced(about, folder, urls, {name: _open_table(name, folder) for name in about.tables}, hard_expiry, digest_key)
+    return Enforced(about, folder, urls, {name: _open_table(name, folder) for name in about.tables}, hard_expiry, keys)
+
+
+def _keyword_lists(edition: Edition, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Of the enforced lists, those that can hold words: where there is a keyword list, the test list can too."""
+    kinds = {info.name: info.kind for info in edition.lists}
+    found = tuple(name for name in names if kinds[name] in WORDS_IN)
+    return found if any(kinds[name] == ListKind.KEYWORD.value for name in found) else ()
 
 
 def _write_table(name: str, columns: HashColumns, edition: Edition, ranks: Ranks, folder: Path) -> bool:

@@ -18,7 +18,7 @@ from vigil.edge.certify.run import KEPT as KEPT_CERTIFICATE
 from vigil.edge.certify.run import hand_in, run_and_keep
 from vigil.edge.config import KEPT, NodeConfig
 from vigil.edge.counts import Adder, CountClass, Rules, Tally, entry_class
-from vigil.edge.decide import decide, strongest
+from vigil.edge.decide import EDITION_EXPIRED, decide, strongest
 from vigil.edge.delivery import Courier, FloodCourier
 from vigil.edge.delivery import Outcome as Delivered
 from vigil.edge.doors import DoorName
@@ -33,7 +33,7 @@ from vigil.edge.puller import Client, Puller
 from vigil.edge.questions import URL, Question
 from vigil.edge.repeats import Window
 from vigil.edge.rounds import Rounds
-from vigil.edge.screen import Screen, load_terms
+from vigil.edge.screen import load_terms, screened
 from vigil.edge.state import Readiness, State, readiness
 from vigil.edge.traffic import Traffic
 from vigil.editions.refusal import EditionUnreachable
@@ -68,7 +68,7 @@ class Node:
         self.first, self.reuse_port = True, False
         self.certified: bool | None = None
         self.policy: Policy = config.file.policy
-        self.screen: Screen | None = load_terms(config.terms) if config.terms is not None else None
+        self._own_terms = (load_terms(config.terms),) if config.terms is not None else ()
         self.key = NodeKey.of(config.state)
         self._window = Window(counts.repeat_seconds)
         epsilon = counts.epsilon if counts.privacy == "laplace" else None
@@ -233,6 +233,17 @@ class Node:
         self.count(verdict, kind, now, door)
         return verdict
 
+    def screen(self, query: str, edition: Enforced | None) -> Verdict:
+        """Decide on a query to a search or a chat by the words of ``edition`` and of the operator's own file, and count."""
+        now, own = self.clock.now(), self._own_terms
+        number = edition.number if edition else None
+        if edition is not None and edition.screens and edition.stopped(now):
+            verdict = Verdict(Outcome.UNKNOWN, number, KEYWORD, reason=EDITION_EXPIRED)
+        else:
+            verdict = screened(query, (*edition.screens, *own) if edition else own, number)
+        self.count(verdict, CountClass.KEYWORD_WARNING, now, DoorName.SCREEN)
+        return verdict
+
     def act(self, verdict: Verdict, door: DoorName, on_unknown: Choice = "refuse") -> Decision:
         """What ``door`` does about ``verdict``, by the operator's policy."""
         return resolve(verdict, door, self.policy, on_unknown)
@@ -287,11 +298,14 @@ class Node:
 
     def _build(self, folder: Path) -> Enforced:
         from vigil.editions.load import load_edition  # not at the top: see _client
+        from vigil.editions.terms import terms_in
 
-        file, edition = self.config.file, load_edition(folder, _identity(self.config))
+        file, identity = self.config.file, _identity(self.config)
+        edition = load_edition(folder, identity)
+        words = terms_in(folder, identity) if file.screen.enabled and identity is not None else None
         # A name of its own for each build: workers may still map the one before, of the same number.
         indexes = self._indexes / f"{edition.number}.{secrets.token_hex(4)}"
-        return enforce(edition, indexes, file.editions.lists, file.enforcement.on_hard_expiry)
+        return enforce(edition, indexes, file.editions.lists, file.enforcement.on_hard_expiry, words)
 
     def swapped_in(self) -> None:
         """Tell those who asked that an edition came into force in this process."""
@@ -316,7 +330,22 @@ def _client(config: NodeConfig) -> Client:
         part=config.file.editions.part,
         identity=_identity(config),
         tls=TlsFiles(*config.tls),
+        extra=_keyword_files(config),
+        prove=lambda _, data: load_terms(data),
     )
+
+
+def _keyword_files(config: NodeConfig) -> tuple[str, ...]:
+    """Which files of words to pull: none unless queries are screened; then those of the lists that are enforced.
+
+    The first file is not named after its list, so it comes along and is left aside where its list is not enforced.
+    """
+    from vigil.editions import terms  # as above
+
+    if not config.file.screen.enabled:
+        return ()
+    lists = config.file.editions.lists
+    return (terms.TERMS_NAME, *([f"keywords-{name}.json" for name in lists] if lists else [terms.OTHER_TERMS]))
 
 
 def _identity(config: NodeConfig) -> Identity | None:

@@ -7,6 +7,7 @@ answers, logs or errors, and neither does the query.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -86,6 +87,30 @@ class Screen:
 def without_terms(edition: int | None) -> Verdict:
     """The verdict where no terms are there to compare with."""
     return Verdict(Outcome.UNKNOWN, edition, KEYWORD, reason=NO_TERMS)
+
+
+def screened(query: str, screens: Sequence[Screen], edition: int | None) -> Verdict:
+    """The verdict on ``query`` by the first of ``screens`` that holds a term of it; ``unknown`` where there are none."""
+    verdict = without_terms(edition)
+    for screen in screens:
+        verdict = screen.verdict(query, edition)
+        if verdict.verdict is not Outcome.NOT_LISTED:
+            return verdict
+    return verdict
+
+
+def screens_of(documents: Iterable[bytes], lists: Sequence[str]) -> tuple[Screen, ...]:
+    """A screen for each of ``lists``, in their order; one without a document has no terms today.
+
+    Raises InputError for a document of two that name the same list, or that cannot be read.
+    """
+    found: dict[str, Screen] = {}
+    for document in documents:
+        screen = load_terms(document)
+        if screen.list in found:
+            raise InputError("terms_twice", "Two files of terms name the same list.", where=screen.list)
+        found[screen.list] = screen
+    return tuple(found.get(name) or Screen(name, KeywordMatcher.build(()), {}) for name in lists)
 
 
 def load_terms(data: bytes) -> Screen:

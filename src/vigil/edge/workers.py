@@ -25,7 +25,7 @@ import msgspec
 from vigil.base.clock import Clock
 from vigil.base.errors import UnavailableError, VigilError
 from vigil.edge.config import NodeConfig
-from vigil.edge.enforced import Enforced, open_enforced
+from vigil.edge.enforced import NO_KEYS, Enforced, Keys, open_enforced
 from vigil.edge.node import Node
 from vigil.edge.puller import Pulled
 from vigil.edge.shared import Harvest, Region, SharedTally
@@ -42,12 +42,13 @@ KEEPER_SEGMENT: Final = 0
 class Word(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the keeper says to a worker: the state to show, and the folder of the edition to enforce.
 
-    ``key``  the secret under which the addresses of a partner's copy are digested. It travels over the control socket only:
-             a command line can be read by other users of the machine.
+    ``key``, ``terms_key``  the secret under which the addresses of a partner's copy are digested, and what opens the file of its
+    words in ``folder``. They travel over the control socket only: a command line can be read by other users of the machine.
     """
 
     folder: str | None = None
     key: bytes | None = None
+    terms_key: bytes | None = None
     pulled_at: datetime | None = None
     concern: str | None = None
     code: str = ""
@@ -140,8 +141,8 @@ class WorkerNode(Node):
         if word.folder is None or (current is not None and str(current) == word.folder):
             return None
         try:
-            key = Secret(word.key) if word.key else None
-            state.enforced = open_enforced(Path(word.folder), self.config.file.enforcement.on_hard_expiry, key)
+            keys = Keys(_secret(word.key), _secret(word.terms_key))
+            state.enforced = open_enforced(Path(word.folder), self.config.file.enforcement.on_hard_expiry, keys)
         except VigilError as error:
             self.log.error("edition_unusable", code=error.code)
             return Reply(failed=word.folder)
@@ -235,9 +236,11 @@ class Keeper:
             folder = worker.folder
             if worker is turn and not busy and target is not None:
                 folder = worker.asked = target
+            keys = enforced.keys if enforced and folder == target else NO_KEYS
             word = Word(
                 folder=folder,
-                key=_key_of(enforced) if folder == target else None,
+                key=_opened(keys.digests),
+                terms_key=_opened(keys.terms),
                 pulled_at=state.pulled_at,
                 concern=failure.concern.value if failure else None,
                 code=failure.code if failure else "",
@@ -291,7 +294,7 @@ class Keeper:
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         mine.setblocking(False)
         enforced = self.node.state.enforced
-        _send(mine, Word(folder=str(enforced.folder) if enforced else None, key=_key_of(enforced)))
+        _send(mine, _first_word(enforced))
         region = self.region
         start = Start(str(self.path), theirs.fileno(), region.descriptor, region.segments, segment, port, icap, first)
         command = [sys.executable, "-m", "vigil.cli", "edge", "worker", msgspec.json.encode(start).decode()]
@@ -393,8 +396,19 @@ def announce(control: socket.socket, port: int) -> None:
     _send(control, Reply(port=port))
 
 
-def _key_of(enforced: Enforced | None) -> bytes | None:
-    return enforced.digest_key.open() if enforced and enforced.digest_key else None
+def _first_word(enforced: Enforced | None) -> Word:
+    """What a worker is told before it opens its port."""
+    if enforced is None:
+        return Word()
+    return Word(folder=str(enforced.folder), key=_opened(enforced.keys.digests), terms_key=_opened(enforced.keys.terms))
+
+
+def _opened(secret: Secret | None) -> bytes | None:
+    return secret.open() if secret is not None else None
+
+
+def _secret(data: bytes | None) -> Secret | None:
+    return Secret(data) if data else None
 
 
 def _send(control: socket.socket, message: msgspec.Struct) -> None:

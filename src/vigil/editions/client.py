@@ -24,10 +24,11 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
@@ -46,13 +47,13 @@ from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 from tuf.ngclient import Updater, UpdaterConfig
 
 from vigil.base.clock import require_utc
-from vigil.base.errors import InputError
+from vigil.base.errors import InputError, VigilError
 from vigil.base.files import sync_file, sync_folder, write_atomically
 from vigil.base.limits import EDITION_FILE_BYTES, METADATA_BYTES
 from vigil.editions.cipher import KEYS_NAME, SUFFIX, Identity, sealed_bytes
 from vigil.editions.fetch import TlsFiles, fetcher_for
 from vigil.editions.folder import CURRENT, REBUILT_NAME, Files, Stored, plain_files, rebuilt_in, sealed_files
-from vigil.editions.limits import MANIFEST_BYTES
+from vigil.editions.limits import EXTRA_BYTES, EXTRA_FILES, MANIFEST_BYTES
 from vigil.editions.load import read_edition
 from vigil.editions.manifest import MANIFEST_NAME
 from vigil.editions.model import Edition
@@ -117,7 +118,8 @@ class EditionClient:
     ``part``      empty for the whole edition; ``lists/NAME`` for one list; ``partners/ID`` for a partner's copy
     ``identity``  what opens a partner's copy
     ``tls``       certificates, where the host is not to be checked by those of the system, or wants to see one of ours
-    ``extra``     further files of a partner's copy to be kept where the hotline gives them, such as ``keywords.parquet``
+    ``extra``     further files of a partner's copy, where the hotline gives them: names or patterns such as ``keywords-*.json``
+    ``prove``     looks at the text of each further file before the edition comes into force; its VigilError refuses the edition
     """
 
     def __init__(
@@ -131,6 +133,7 @@ class EditionClient:
         identity: Identity | None = None,
         tls: TlsFiles | None = None,
         extra: Sequence[str] = (),
+        prove: Callable[[str, bytes], object] | None = None,
     ) -> None:
         self._state = state
         self._root = root
@@ -142,6 +145,7 @@ class EditionClient:
         self._identity = identity if self._sealed else None
         self._names = (*FILES, KEYS_NAME) if self._sealed else FILES
         self._extra = tuple(extra) if self._sealed else ()
+        self._prove_extra = prove
         self._fetcher = fetcher_for(source, token, tls)
         self._proven: bytes | None = None
 
@@ -154,28 +158,37 @@ class EditionClient:
         with self._errors(now), self._locked(), closing(self._fetcher):
             before = number_in_force(self._state)
             updater = self._refreshed(now)
-            targets = self._described(updater)
+            targets = self._described(updater, self._names)  # the delegations are followed on the way
             signed = (self._state / METADATA_FOLDER / f"{self._role}.json").read_bytes()
             role = read_metadata(signed, Targets).signed
             number = role.version
+            targets |= self._described(updater, self._extras_in(role))
             if before is not None and number < before and self._still_counts():
                 raise EditionRefused(Refusal.ROLLBACK, f"The host offers edition {number}; {before} is in force.")
             if number == before and self._is_whole(number, targets, signed):
                 self._accept(signed)
                 return Pulled(number, self._folder(number), fresh=False)
-            same = number == before and self._accepted_files() == role.targets
+            same = number == before and self._accepted_files() == role.targets and self._has_all(number, targets)
             done = self._bring(updater, role, before, targets, now)
             self._swap(number, signed)
             self._prune(number, before)
             return Pulled(number, self._folder(number), not same, done.steps, done.refused)
 
-    def _described(self, updater: Updater) -> dict[str, TargetFile]:
-        """What was signed about each file, by its name on disk. The delegations are followed on the way."""
-        found = {self._disk_name(name): _target(updater, self._path + self._disk_name(name), name) for name in self._names}
-        for name in self._extra:
-            if updater.get_targetinfo(self._path + self._disk_name(name)) is not None:
-                found[self._disk_name(name)] = _target(updater, self._path + self._disk_name(name), name)
+    def _described(self, updater: Updater, names: Iterable[str]) -> dict[str, TargetFile]:
+        """What was signed about each file, by its name on disk."""
+        return {self._disk_name(name): _target(updater, self._path + self._disk_name(name), name) for name in names}
+
+    def _extras_in(self, role: Targets) -> list[str]:
+        """The wanted further files that the hotline signed, at most :data:`EXTRA_FILES`."""
+        there = [name.removeprefix(self._path).removesuffix(SUFFIX) for name in sorted(role.targets)]
+        found = [name for name in there if any(fnmatchcase(name, wanted) for wanted in self._extra)]
+        if len(found) > EXTRA_FILES.value:
+            raise EditionRefused(Refusal.TOO_LARGE, "The copy has more further files than anybody needs.")
         return found
+
+    def _has_all(self, number: int, targets: dict[str, TargetFile]) -> bool:
+        """Whether every wanted file was there before: one that is wanted only now makes the edition a fresh one."""
+        return all((self._folder(number) / name).exists() for name in targets)
 
     def _disk_name(self, name: str) -> str:
         return name + SUFFIX if self._sealed else name
@@ -195,6 +208,7 @@ class EditionClient:
             others = {name: target for name, target in targets.items() if not (part / name).exists()}
             self._fetch(updater, role.version, others)
             self._prove(done.edition, role.version, now)
+        self._look_at_extras(part, role)
         sync_folder(part)
         return done
 
@@ -309,6 +323,18 @@ class EditionClient:
                 "The edition was issued in the future.",
                 mend="Set the clock of this machine right; if it is right, tell the hotline.",
             )
+
+    def _look_at_extras(self, part: Path, role: Targets) -> None:
+        """What nobody can read must not come into force: after a restart there would be nothing to go back to."""
+        if self._prove_extra is None or self._identity is None:
+            return
+        read = sealed_files(part, self._identity).read
+        for name in self._extras_in(role):
+            data = read(name, EXTRA_BYTES.value)
+            try:
+                self._prove_extra(name, data)
+            except VigilError as error:
+                raise EditionRefused(Refusal.VALUES, f"A further file cannot be used ({error.code}).", where=name) from error
 
     def _swap(self, number: int, signed: bytes) -> None:
         """Bring the edition into force: from the rename of ``current`` on, and not before."""

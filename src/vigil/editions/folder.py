@@ -5,6 +5,7 @@ Gives readers, which hand out a file's bytes by name and never more than they we
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -168,7 +169,8 @@ def read_limited(path: Path, limit: int) -> bytes:
     """The bytes of a regular file of at most ``limit`` bytes. Raises EditionRefused ``missing`` or ``too_large``."""
     try:
         with path.open("rb") as stream:
-            data = stream.read(limit + 1)
+            # Not the limit alone: room for as much would be set aside first, gigabytes for a small file.
+            data = stream.read(min(limit, os.fstat(stream.fileno()).st_size) + 1)
     except (OSError, ValueError) as error:
         raise _missing(path.name) from error
     if len(data) > limit:

@@ -24,3 +24,5 @@ DELTA_BYTES: Final = Limit(64 * 1024 * 1024, "bytes", "a delta is read whole; a 
 DELTA_ROWS: Final = Limit(2_000_000, "rows", "a delta that changes more is no delta")
 DIGEST_KEYS: Final = Limit(16, "keys", "one in use and those of the last 48 hours; more means something is wrong")
 PARTNERS: Final = Limit(5000, "partners", "each has keys and a copy of its own in every edition")
+EXTRA_BYTES: Final = Limit(32 * 1024 * 1024, "bytes", "a list of words is read whole; 100,000 words take a third of it")
+EXTRA_FILES: Final = Limit(64, "further files", "one for each list of words of a partner's copy")

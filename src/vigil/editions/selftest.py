@@ -15,7 +15,9 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
+from vigil.base.redaction import Sealed
 from vigil.editions.model import EditionContents, HashEntry, ListInfo, ListKind, UrlEntry
+from vigil.editions.terms import KeywordEntry, encode_terms
 from vigil.match.urls import Scope, canonical
 
 LIST: Final = "selftest"
@@ -74,6 +76,11 @@ def url_entries() -> tuple[UrlEntry, ...]:
 def hash_entries() -> tuple[HashEntry, ...]:
     """The drawn picture, by its bytes."""
     return (HashEntry(FIRST_ENTRY + 2, LIST, "sha256", hashlib.sha256(picture()).digest(), labels=(LABEL,)),)
+
+
+def words() -> bytes:
+    """The nonsense word as a file of words, which lies beside those of a partner's copy."""
+    return encode_terms(LIST, [KeywordEntry(FIRST_ENTRY + 3, LIST, Sealed(TERM), labels=(LABEL,))])
 
 
 def added_to(contents: EditionContents) -> EditionContents:

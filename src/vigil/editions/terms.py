@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from vigil.base.redaction import Sealed
+from vigil.editions.cipher import SUFFIX, Identity
+from vigil.editions.folder import CURRENT, sealed_files
+from vigil.editions.limits import EXTRA_BYTES
 
 TERMS_NAME: Final = "keywords.json"
+OTHER_TERMS: Final = "keywords-*.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,17 @@ def encode_terms(name: str, entries: Iterable[KeywordEntry], *, window: int = 20
     ]
     document: dict[str, Any] = {"list": name, "terms": [_term(each) for each in terms], "together": together, "allowed": []}
     return msgspec.json.encode(document, order="sorted")
+
+
+def terms_in(folder: Path, identity: Identity | None) -> list[bytes]:
+    """The files of words beside a partner's edition in ``folder`` (or in a client's state), decrypted; none in a plain one."""
+    current = (folder / CURRENT).resolve()
+    place = current if current.is_dir() else folder
+    names = [path.name.removesuffix(SUFFIX) for path in sorted(place.glob(f"keywords*.json{SUFFIX}"))]
+    if not names:
+        return []
+    read = sealed_files(place, identity).read
+    return [read(name, EXTRA_BYTES.value) for name in names]
 
 
 def _term(entry: KeywordEntry) -> dict[str, Any]:

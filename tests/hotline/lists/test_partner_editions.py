@@ -103,7 +103,7 @@ def test_an_agreement_becomes_an_encrypted_marked_copy_in_the_same_publication(
     done = office.work()
     assert done is not None and done.state == "published", done and done.error_text
     files = branch(tmp_path, partner)
-    assert {"edition.json", "urls.parquet", "keywords.json"} <= set(files)
+    assert {"edition.json", "urls.parquet", "keywords.json", "keywords-selftest.json"} <= set(files)
     manifest = json.loads(files["edition.json"])
     assert [each["name"] for each in manifest["lists"]] == ["urls", "words", "selftest"]
     assert manifest["counts"]["scopes"]["url"] > 8

@@ -23,7 +23,6 @@ from vigil.edge.node import Node
 from vigil.edge.pages import texts
 from vigil.edge.policy import Action
 from vigil.edge.questions import UrlQuestion
-from vigil.edge.screen import without_terms
 from vigil.match.verdict import Outcome
 
 LINES: Final = (b"content-type", b"application/x-ndjson")
@@ -146,9 +145,8 @@ async def screen_query(door: Door, request: Request) -> Reply:
     node, edition = door.node, door.node.state.enforced
     if body.language is not None and body.language not in texts():
         raise RequestRefused(422, "language_unknown", "There are no texts in this language.", where="language")
-    number, screen = (edition.number if edition else None), node.screen
-    verdict = screen.verdict(body.query, number) if screen is not None else without_terms(number)
-    node.count(verdict, CountClass.KEYWORD_WARNING, node.clock.now(), DoorName.SCREEN)
+    number = edition.number if edition else None
+    verdict = node.screen(body.query, edition)
     decision = node.act(verdict, DoorName.SCREEN, node.config.file.screen.on_unknown)
     if decision.passes and decision.unsure:
         node.bypassed(verdict, DoorName.SCREEN)

@@ -17,13 +17,18 @@ from vigil.editions.model import EditionContents
 from vigil.editions.roles import TARGETS, read_metadata
 from vigil.editions.shares import Share
 from vigil.hotline.access.people import OFFICE
-from vigil.hotline.lists.sharing import copies_now
+from vigil.hotline.lists.sharing import PartnerCopy, copies_now
 
 
 def shares_of(contents: EditionContents, moment: datetime) -> tuple[Share, ...]:
     """The copy of every partner with an agreement in force and a public key; without a key there is no copy."""
     copies = copies_now(OFFICE, contents, moment)
-    return tuple(Share(each.partner, selftest.added_to(each.contents), each.recipient, each.words) for each in copies)
+    return tuple(Share(each.partner, selftest.added_to(each.contents), each.recipient, _words(each)) for each in copies)
+
+
+def _words(copy: PartnerCopy) -> dict[str, bytes]:
+    """The words of a copy; where there are any, those of the test list too, so that a node can prove that it screens."""
+    return {**copy.words, f"keywords-{selftest.LIST}.json": selftest.words()} if copy.words else copy.words
 
 
 def needs_person(keys: KeyRing) -> bool:
