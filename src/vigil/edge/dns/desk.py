@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from vigil.edge.config import Dns
 from vigil.edge.counts import Adder, CountClass
@@ -16,8 +16,9 @@ from vigil.edge.decide import decide
 from vigil.edge.dns import answers
 from vigil.edge.dns.answers import Style, Why
 from vigil.edge.dns.memory import Memory
-from vigil.edge.dns.wire import HEADER_BYTES, TAIL, Ede, Flag, Ignored, Query, Rcode, Refused, read_query
+from vigil.edge.dns.wire import HEADER_BYTES, TAIL, Ede, Flag, Ignored, Query, Rcode, Refused, plain_name, read_query
 from vigil.edge.doors import DoorName
+from vigil.edge.enforced import Enforced
 from vigil.edge.node import Node
 from vigil.edge.questions import NameQuestion
 from vigil.match.verdict import Outcome, Verdict
@@ -50,7 +51,9 @@ class Desk:
         text, own = self.settings.explanation_text.encode(), self.settings.private_text.encode()
         self._why = Why(code, text) if code is not None else None
         self._private_why = Why(code, own or text) if code is not None else None
-        self.memory = Memory(key)
+        self.memory = Memory(key, self._listed)
+        self._adders: dict[tuple[int, int], Adder | None] = {}
+        self._adders_of: tuple[Enforced | None, float] = None, 0.0
 
     def remembered(self, message: bytes) -> bytes | None:
         """The answer to a question over UDP that was answered before under this edition: a fifth of the work."""
@@ -111,12 +114,33 @@ class Desk:
             if datagram is not None and edition is not None and adder is not None:
                 self.memory.keep(datagram, query.question, answer, room, edition, adder, second)
             return answer
+        if verdict.verdict is Outcome.NOT_LISTED:
+            found = self._onward(query, room)
+            if datagram is not None and edition is not None and isinstance(found, bytes):
+                self.memory.keep_other(datagram, query.question, found, room, edition)
+            return found
         if verdict.verdict is Outcome.UNKNOWN:
             self.node.count(verdict, CountClass.DNS_ANSWER, now, DoorName.DNS)
             if self.settings.on_unknown == "refuse":
                 return answers.plain(query, Rcode.SERVFAIL, self.style, NOT_READY, room)
             self.node.bypassed(verdict, DoorName.DNS)
         return self._onward(query, room)
+
+    def _listed(self, wire: bytes, edition: Enforced, second: int) -> Adder | Literal[False] | None:
+        """What counts a name in wire form that is listed; False where it is not; None where it must be decided with care."""
+        if edition is not self._adders_of[0]:
+            self._adders, self._adders_of = {}, (edition, edition.hard_until.timestamp())
+        name = plain_name(wire) if second < self._adders_of[1] else None
+        if name is None:
+            return None
+        found = edition.name_class(name, second)
+        if found is None:
+            return False
+        if found not in self._adders:
+            verdict = decide(NameQuestion(name), edition, self.node.clock.now())
+            known = verdict.verdict is Outcome.LISTED
+            self._adders[found] = self.node.adder(verdict, CountClass.DNS_ANSWER, DoorName.DNS) if known else None
+        return self._adders[found]
 
     def _onward(self, query: Query, room: int) -> bytes | Forward:
         if not self.settings.upstream:

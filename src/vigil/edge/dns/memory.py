@@ -1,16 +1,17 @@
 """What the DNS door remembers of one edition, so that a listed name is decided once and answered often. No name is kept.
 
 A name is known by a keyed digest of 16 bytes under a key that lives and dies with the process; an answer is put together
-from the question as it came and from the two parts around it, which are the same for all names. Only what
-:func:`vigil.edge.dns.wire.read_query` has read before can be found again: equal bytes up to the end of the name mean an equal
-name, and the bytes before and after it must be those of a question that was answered. Everything ends with the edition.
+from the question as it came and from the two parts around it, which are the same for all names. The bytes before and after a
+name must be those of a question that :func:`vigil.edge.dns.wire.read_query` has read and that was answered; a name that was
+not read before must be plain and end where it seems to. Everything ends with the edition.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final
+from typing import Final, Literal
 
 from vigil.edge.counts import Adder
 from vigil.edge.dns.wire import HEADER_BYTES, NAME_BYTES, TAIL
@@ -23,6 +24,8 @@ REST_BYTES: Final = 15  # type, class, and an OPT record without options: cookie
 ID_BYTES: Final = 2
 REMEMBERED_SECONDS: Final = 30  # as long as an entry that ends may be enforced too long
 Shape = tuple[bytes, bytes]  # the header without the id; what follows the name
+# What counts a listed name; False for one that is not listed; None for one that must be looked at with care.
+Decide = Callable[[bytes, Enforced, int], Adder | Literal[False] | None]
 
 
 class Repeats:
@@ -58,28 +61,39 @@ class Around:
 
 
 class Memory:
-    """For UDP and one edition at a time. ``key``: 16 random bytes."""
+    """For UDP and one edition at a time. ``key``: 16 random bytes. ``decide``: of names that come for the first time."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, decide: Decide) -> None:
+        self._decide = decide
         self.repeats = Repeats(key)
         self._edition: Enforced | None = None
         self._names: dict[bytes, tuple[int, Adder]] = {}
         self._shapes: dict[Shape, Around] = {}
+        self._others: dict[Shape, Around] = {}
 
     def answer(self, message: bytes, edition: Enforced | None, second: int) -> bytes | None:
-        """The answer to a question that was answered before, counted once a second (unix); None where it must be decided."""
-        if edition is not self._edition:
+        """The answer to a question like one that was answered before, counted once a second (unix); None: read it with care."""
+        if edition is None or edition is not self._edition:
             return None
         end = message.find(b"\0", HEADER_BYTES) + 1
-        around = self._shapes.get((message[ID_BYTES:HEADER_BYTES], message[end:]))
-        if around is None:
+        shape = (message[ID_BYTES:HEADER_BYTES], message[end:])
+        around, name = self._shapes.get(shape), message[HEADER_BYTES:end]
+        if around is None and shape not in self._others:
             return None
-        digest = self.repeats.digest(message[HEADER_BYTES:end])
+        digest = self.repeats.digest(name)
         known = self._names.get(digest)
-        if known is None or known[0] <= second:
+        if known is not None and known[0] > second:
+            adder: Adder | Literal[False] | None = known[1]
+        else:
+            adder = self._decide(name, edition, second)
+            if adder:
+                self._know(digest, adder, second)
+        if adder is False:
+            around = self._others.get(shape)
+        if around is None or adder is None:
             return None
-        if self.repeats.is_new(digest, second):
-            known[1].add(second)
+        if adder and self.repeats.is_new(digest, second):
+            adder.add(second)
         return message[:ID_BYTES] + around.head + message[HEADER_BYTES : end + TAIL.size] + around.tail
 
     def keep(
@@ -89,16 +103,31 @@ class Memory:
 
         Not where a longer name would have lost something of the answer for lack of ``room`` in bytes.
         """
+        self._begin(edition)
+        if self._keep_shape(self._shapes, message, question, answer, room):
+            self._know(self.repeats.digest(question[: -TAIL.size]), adder, second)
+
+    def keep_other(self, message: bytes, question: bytes, answer: bytes, room: int, edition: Enforced) -> None:
+        """Remember that ``message`` got ``answer`` because its name is not listed; nothing of the name is kept."""
+        self._begin(edition)
+        self._keep_shape(self._others, message, question, answer, room)
+
+    def _begin(self, edition: Enforced) -> None:
         if edition is not self._edition:
-            self._edition, self._names, self._shapes = edition, {}, {}
+            self._edition, self._names, self._shapes, self._others = edition, {}, {}, {}
+
+    def _keep_shape(self, shapes: dict[Shape, Around], message: bytes, question: bytes, answer: bytes, room: int) -> bool:
         end = HEADER_BYTES + len(question) - TAIL.size
         rest = message[end:]
         longest = len(answer) + NAME_BYTES - (end - HEADER_BYTES)
         if len(rest) > REST_BYTES or longest > room or answer[HEADER_BYTES : end + TAIL.size] != question:
-            return
+            return False
+        if len(shapes) >= MOST_SHAPES:
+            shapes.clear()
+        shapes[message[ID_BYTES:HEADER_BYTES], rest] = Around(answer[ID_BYTES:HEADER_BYTES], answer[end + TAIL.size :])
+        return True
+
+    def _know(self, digest: bytes, adder: Adder, second: int) -> None:
         if len(self._names) >= MOST_NAMES:
             self._names.clear()
-        if len(self._shapes) >= MOST_SHAPES:
-            self._shapes.clear()
-        self._names[self.repeats.digest(message[HEADER_BYTES:end])] = (second + REMEMBERED_SECONDS, adder)
-        self._shapes[message[ID_BYTES:HEADER_BYTES], rest] = Around(answer[ID_BYTES:HEADER_BYTES], answer[end + TAIL.size :])
+        self._names[digest] = (second + REMEMBERED_SECONDS, adder)

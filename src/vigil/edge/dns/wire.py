@@ -178,6 +178,23 @@ def _name(message: bytes) -> tuple[int, str]:
     return end, name_text(labels)
 
 
+def plain_name(wire: bytes) -> str | None:
+    """The name for lookup of one in wire form, which it must fill; None for what :func:`read_query` has to read."""
+    at, labels = 0, []
+    try:
+        while size := wire[at]:
+            at += size + 1
+            labels.append(wire[at - size : at])
+            if size > LABEL_BYTES:
+                return None
+    except IndexError:
+        return None
+    text = b".".join(labels).lower()
+    if at + 1 != len(wire) or at >= NAME_BYTES or text.count(b".") != len(labels) - 1 or not PLAIN.fullmatch(text):
+        return None
+    return text.decode("ascii")
+
+
 def name_text(labels: list[bytes]) -> str:
     """The name of ``labels`` as :class:`Query` keeps it."""
     text = b".".join(labels).lower()

@@ -341,13 +341,26 @@ class UrlIndex:
         ``host`` is a canonical one. Only entries of scope host and domain without ``HOST_ONLY_SKIPPED`` count, and
         those whose scheme or port must be exact do not: nothing is known of either.
         """
-        for name in hosts_of(CanonicalUrl("", host, None, "/", None)):
-            exact = name is host
-            for kind in _OF_HOST if exact else _OF_SUFFIX:
-                for at in self._run(kind, name):
-                    if self._fits(at, kind, exact, now) and not self._flags[at] & _NOT_FOR_HOSTS:
-                        return self._hit(at, False)
-        return None
+        at = self.host_place(host, now)
+        return self._hit(at, False) if at >= 0 else None
+
+    def host_place(self, host: str, now: int | None = None) -> int:
+        """The position of that entry, for :meth:`class_at`; -1 for none. Makes no object."""
+        name, is_address = host, host.rpartition(".")[2].isdecimal()
+        while True:
+            if self._row(name) >= 0:
+                exact = name is host
+                for kind in _OF_HOST if exact else _OF_SUFFIX:
+                    for at in self._run(kind, name):
+                        if self._fits(at, kind, exact, now) and not self._flags[at] & _NOT_FOR_HOSTS:
+                            return at
+            name = name.partition(".")[2]
+            if is_address or "." not in name:
+                return -1
+
+    def class_at(self, place: int) -> tuple[int, int]:
+        """The list of the entry at ``place``, and its row."""
+        return self._lists[place], self._rows[place]
 
     def host_entries(self) -> HostEntries:
         """The entries for whole hosts that an adapter which sees only the host may enforce."""
