@@ -52,6 +52,10 @@ class EdgeApp:
         self._node.traffic.requests += reply is not None
         return reply
 
+    def refused(self) -> None:
+        """Count what the protocol itself turned away."""
+        self._node.traffic.problems += 1
+
     def _fault(self, error: Exception) -> None:
         self._node.traffic.faults += 1
         self._node.log.error("fault", **fault_of(error))

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from vigil.edge.config import Limits
 from vigil.edge.forward_auth.addresses import Pairs
+from vigil.edge.http.plain import plain_request
 from vigil.edge.http.replies import Reply, RequestRefused, problem_reply
 
 PHRASES: Final = {
@@ -35,12 +36,17 @@ class Direct(Protocol):
         """The answer to a GET without a body; None where it takes a task."""
         ...
 
+    def refused(self) -> None:
+        """Count a request or a connection that the protocol itself turned away."""
+        ...
+
 
 class GuardedProtocol(HttpToolsProtocol):
     """One connection."""
 
     bounds: ClassVar[Limits] = Limits()
     desk: ClassVar[Direct | None] = None
+    last: ClassVar[tuple[object, object, bytes]] = (None, None, b"")
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -51,6 +57,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._head_bytes = 0
         self._answered = False
+        self._between = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -70,6 +77,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing() or self.parser is None:
             return
+        if self._between and self._answered_by_one_look(data):
+            return
         super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
@@ -78,7 +87,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._head_bytes, self._between = True, 0, False
         self._arm(self.bounds.header_seconds)
 
     def on_headers_complete(self) -> None:
@@ -89,8 +98,31 @@ class GuardedProtocol(HttpToolsProtocol):
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        self._between = True
         if not self._answered:
             super().on_message_complete()
+
+    def _answered_by_one_look(self, data: bytes) -> bool:
+        """The same for a request that came whole and alone: it is not even parsed."""
+        desk = self.desk
+        if desk is None or (self.cycle is not None and not self.cycle.response_complete) or self.pipeline:
+            return False
+        found = plain_request(data) if len(data) <= self.bounds.header_bytes and not self.flow.write_paused else None
+        reply = desk.direct(found[0], found[1], self.client[0] if self.client else "", found[2]) if found is not None else None
+        if reply is None:
+            return False
+        self._unset_keepalive_if_required()
+        self._write(reply)
+        return True
+
+    def _write(self, reply: Reply) -> None:
+        """Almost all replies are one and the same: its bytes are kept for as long as the date in them is right."""
+        more, protocol = self.server_state.default_headers, type(self)
+        kept = protocol.last
+        if kept[0] is not reply or kept[1] is not more:
+            protocol.last = kept = (reply, more, _written(reply, more))
+        self.transport.write(kept[2])
+        self._arm(self.bounds.idle_seconds)
 
     def _answered_directly(self) -> bool:
         """A GET without a body that :attr:`desk` knows an answer to, while nothing else is under way, makes no task."""
@@ -105,8 +137,7 @@ class GuardedProtocol(HttpToolsProtocol):
         reply = desk.direct(path, query, self.client[0] if self.client else "", self.headers)
         if reply is None:
             return False
-        self.transport.write(_written(reply, self.server_state.default_headers))
-        self._arm(self.bounds.idle_seconds)
+        self._write(reply)
         return True
 
     def on_response_complete(self) -> None:
@@ -173,6 +204,8 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._disarm()
+        if self.desk is not None:
+            self.desk.refused()
         reply = problem_reply(RequestRefused(status, code, what, mend=mend, close=True))
         lines = [b"HTTP/1.1 %d %s" % (status, PHRASES[status]), b"content-length: %d" % len(reply.body)]
         lines += [name + b": " + value for name, value in reply.headers]
