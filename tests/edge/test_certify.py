@@ -20,7 +20,8 @@ from vigil.base.errors import InputError, RefusedError
 from vigil.cli import edge as edge_cli
 from vigil.edge import config as edge_config
 from vigil.edge.certify import run as certification
-from vigil.edge.certify.probes import DnsProbe, seen_by
+from vigil.edge.certify.probes import DnsProbe, Http, seen_by
+from vigil.edge.certify.programs import HmaProbe
 from vigil.edge.dns.wire import read_query
 from vigil.edge.identity import NodeKey
 from vigil.editions import selftest
@@ -43,6 +44,15 @@ port = {icap}
 [dns]
 enabled = true
 port = {dns}
+[spoe]
+enabled = true
+port = {spoe}
+[rpz]
+enabled = true
+port = {rpz}
+names = ["{terms}"]
+keys_file = "{keys}"
+poll_seconds = 0.1
 [listen]
 port = {port}
 """
@@ -62,11 +72,14 @@ def all_doors(hotline: Hotline, folder: Path, more: str = "") -> Iterator[tuple[
         hotline.publish(*selftest.url_entries(), *selftest.hash_entries(), lists=lists)
     terms = {"list": selftest.LIST, "terms": [{"entry": selftest.FIRST_ENTRY + 3, "text": selftest.TERM, "labels": ["test"]}]}
     (folder / "terms.json").write_text(json.dumps(terms))
-    doors = DOORS.format(terms=folder / "terms.json", icap=free_port(), dns=free_port(), port=free_port())
+    (folder / "keys.conf").write_text(f'key "vigil" {{ algorithm hmac-sha256; secret "{"emFibHF1aW1iZXJ6b3JibGF0" * 2}"; }};\n')
+    ports = {name: free_port() for name in ("icap", "dns", "spoe", "rpz", "port")}
+    doors = DOORS.format(terms=folder / "terms.json", keys=folder / "keys.conf", **ports)
     text = config_text(hotline, folder / "state", doors + more)
     (folder / "edge.toml").write_text(text)
     with running(text) as node:
         until(lambda: node.ask("GET", "/readyz").status == 200)
+        until(lambda: node.service.rpz is not None and node.service.rpz.keeper.zone is not None)
         yield node, folder / "edge.toml"
 
 
@@ -82,7 +95,7 @@ def test_all_doors_are_green_and_the_report_can_be_checked(hotline: Hotline, tmp
         code, text = certify("--config", str(config), "--out", str(tmp_path / "c.json"))
         assert (code, text.splitlines()[-1]) == (0, "All doors are right."), text
         assert {line.split(": ")[0] for line in text.splitlines()[:-1]} == {
-            "http", "gate", "icap", "dns",
+            "http", "gate", "icap", "dns", "spoe", "rpz",
             *(f"forward_auth:{proxy}" for proxy in ("nginx", "traefik", "caddy", "envoy", "squid")),
         }  # fmt: skip
         until(lambda: hotline.total("test") >= 10)
@@ -105,7 +118,9 @@ def test_all_doors_are_green_and_the_report_can_be_checked(hotline: Hotline, tmp
     ("broken", "failing"),
     [
         ("[policy]\nmode = 'dry_run'\n", {"gate", "icap", "dns", "forward_auth:nginx"}),
+        ("[policy]\nmode = 'dry_run'\n[counts]\nk = 1\n", {"rpz", "spoe", "icap", "dns"}),
         ("[[policy.rules]]\naction = 'log'\ndoors = ['icap']\n", {"icap"}),
+        ("[[policy.rules]]\naction = 'log'\ndoors = ['spoe']\n", {"spoe"}),
         ("[[policy.rules]]\naction = 'allow'\nlists = ['selftest']\ndoors = ['dns', 'squid']\n", {"dns", "forward_auth:squid"}),
     ],
 )
@@ -128,6 +143,58 @@ def test_a_closed_door_and_a_node_without_the_test_list_are_red(hotline: Hotline
     assert "icap: WRONG" in words and "ConnectionRefusedError" in words
     assert "http: WRONG" in words and "page: should be blocked, was passed" in words
     assert words.splitlines()[-1].startswith("Failing: ")
+
+
+@pytest.mark.parametrize("door", ["spoe", "rpz", "icap", "dns"])
+def test_each_door_that_is_not_there_is_named_and_no_other(hotline: Hotline, tmp_path: Path, door: str) -> None:
+    with all_doors(hotline, tmp_path) as (_node, config):
+        lines = config.read_text().split("\n")
+        at = lines.index(f"[{door}]") + 2
+        lines[at] = f"port = {free_port()}"
+        config.write_text("\n".join(lines))
+        assert certification.run(edge_config.load(config), SystemClock()).failing() == [door]
+
+
+def test_a_zone_under_another_key_is_no_zone(hotline: Hotline, tmp_path: Path) -> None:
+    with all_doors(hotline, tmp_path) as (_node, config):
+        keys = tmp_path / "keys.conf"
+        keys.write_text(keys.read_text().replace("emFib", "emFia"))
+        assert certification.run(edge_config.load(config), SystemClock()).failing() == ["rpz"]
+
+
+class _Banks(BaseHTTPRequestHandler):
+    """Stands for the HMA-compatible door."""
+
+    said, matches = b"I-AM-ALIVE", b"[]"
+
+    def do_GET(self) -> None:
+        body = self.said if self.path == "/status" else b'{"matches": %s}' % self.matches
+        self.send_response(200 if self.said == b"I-AM-ALIVE" else 503)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        """Quiet."""
+
+
+@pytest.mark.parametrize(
+    ("said", "matches", "seen"),
+    [
+        (b"I-AM-ALIVE", b"[]", Seen.PASSED),
+        (b"INDEX-NOT-LOADED", b"[]", Seen.FAILED),
+        (b"INDEX-STALE", b"[]", Seen.FAILED),
+        (b"I-AM-ALIVE", b"[1]", Seen.BLOCKED),
+    ],
+)
+def test_banks_that_are_not_loaded_or_match_everything_are_red(said: bytes, matches: bytes, seen: Seen) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Banks", (_Banks,), {"said": said, "matches": matches}))
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    try:
+        assert seen_by(HmaProbe(Http("127.0.0.1", server.server_address[1]), asks=True), selftest.CASES[-1])[0] is seen
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 class _Front(BaseHTTPRequestHandler):

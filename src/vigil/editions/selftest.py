@@ -39,6 +39,7 @@ class Sees(StrEnum):
     HOST = "host"
     FILE = "file"
     QUERY = "query"
+    BANKS = "banks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ CASES: Final = (
     Case("picture_beside", Sees.FILE, False),
     Case("term", Sees.QUERY, True, TERM),
     Case("term_beside", Sees.QUERY, False, "quimber"),
+    Case("banks_loaded", Sees.BANKS, False),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,9 +24,11 @@ from vigil.edge.certify.probes import (
     SiteProbe,
     seen_by,
 )
+from vigil.edge.certify.programs import HmaProbe, RpzProbe, SpoeProbe
 from vigil.edge.config import NodeConfig, OtherDoor
 from vigil.edge.delivery import post
 from vigil.edge.identity import NodeKey
+from vigil.edge.rpz.settings import read_keys
 from vigil.edge.tables import endpoint_of
 from vigil.editions.certificate import VERSION, Check, DoorReport, Report, Seen, read, sign
 from vigil.editions.selftest import CASES, Case, Sees
@@ -33,7 +36,7 @@ from vigil.editions.selftest import CASES, Case, Sees
 KEPT: Final = "certificate.json"
 
 
-def doors_of(config: NodeConfig) -> list[Probe]:
+def doors_of(config: NodeConfig, clock: Clock) -> list[Probe]:
     """Every door that the configuration opens, and those it names in front of the node."""
     file = config.file
     token = config.api_tokens[0].open() if config.api_tokens else ""
@@ -47,12 +50,20 @@ def doors_of(config: NodeConfig) -> list[Probe]:
     found += [AuthProbe(bare, proxy) for proxy in file.forward_auth.proxies]
     if file.dns.enabled:
         found.append(DnsProbe(_reached(file.dns.host), file.dns.port, page_addresses=frozenset(file.dns.page_addresses)))
+    if file.spoe.enabled:
+        found.append(SpoeProbe(_reached(file.spoe.host), file.spoe.port))
+    if file.rpz.enabled:
+        keys = read_keys(config.rpz.keys) if config.rpz.keys is not None else {}
+        now = partial(_unix, clock)
+        found.append(RpzProbe(_reached(file.rpz.host), file.rpz.port, file.rpz.zone, next(iter(keys.values()), None), now))
+    if file.hma.enabled:
+        found.append(HmaProbe(Http(_reached(file.hma.host), file.hma.port), file.hma.open_on_loopback))
     return found + [_other(door, frozenset(file.dns.page_addresses)) for door in file.certify.doors]
 
 
 def run(config: NodeConfig, clock: Clock, probes: Sequence[Probe] | None = None) -> Report:
     """Ask every door for every case that it can see."""
-    doors = tuple(_ask(probe) for probe in (probes if probes is not None else doors_of(config)))
+    doors = tuple(_ask(probe) for probe in (probes if probes is not None else doors_of(config, clock)))
     file = config.file
     return Report(VERSION, file.node, text_of(clock.now()), _edition(config), config.digest, doors)
 
@@ -129,6 +140,10 @@ def _other(door: OtherDoor, page_addresses: frozenset[str]) -> Probe:
         raise InputError("config_value", "Give an address that begins with http://.", where=f"certify.doors: {door.name}")
     server = Http(parts.hostname, parts.port or 80)
     return ProxyProbe(server, door.name) if door.kind == "proxy" else SiteProbe(server, door.name)
+
+
+def _unix(clock: Clock) -> int:
+    return int(clock.now().timestamp())
 
 
 def _reached(host: str) -> str:

@@ -19,6 +19,7 @@ from vigil.base.files import write_atomically
 from vigil.edge.enforced import Enforced
 from vigil.edge.rpz.candidates import Candidates, Digested, digested, read_candidates, stamp_of
 from vigil.edge.rpz.zone import History, Step, Zone, next_serial, step_between
+from vigil.editions import selftest
 from vigil.editions.export.names import Names
 from vigil.match.index.host_scopes import NEVER
 
@@ -54,6 +55,7 @@ class Keeper:
         self._folder, self._paths, self._edition, self._changed, self._log = folder, names, edition, changed, log
         self._versions, self._dry = versions, dry
         self._candidates = Candidates()
+        self._with_test: tuple[str, ...] = (selftest.HOST,)  # the self-test asks for it; everybody knows it
         self._digested: Digested | None = None
         self._judged: tuple[Enforced, Candidates] | None = None
         self._ends = NEVER
@@ -84,6 +86,7 @@ class Keeper:
         try:
             if stamp_of(self._paths) != self._candidates.stamp:
                 self._candidates = read_candidates(self._paths)
+                self._with_test = tuple(sorted({*self._candidates.names, selftest.HOST}))
                 self._log.info("rpz_names", names=len(self._candidates.names), refused=self._candidates.malformed)
         except InputError as error:
             trouble = error.code
@@ -110,7 +113,7 @@ class Keeper:
 
     def _listed(self, edition: Enforced, seconds: int) -> tuple[Names, int]:
         scopes = edition.host_scopes()
-        self._digested = digested(self._candidates.names, scopes, self._digested)
+        self._digested = digested(self._with_test, scopes, self._digested)
         return self._digested.listed(scopes, seconds)
 
     def _write(self, zone: Zone, history: History) -> None:

@@ -207,6 +207,18 @@ def read_messages(payload: bytes) -> list[Message]:
     return found
 
 
+def read_variables(payload: bytes) -> Pairs:
+    """The variables that an ACK sets, by name: what HAProxy makes of our answers. Raises :class:`Broken`."""
+    cursor, found = _Cursor(payload), Pairs()
+    while not cursor.done:
+        if cursor.take(2) != bytes((SET_VAR, SET_VAR_ARGUMENTS)):
+            raise Broken(Status.INVALID)
+        cursor.byte()
+        name = cursor.string()
+        found[name] = cursor.value()
+    return found
+
+
 def number(value: int) -> bytes:
     """A number of variable length."""
     if value < 240:
