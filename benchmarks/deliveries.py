@@ -187,16 +187,20 @@ def hashes_10m(seed: int, count: int = 10_000_000) -> Measurement:
         folder = Path(name)
         keys = create_keys(folder / "keys", NOW)
         publish(folder / "editions", of_hashes(count, seed), keys, NOW)
-        started = time.perf_counter()
+        started, processor = time.perf_counter(), time.process_time()
         pulled = EditionClient(str(folder / "editions"), folder / "state", keys.root).pull(NOW)
+        steps = {"pulled": time.process_time() - processor}
         edition = load_edition(pulled.folder)
+        steps["loaded"] = time.process_time() - processor
         enforced = enforce(edition, folder / "indexes", (), "keep_urls")
+        steps["indexed"] = time.process_time() - processor
         wanted = bytes(edition.hashes["pdq"].values[count // 2])
         hit = enforced.hash_hit(HashQuestion("pdq", wanted), NOW)
         took = time.perf_counter() - started
     if hit is None:
         raise AssertionError("a hash is not found")
-    return Measurement(took, {"hashes": count, "cores": os.cpu_count()}, [took])
+    cpu = {f"cpu_seconds_until_{step}": round(value, 1) for step, value in steps.items()}
+    return Measurement(took, {"hashes": count, "cores": os.cpu_count(), **cpu}, [took])
 
 
 SWAP = """

@@ -1,19 +1,19 @@
-"""Signing keys that never lie in a file: in a PKCS#11 device (SoftHSM), and in a cloud's key service (moto's own server)."""
+"""Signing keys that never lie in a file: in a PKCS#11 device (SoftHSM), and in a key service (on loopback, with real keys)."""
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
 import pkcs11
 import pytest
-from moto.server import ThreadedMotoServer
 from pkcs11.util.ec import encode_named_curve_parameters
 from securesystemslib.signer import AWSSigner, HSMSigner
+from tests.delivery.kms import KeyService, served
 from tests.editions.world import Hotline, client
 from tests.lab.peers import program
 
@@ -48,22 +48,20 @@ def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[None]:
-    """A key service that answers as AWS's does."""
-    served = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    served.start()
-    _, port = served.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[KeyService]:
+    """A key service that answers as AWS's does, asked by the same client as AWS's."""
+    made = KeyService()
+    with served(made) as address:
         for name, value in (
-            ("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}"),
+            ("AWS_ENDPOINT_URL", address),
             ("AWS_ACCESS_KEY_ID", "made-up"),
             ("AWS_SECRET_ACCESS_KEY", "made-up"),
             ("AWS_DEFAULT_REGION", "us-east-1"),
+            ("AWS_MAX_ATTEMPTS", "1"),
         ):
-            patch.setenv(name, value)
-        yield
-    served.stop()
+            monkeypatch.setenv(name, value)
+        yield made
 
 
 def moves(hotline: Hotline, role: str, public: Any, uri: str, pin: str | None) -> list[Path]:
@@ -104,22 +102,41 @@ def test_a_wrong_pin_is_an_error_that_names_the_key_and_publishes_nothing(token:
     assert set(before) <= {path.name for path in hotline.repository.rglob("*.json")}
 
 
-def test_a_key_service_is_asked_and_what_it_signs_is_checked_before_anything_is_published(
-    service: None, hotline: Hotline, state: Path
+@pytest.mark.parametrize("role", ["release", "timestamp"])
+def test_a_key_service_signs_editions_and_is_handed_digests_only(
+    service: KeyService, hotline: Hotline, state: Path, role: str
 ) -> None:
-    """The stand-in of the service signs the digest of a digest: its signatures do not hold, and nothing comes into force.
-
-    One that signs as the real service is documented to does brings the edition into force.
-    """
     hotline.publish()
-    made = boto3.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
-    uri, public = AWSSigner.import_(made["KeyMetadata"]["KeyId"])
-    assert uri.startswith("awskms:")
-    assert moves(hotline, "release", public, uri, None) == []
-    try:
+    uri, public = AWSSigner.import_(service.create("zorblat"))
+    assert uri == "awskms:zorblat"
+    assert moves(hotline, role, public, uri, None) == []
+    assert hotline.publish() == 2
+    report = verify(hotline.repository, root=hotline.keys.roots[0], now=hotline.now)
+    assert report.problems == () and report.ok
+    assert EditionClient(str(hotline.repository), state, hotline.keys.roots[0]).pull(hotline.now).number == 2
+    signed = [asked for act, asked in service.asked if act == "Sign"]
+    assert signed and all(len(base64.b64decode(each["Message"])) == 32 for each in signed)
+
+
+def test_a_key_service_that_refuses_is_an_error_that_names_the_role_and_publishes_nothing(
+    service: KeyService, hotline: Hotline, state: Path
+) -> None:
+    hotline.publish()
+    uri, public = AWSSigner.import_(service.create("zorblat"))
+    moves(hotline, "release", public, uri, None)
+    service.disabled.add("zorblat")
+    with pytest.raises(VigilError) as found:
         hotline.publish()
-    except RefusedError as refused:
-        assert refused.code == "release_missing"
-    number = EditionClient(str(hotline.repository), state, hotline.keys.roots[0]).pull(hotline.now).number
-    assert number == current_number(hotline.repository)
-    assert verify(hotline.repository, root=hotline.keys.roots[0], now=hotline.now).ok
+    assert found.value.code == "signer_failed"
+    assert current_number(hotline.repository) == 1
+
+
+def test_a_key_service_that_signs_with_another_key_brings_nothing_into_force(service: KeyService, hotline: Hotline) -> None:
+    hotline.publish()
+    uri, public = AWSSigner.import_(service.create("zorblat"))
+    moves(hotline, "release", public, uri, None)
+    service.create("zorblat")
+    with pytest.raises(RefusedError) as refused:
+        hotline.publish()
+    assert refused.value.code == "release_missing"
+    assert current_number(hotline.repository) == 1

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from vigil.base.errors import UnavailableError, VigilError
 from vigil.edge.enforced import Enforced
 from vigil.edge.state import Concern, State
+from vigil.editions.refusal import Unreachable
 
 JITTER: Final = 0.2
 BACK_OFF_POLLS: Final = 15
@@ -81,6 +82,8 @@ class Puller:
             return self._failed(Concern.EDITION_UNREACHABLE, error.code, now)
         except VigilError as error:
             return self._failed(Concern.EDITION_REFUSED, error.code, now)
+        except OSError:  # no room for the indexes, most likely; what is in force does not need any
+            return self._failed(Concern.EDITION_UNREACHABLE, Unreachable.STATE_UNWRITABLE.value, now)
         self._failures = 0
         self._state.succeeded(now)
         return True

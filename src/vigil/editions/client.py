@@ -32,6 +32,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
 from tuf.api.exceptions import (
     BadVersionNumberError,
     DownloadError,
@@ -170,6 +171,7 @@ class EditionClient:
                 return Pulled(number, self._folder(number), fresh=False)
             same = number == before and self._accepted_files() == role.targets and self._has_all(number, targets)
             done = self._bring(updater, role, before, targets, now)
+            pa.default_memory_pool().release_unused()  # the next thing is to build indexes, beside the ones in use
             self._swap(number, signed)
             self._prune(number, before)
             return Pulled(number, self._folder(number), not same, done.steps, done.refused)

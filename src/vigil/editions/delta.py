@@ -71,9 +71,10 @@ def make_delta(before: Tables, after: Tables) -> bytes:
     return encode_table(DELTA, pa.concat_tables([arrow_schema(DELTA).empty_table(), *pieces]).combine_chunks())
 
 
-def apply_delta(tables: Tables, data: bytes) -> dict[str, pa.Table]:
+def apply_delta(tables: dict[str, pa.Table], data: bytes, *, consume: bool = False) -> dict[str, pa.Table]:
     """The tables after a delta: a stranger's bytes, whose length and digest were checked before.
 
+    With ``consume`` each table leaves ``tables`` once it is done: a large edition is then in memory once, and not twice.
     Raises EditionRefused ``delta`` where it does not fit the tables; ``schema`` or ``too_large`` where it cannot be read.
     """
     if len(data) > DELTA_BYTES.value:
@@ -82,7 +83,8 @@ def apply_delta(tables: Tables, data: bytes) -> dict[str, pa.Table]:
     _check_words(delta)
     _check_unused(delta)
     parts = _parts(delta)
-    return {name: _changed(name, _plain(tables[name]), parts[name]) for name in COLUMNS}
+    take = tables.pop if consume else tables.__getitem__
+    return {name: _changed(name, _plain(take(name)), parts[name]) for name in COLUMNS}
 
 
 def _plain(table: pa.Table) -> pa.Table:

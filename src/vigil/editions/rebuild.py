@@ -94,7 +94,7 @@ class Rebuild:
         if before.digest != manifest.digest:
             raise _unfit()
         for target in chain:
-            tables = apply_delta(tables, self._delta(target))
+            tables = apply_delta(tables, self._delta(target), consume=True)
         if any(len(tables[name]) != manifest.files[name].rows for name in COLUMNS):
             raise EditionRefused(Refusal.STATE, "Deltas led to another number of rows than was signed.", where=MANIFEST_NAME)
         edition = edition_of(manifest, {name: as_read(tables[name]) for name in COLUMNS}, new.keys)

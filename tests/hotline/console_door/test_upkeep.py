@@ -157,6 +157,41 @@ class TestGuards:
         assert AuditEvent.objects.filter(code="content.revealed", subject=f"entry:{found.number}").exists()
 
 
+class TestBeforeTheDecision:
+    """What a choice would match is shown on the listing form, before anything is saved."""
+
+    def ask(self, client: Any, report: Any, scope: str) -> Any:
+        chosen = {"version": report.version, "decision": "list", "scope": scope, "wide_scope": "zorblat", "preview": "1"}
+        return client.post(f"/cases/{report.pk}/listing/", chosen)
+
+    def test_hits_and_near_misses_of_the_choice_and_nothing_is_decided(self, world: None, desk: Desk) -> None:
+        report = desk.waiting_for_ben()
+        client = with_files(desk.at(desk.ben))
+        assert "Blocked" not in text_of(client.get(f"/cases/{report.pk}/"))
+        answer = self.ask(client, report, "page")
+        shown = answer.context["near"]
+        assert answer.status_code == 200 and SECRET_ADDRESS in shown.hits and "http://gallery.example/" in shown.misses
+        said = text_of(answer)
+        assert all(text in said for text in (*shown.hits[:1], "Not blocked", "popular hosts", "Nothing is decided yet"))
+        assert answer.context["near_guards"] and "zorblat" in text_of(answer) and not answer.context["listing_form"].errors
+        report.refresh_from_db()
+        assert not ListEntry.objects.exists() and report.is_open
+        assert AuditEvent.objects.filter(code="content.revealed").count() == 1
+
+    def test_a_choice_has_to_be_made_and_whole_hosts_are_not_for_everybody(self, world: None, desk: Desk) -> None:
+        report = desk.waiting_for_ben()
+        client = with_files(desk.at(desk.ben))
+        for scope in ("", "host", "zorblat"):
+            answer = self.ask(client, report, scope)
+            assert answer.status_code == 409 and "near" not in answer.context
+        assert not AuditEvent.objects.filter(code="content.revealed").exists()
+
+    def test_who_assessed_it_is_not_shown_it_here(self, world: None, desk: Desk) -> None:
+        report = desk.assessed()
+        answer = self.ask(with_files(desk.at(desk.anna)), report, "page")
+        assert answer.status_code in {403, 409} and not AuditEvent.objects.filter(code="content.revealed").exists()
+
+
 class TestHeld:
     def test_held_by_the_machine_and_let_go_by_a_person(self, desk: Desk, entry: ListEntry, sam: User, clock: FixedClock) -> None:
         do_hold_entry(OFFICE, entry, HeldReason.FLOOD, 5000)

@@ -13,7 +13,7 @@ from vigil.hotline.access.permissions import Permission
 from vigil.hotline.lists.enumerations import EntryReason, Guard
 from vigil.hotline.lists.models import AllowEntry
 from vigil.hotline.lists.proposals import Proposal, UrlProposal, digests_covering
-from vigil.hotline.lists.reach import guards_of
+from vigil.hotline.lists.reach import Preview, guards_of, preview
 from vigil.hotline.partners.models import Partner
 from vigil.match.urls import CanonicalUrl, EntryFlag, Scope
 
@@ -68,6 +68,12 @@ def guards_on(person: Person, proposal: Proposal, reason: EntryReason) -> tuple[
     found = guards_of(proposal.canonical(), proposal.scope, proposal.flags, reason, partner_hosts())
     decided = {Guard.WHOLE_HOST} if person.may(Permission.WIDE_SCOPE_APPROVE) else set()
     return tuple(guard for guard in found if guard not in decided)
+
+
+def preview_of(proposal: UrlProposal, usual: EntryReason) -> Preview:
+    """What a proposed address would match and which guards it would meet, before anything is saved."""
+    reason = reason_for(proposal, usual)
+    return preview(proposal.canonical(), proposal.scope, proposal.flags, reason, partner_hosts())
 
 
 def partner_hosts() -> frozenset[str]:

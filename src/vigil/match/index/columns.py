@@ -8,7 +8,7 @@ The head is checked at each opening; :func:`verify_columns` reads the body as we
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vigil.base.errors import InputError
-from vigil.base.files import write_atomically
+from vigil.base.files import write_pieces
 from vigil.match.index.storage import mapped
 
 MAGIC: Final = b"VIGILCOL1\n"
@@ -44,21 +44,29 @@ class _Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def write_columns(path: Path, kind: str, columns: Columns, notes: Mapping[str, Any] | None = None) -> None:
     """Write ``columns`` (little-endian integers of any shape) and JSON ``notes`` to ``path``, whole or not at all."""
-    parts: list[bytes] = []
+    arrays = {name: np.ascontiguousarray(column) for name, column in columns.items()}
     placed: dict[str, _Column] = {}
     size = 0
-    for name, column in columns.items():
-        data = np.ascontiguousarray(column)
+    for name, data in arrays.items():
         if data.dtype.str not in TYPES:
             raise InputError("columns_type", "An array of this type is not kept in a file.", where=name)
         placed[name] = _Column(data.dtype.str, data.shape, size)
-        parts += [data.tobytes(), bytes(-data.nbytes % ALIGNMENT)]
-        size += data.nbytes + len(parts[-1])
-    body = b"".join(parts)
+        size += data.nbytes + -data.nbytes % ALIGNMENT
     head = msgspec.json.encode(_Head(kind, size, placed, dict(notes or {})))
-    rest = head + b" " * (-(HEAD_AT + len(head)) % ALIGNMENT) + body
-    start = MAGIC + len(head).to_bytes(8, "little") + hashlib.sha256(rest).digest()
-    write_atomically(path, start + rest, mode=0o600)
+    rest = [head + b" " * (-(HEAD_AT + len(head)) % ALIGNMENT), *_body(arrays)]
+    digest = hashlib.sha256()
+    for piece in rest:
+        digest.update(piece)
+    start = MAGIC + len(head).to_bytes(8, "little") + digest.digest()
+    write_pieces(path, [start, *rest], mode=0o600)
+
+
+def _body(arrays: Mapping[str, NDArray[Any]]) -> Iterator[bytes | memoryview]:
+    """Each array as it lies in memory, without a copy, and what fills it up to the next place."""
+    for data in arrays.values():
+        if data.nbytes:
+            yield data.reshape(-1).view(np.uint8).data
+        yield bytes(-data.nbytes % ALIGNMENT)
 
 
 def open_columns(path: Path, kind: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

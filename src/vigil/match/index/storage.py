@@ -88,16 +88,25 @@ def unreadable(path: Path, error: Exception) -> InputError:
 
 
 class NewFile:
-    """A file in the making, mapped for writing; it takes its name only when :meth:`finish` is called."""
+    """A file in the making, mapped for writing; it takes its name only when :meth:`finish` is called.
+
+    Its room on the disk is taken first: where a mapped page finds none, the system ends the process. Raises InputError for
+    a path that cannot be, OSError where there is no room.
+    """
 
     def __init__(self, path: Path, size: int) -> None:
         self._path = path
         try:
             self._descriptor, self._temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-            os.ftruncate(self._descriptor, size)
-            self._mapped = mmap.mmap(self._descriptor, size)
         except OSError as error:
             raise unreadable(path, error) from error
+        try:
+            os.posix_fallocate(self._descriptor, 0, size)
+            self._mapped = mmap.mmap(self._descriptor, size)
+        except BaseException:
+            os.close(self._descriptor)
+            Path(self._temporary).unlink(missing_ok=True)
+            raise
         self.bytes: NDArray[np.uint8] = np.frombuffer(self._mapped, np.uint8)
 
     def finish(self, length: int) -> None:

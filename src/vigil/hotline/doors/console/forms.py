@@ -181,6 +181,12 @@ class ListingForm(StrictForm):
         offer(scope, [(choice.code, choice.text) for choice in coverages] + [nothing])
         offer(chosen, [(str(media.pk), media.label) for media in pictures])
 
+    @staticmethod
+    def kept(data: QueryDict) -> dict[str, Any]:
+        """What somebody had filled in, for a form that is shown again before it was sent."""
+        single = ("version", "decision", "scope", "risk_reason", "wide_scope")
+        return {name: data.get(name, "") for name in single} | {"pictures": data.getlist("pictures")}
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         decision = cleaned.get("decision")

@@ -37,6 +37,7 @@ from vigil.hotline.lists.actions import check_decide
 from vigil.hotline.lists.enumerations import ListingDecision
 from vigil.hotline.lists.models import Decision
 from vigil.hotline.lists.queries import entries_of, media_of
+from vigil.hotline.lists.reach import Preview
 from vigil.hotline.reports.actions import (
     check_release,
     check_reopen,
@@ -64,6 +65,7 @@ class Shown:
     assessment: AssessmentForm | None = None
     listing: ListingForm | None = None
     revealed: frozenset[str] = field(default_factory=frozenset)
+    near: tuple[Coverage, Preview] | None = None
     conflict: bool = False
     status: int = 200
 
@@ -114,12 +116,21 @@ def case_page(request: Staff, report: Report, shown: Shown) -> HttpResponse:
         "evidence": kept(report.pk).count() if vault_on() else 0,
         "revealed": shown.revealed,
         "coverages": choices_for(request, url) if "address" in shown.revealed else [],
+        **_near(shown),
         "conflict": shown.conflict,
         "captures_on": captures_on(),
         **_may(request, report, url),
         **_decision_forms(request, report, url, media, shown, review, rows),
     }
     return render(request, "console/case.html", context, status=shown.status)
+
+
+def _near(shown: Shown) -> dict[str, Any]:
+    """What a choice of the listing form would match, where somebody asked for that."""
+    if shown.near is None:
+        return {}
+    choice, near = shown.near
+    return {"near": near, "near_text": choice.text, "near_guards": [words.GUARD[each] for each in near.guards]}
 
 
 def _facts(report: Report) -> list[tuple[str, str]]:

@@ -29,9 +29,11 @@ from vigil.hotline.doors.console.requests import Staff, action, done, waits
 from vigil.hotline.doors.console.scopes import coverage_named
 from vigil.hotline.doors.console.sessions import take_kept_form
 from vigil.hotline.doors.console.views.case import Shown, capture_under_way, case_page, choices_for, holds, report_by, url_of
-from vigil.hotline.lists.actions import do_decline, do_list
+from vigil.hotline.lists.actions import check_decide, do_decline, do_list
 from vigil.hotline.lists.enumerations import ListingDecision
+from vigil.hotline.lists.guards import preview_of
 from vigil.hotline.lists.models import Decision
+from vigil.hotline.lists.placement import reason_of
 from vigil.hotline.lists.proposals import Proposal, of_media
 from vigil.hotline.lists.queries import media_of
 from vigil.hotline.reports.actions import (
@@ -233,6 +235,8 @@ def decide(request: Staff, pk: UUID) -> HttpResponse:
     if request.method != "POST":
         return redirect("case", pk=pk)
     url, media = url_of(report), list(media_of(report))
+    if "preview" in request.POST:
+        return _preview(request, report, url, media)
     form = ListingForm(request.POST, choices_for(request, url), media)
     if not form.is_valid():
         return case_page(request, report, Shown(listing=form, status=422))
@@ -245,6 +249,23 @@ def decide(request: Staff, pk: UUID) -> HttpResponse:
         return case_page(request, report, Shown(listing=form, status=409))
     _say_decided(request, decision)
     return redirect("case", pk=pk)
+
+
+def _preview(request: Staff, report: Report, url: Url | None, media: list[Media]) -> HttpResponse:
+    """What the chosen part of the address would match, before anything is decided; on this answer only, and logged before."""
+    choices = choices_for(request, url)
+    kept = ListingForm(None, choices, media, initial=ListingForm.kept(request.POST))
+    choice = next((each for each in choices if each.code == request.POST.get("scope")), None)
+    try:
+        assessment = check_decide(request.person, report)
+        if choice is None:
+            raise InputError("scope_unknown", "Choose how much of the address first.", where="scope")
+        do_reveal(request.person, report, "address")
+    except VigilError as error:
+        waits(request, str(error))
+        return case_page(request, report, Shown(listing=kept, status=409))
+    near = preview_of(choice.proposal, reason_of(assessment.realism))
+    return case_page(request, report, Shown(listing=kept, near=(choice, near)))
 
 
 def _decide(request: Staff, report: Report, url: Url | None, media: list[Media], chosen: dict[str, Any]) -> Decision:
