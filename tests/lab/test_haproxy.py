@@ -33,7 +33,7 @@ defaults
   timeout client 10s
   timeout server 10s
 frontend web
-  bind 127.0.0.1:{port}
+  bind 127.0.0.1:{port}{more}
   filter spoe engine vigil config {place}/agent.conf
   acl blocked var(txn.vigil.action) -m str block
   http-request return status 451 content-type "text/html; charset=utf-8" file {place}/blocked.html if blocked
@@ -52,11 +52,11 @@ backend vigil-agents
 
 
 @contextmanager
-def haproxy(place: Path, origin: int, agent: int) -> Iterator[int]:
+def haproxy(place: Path, origin: int, agent: int, more: str = "") -> Iterator[int]:
     port = peers.free_port()
     (place / "agent.conf").write_text(AGENT)
     (place / "blocked.html").write_text("<!doctype html><title>Not available</title>")
-    (place / "haproxy.cfg").write_text(PROXY.format(port=port, place=place, origin=origin, agent=agent))
+    (place / "haproxy.cfg").write_text(PROXY.format(port=port, more=more, place=place, origin=origin, agent=agent))
     with peers.started([peers.program("haproxy"), "-db", "-f", str(place / "haproxy.cfg")], port, place):
         yield port
 

@@ -96,6 +96,15 @@ def test_requests_not_served_are_pages_and_unstated_only(node: Node, clock: Fixe
     assert headline["requests that matched the list and were not served"] == 131
 
 
+def test_messages_are_added_up_by_variant(node: Node, clock: FixedClock) -> None:
+    hour = clock.now().replace(minute=0, second=0, microsecond=0)
+    keep(node, hour, {"unknown": None}, list="*", edition=0, messages={"law.displayed": 30, "law.help_followed": None})
+    keep(node, hour, {"unknown": None}, list="*", edition=1, messages={"law.displayed": 12, "help.help_followed": 10})
+    found = by_code(overview(clock.now()))["messages_by_variant"]
+    assert found.rows == (("law: shown", 42), ("help: help followed", 10))
+    assert "not known" in found.definition
+
+
 def test_only_the_revision_in_force_counts(node: Node, clock: FixedClock) -> None:
     hour = clock.now() - timedelta(hours=3)
     keep(node, hour, {"navigation": 20}, in_force=False)
@@ -135,13 +144,14 @@ def test_each_figure_says_what_one_of_it_is(node: Node, clock: FixedClock) -> No
         "entries_by_list": "entries",
         "not_served_by_day": "blocked requests",
         "not_served_by_class": "events",
+        "messages_by_variant": "events",
     }
 
 
 def test_every_figure_of_blocked_requests_carries_the_caveat(node: Node, clock: FixedClock) -> None:
     found = overview(clock.now())
     for figure in found.figures:
-        assert (figure.caveat == found.caveat) == figure.code.startswith("not_served")
+        assert (figure.caveat == found.caveat) == figure.code.startswith(("not_served", "messages"))
 
 
 def test_words_that_are_never_claimed(node: Node, clock: FixedClock) -> None:

@@ -15,12 +15,16 @@ SECONDS_PER_HOUR = 3600
 
 @dataclass(slots=True)
 class Blocked:
-    """Sums over a period. ``suppressed`` cells were sent as "0 to k-1"; ``largest_error`` is what they may hide at most."""
+    """Sums over a period. ``suppressed`` cells were sent as "0 to k-1"; ``largest_error`` is what they may hide at most.
+
+    ``messages``: texts shown and help followed, by variant (``law.displayed``).
+    """
 
     since: datetime
     until: datetime
     by_day: Counter[str] = field(default_factory=Counter)
     by_class: Counter[CountClass] = field(default_factory=Counter)
+    messages: Counter[str] = field(default_factory=Counter)
     suppressed: int = 0
     largest_error: int = 0
     noisy: int = 0
@@ -60,6 +64,7 @@ def blocked_between(since: datetime, until: datetime, so_far: datetime | None = 
 def _add(found: Blocked, vector: CountVector) -> None:
     day = vector.hour.strftime("%Y-%m-%d")
     found.noisy += vector.privacy == "laplace"
+    found.messages.update({name: number for name, number in vector.messages.items() if number is not None})
     for name, number in vector.counts.items():
         kind = CountClass(name)
         if number is None:

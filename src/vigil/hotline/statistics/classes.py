@@ -24,6 +24,15 @@ class CountClass(StrEnum):
 HEADLINE: Final = (CountClass.NAVIGATION, CountClass.UNDETERMINED)
 """Requests for pages, and those whose kind the browser did not say: counted together, shown apart."""
 
+MESSAGES: Final[dict[str, str]] = {
+    "law.displayed": "law: shown",
+    "law.help_followed": "law: help followed",
+    "harm.displayed": "harm: shown",
+    "harm.help_followed": "harm: help followed",
+    "help.displayed": "help: shown",
+    "help.help_followed": "help: help followed",
+}
+
 WORDS: Final[dict[CountClass, str]] = {
     CountClass.NAVIGATION: "pages asked for",
     CountClass.SUBRESOURCE: "parts of pages",

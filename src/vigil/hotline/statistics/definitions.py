@@ -76,7 +76,13 @@ NOT_SERVED_BY_CLASS: Final = Definition(
     "not be checked met no entry. Tests and canaries are in no total.",
 )  # fmt: skip
 
+MESSAGES: Final = Definition(
+    "messages_by_variant", 1, "Messages of the block and warning pages", Unit.EVENT, Basis.LISTED, Clock.RECEIVED_AT,
+    "How often each variant was shown at the nodes, and how often its help was followed. The same page opened twice counts "
+    "twice; who saw it is not known, and nobody is followed from one page to the next.",
+)  # fmt: skip
+
 REGISTRY: Final = {
     each.code: each
-    for each in (REPORTS_BY_DAY, REPORTS_BY_CHANNEL, OUTCOMES, ENTRIES, NOT_SERVED, NOT_SERVED_BY_CLASS)
+    for each in (REPORTS_BY_DAY, REPORTS_BY_CHANNEL, OUTCOMES, ENTRIES, NOT_SERVED, NOT_SERVED_BY_CLASS, MESSAGES)
 }

@@ -19,7 +19,7 @@ from vigil.hotline.statistics import definitions
 from vigil.hotline.statistics.blocked import Blocked, blocked_between
 from vigil.hotline.statistics.caveats import caveat_of
 from vigil.hotline.statistics.cells import Cell, shown
-from vigil.hotline.statistics.classes import WORDS, CountClass
+from vigil.hotline.statistics.classes import MESSAGES, WORDS, CountClass
 from vigil.hotline.statistics.figures import Figure, figure
 
 DAYS: Final = 30
@@ -59,6 +59,7 @@ def overview(now: datetime, *, public: bool = False, days: int = DAYS) -> Overvi
         _entries(now, public),
         _not_served_by_day(blocked, public, caveat),
         _not_served_by_class(blocked, public, caveat),
+        _messages(blocked, public, caveat),
     )
     return Overview(since, until, tuple(_headlines(now, since, blocked, public)), figures, caveat)
 
@@ -121,3 +122,8 @@ def _not_served_by_class(blocked: Blocked, public: bool, caveat: str) -> Figure:
         if blocked.by_class[kind] and not (public and kind in OUTSIDE_TOTALS)
     ]
     return figure(definitions.NOT_SERVED_BY_CLASS, "class", values, by_day=False, public=public, caveat=caveat)
+
+
+def _messages(blocked: Blocked, public: bool, caveat: str) -> Figure:
+    values = [(words, blocked.messages[name]) for name, words in MESSAGES.items() if blocked.messages[name]]
+    return figure(definitions.MESSAGES, "message", values, by_day=False, public=public, caveat=caveat)
