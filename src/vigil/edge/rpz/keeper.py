@@ -119,7 +119,7 @@ class Keeper:
     def _write(self, zone: Zone, history: History) -> None:
         """Written before it is served: a serial that a secondary has seen is never given to anything else."""
         steps = [(step.before, step.after, list(step.removed), list(step.added)) for step in history.steps]
-        kept = _Kept(zone.serial, sorted(zone.names.hosts), sorted(zone.names.domains), steps)
+        kept = _Kept(zone.serial, list(zone.names.hosts), list(zone.names.domains), steps)
         write_atomically(self._folder / STATE_FILE, msgspec.json.encode(kept), mode=0o600)
 
     def _restore(self) -> None:

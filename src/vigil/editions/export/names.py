@@ -30,8 +30,8 @@ class Names:
         Needed, not only tidy: in a DNS zone a name below a wildcard hides the wildcard for the names between
         (RFC 4592, closest encloser), and Squid refuses such pairs.
         """
-        domains = frozenset(name for name in self.domains if not self.domains & set(_above(name)))
-        hosts = frozenset(name for name in self.hosts if not domains & {name, *_above(name)})
+        domains = frozenset(name for name in self.domains if not _is_below(name, self.domains))
+        hosts = frozenset(name for name in self.hosts if name not in domains and not _is_below(name, domains))
         return Names(hosts, domains)
 
 
@@ -82,6 +82,11 @@ def _no_right(entry: UrlEntry) -> Reason | None:
     return Reason.SCHEME_OR_PORT if entry.flags & SCHEME_OR_PORT else None
 
 
-def _above(name: str) -> list[str]:
-    labels = name.split(".")
-    return [".".join(labels[start:]) for start in range(1, len(labels))]
+def _is_below(name: str, domains: frozenset[str]) -> bool:
+    """True where one of ``domains`` covers ``name`` from above. Asked for each name of a zone at each change: no list is made."""
+    dot = name.find(".")
+    while dot >= 0:
+        if name[dot + 1 :] in domains:
+            return True
+        dot = name.find(".", dot + 1)
+    return False
