@@ -27,6 +27,7 @@ from vigil.edge.hma.lookup import Answer, Draw, answer
 from vigil.edge.hma.openapi import PAGE, SITE_MAP, document
 from vigil.edge.hma.requests import bad
 from vigil.edge.hma.store import Reader
+from vigil.edge.forward_auth.addresses import Pairs
 from vigil.edge.http.bodies import ClientGoneError, Receive, read_body
 from vigil.edge.http.replies import CLOSE, NO_STORE, NOSNIFF, Headers, Reply, RequestRefused
 from vigil.match.signal_types import FURTHEST, SIGNAL_TYPES, SignalType, signal_type_named, types_for
@@ -44,6 +45,7 @@ HTML: Final = (b"content-type", b"text/html; charset=utf-8")
 JSON: Final = (b"content-type", b"application/json")
 RETRY: Final[Headers] = ((b"retry-after", b"2"),)
 PASSED_ON: Final = (b"x-forwarded-for", b"x-real-ip", b"forwarded")
+LOOKUP: Final = b"/m/lookup"
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 FORM_BYTES: Final = 64 * 1024
 NOTHING: Final = b"{}\n"
@@ -120,21 +122,38 @@ class HmaApp:
             reply = await self._reply(scope, asked)
         except ClientGoneError:
             return
-        except RequestRefused as error:
-            reply = _problem(error, error.status, error.headers)
-        except FetchRefused as error:
-            reply = _problem(error, 413 if error.code == "fetch_too_large" else 400)
-        except VigilError as error:
-            reply = _problem(error, error.http_status, RETRY if error.http_status == 503 else ())
-        except Exception:  # noqa: BLE001  nothing is swallowed: counted, answered as 500, and a test looks at the count
-            self.faults += 1
-            reply = Reply(500, (JSON, NO_STORE), b'{"code":"fault","message":"The node made a mistake."}\n')
+        except Exception as error:  # noqa: BLE001  nothing is swallowed: see _said
+            reply = self._said(error)
         unread = not asked.body_read and (headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers)
         body = b"" if asked.method == "HEAD" else reply.body
         length = (b"content-length", str(len(reply.body)).encode())
         shown = [length, *reply.headers, *((CLOSE,) if unread else ())]
         await send({"type": "http.response.start", "status": reply.status, "headers": shown})
         await send({"type": "http.response.body", "body": body})
+
+    def direct(self, path: bytes, query: bytes, client: str, headers: Pairs) -> Reply | None:
+        """The answer to a GET of ``/m/lookup`` by value, before it becomes a task; None for all others.
+
+        The search takes some 50 microseconds, less than a task and the calls of ASGI around it.
+        """
+        if path != LOOKUP or b"signal=" not in query:
+            return None
+        try:
+            self._require("matcher", client, dict(headers))
+            return self._lookup_value(requests.query_of(query))
+        except Exception as error:  # noqa: BLE001  nothing is swallowed: see _said
+            return self._said(error)
+
+    def _said(self, error: Exception) -> Reply:
+        """What a failure is answered with. A mistake of ours is counted, answered as 500, and a test looks at the count."""
+        if isinstance(error, RequestRefused):
+            return _problem(error, error.status, error.headers)
+        if isinstance(error, FetchRefused):
+            return _problem(error, 413 if error.code == "fetch_too_large" else 400)
+        if isinstance(error, VigilError):
+            return _problem(error, error.http_status, RETRY if error.http_status == 503 else ())
+        self.faults += 1
+        return Reply(500, (JSON, NO_STORE), b'{"code":"fault","message":"The node made a mistake."}\n')
 
     async def _reply(self, scope: Scope, asked: Asked) -> Reply:
         found = self._routes.get(asked.path)
@@ -147,15 +166,15 @@ class HmaApp:
         if handler is None:
             return _without_method(asked, methods)
         if role:
-            self._require(role, scope, asked)
+            self._require(role, _host(scope), asked.headers)
         return await handler(asked)
 
     # ---- who may
 
-    def _require(self, role: str, scope: Scope, asked: Asked) -> None:
-        header = asked.headers.get(b"authorization", b"")
+    def _require(self, role: str, host: str, headers: Mapping[bytes, bytes]) -> None:
+        header = headers.get(b"authorization", b"")
         if not header and self._options.hma.open_on_loopback:
-            if _is_local(scope, asked):
+            if _is_local(host, headers):
                 return
             raise bad("not_on_loopback", "Without a token only this machine itself may ask.", status=403)
         given = hashlib.sha256(header[7:].strip()).hexdigest().encode() if header[:7].lower() == b"bearer " else b""
@@ -170,7 +189,7 @@ class HmaApp:
         headers = dict(asked.headers)
         if b"authorization" not in headers:
             own = self._options.curation_token
-            if own is None or not (self._options.hma.open_on_loopback and _is_local(scope, asked)):
+            if own is None or not (self._options.hma.open_on_loopback and _is_local(_host(scope), headers)):
                 raise bad("token_required", "A valid token is needed.", status=401, headers=((b"www-authenticate", b"Bearer"),))
             headers[b"authorization"] = b"Bearer " + own.encode()
         if self._forwarder is None:
@@ -268,15 +287,22 @@ class HmaApp:
 
     async def _lookup(self, asked: Asked) -> Reply:
         query = requests.query_of(asked.query)
-        draw = _draw(query)
-        name, text = query.get("signal_type", ""), query.get("signal", "")
-        if name and text:
-            kind, value = requests.signal_of(name, text)
-            found = self._answer(self._loaded(), kind, value, draw)
-            return _matches(found.matches, found.left_out) if found.matches or found.left_out else _NOTHING_FOUND
+        reply = self._lookup_value(query)
+        if reply is not None:
+            return reply
         if not query.get("url"):
             raise bad("signal_missing", "Give url, or both signal and signal_type.", where="signal")
-        return await self._lookup_fetched(query, draw, name)
+        return await self._lookup_fetched(query, _draw(query), query.get("signal_type", ""))
+
+    def _lookup_value(self, query: dict[str, str]) -> Reply | None:
+        """The answer to a question by value; None where it names no type or no value."""
+        draw = _draw(query)
+        name, text = query.get("signal_type", ""), query.get("signal", "")
+        if not name or not text:
+            return None
+        kind, value = requests.signal_of(name, text)
+        found = self._answer(self._loaded(), kind, value, draw)
+        return _matches(found.matches, found.left_out) if found.matches or found.left_out else _NOTHING_FOUND
 
     async def _lookup_fetched(self, query: dict[str, str], draw: Draw, name: str) -> Reply:
         if name and name not in SIGNAL_TYPES:
@@ -389,10 +415,13 @@ def _draw(query: dict[str, str]) -> Draw:
     return Draw(requests.banks_in(query), query.get("seed") or None, requests.truth(query, "bypass_coinflip"))
 
 
-def _is_local(scope: Scope, asked: Asked) -> bool:
+def _host(scope: Scope) -> str:
+    return str((scope.get("client") or ("",))[0])
+
+
+def _is_local(host: str, headers: Mapping[bytes, bytes]) -> bool:
     """From this machine itself, and not passed on from elsewhere by a proxy on it."""
-    host = (scope.get("client") or ("",))[0]
-    return host in LOOPBACK and not any(name in asked.headers for name in PASSED_ON)
+    return host in LOOPBACK and not any(name in headers for name in PASSED_ON)
 
 
 def _without_method(asked: Asked, methods: Mapping[str, Handler]) -> Reply:

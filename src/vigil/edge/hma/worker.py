@@ -42,7 +42,7 @@ def main(descriptor: int, parent: int) -> None:
 def _settings(app: HmaApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=protocol_with(Limits()),
+        http=protocol_with(Limits(), app),
         loop="uvloop",
         ws="none",
         lifespan="off",
