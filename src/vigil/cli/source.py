@@ -165,6 +165,74 @@ def quarantine(
         typer.echo("{number:6} {source:20} {name}: {words} ({times} times, last {last_seen})".format(**row))
 
 
+@app.command("entries")
+def entries(
+    name: str,
+    after: Annotated[str, typer.Option("--after", help="The name after which to go on.")] = "",
+    most: Annotated[int, typer.Option("--most", min=1, max=10_000, help="So many at once.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Entries of a source in force by the name they have there, without what they hold."""
+    boot.start("worker")
+    from vigil.hotline.partners.sources.queries import entries_of, source_named, types_of
+
+    rows = [
+        {"key": each.key, "media": each.media, "labels": each.labels, "types": types_of(each)}
+        for each in entries_of(source_named(name), after, most)
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        typer.echo(f"{row['key']}: {row['media']}; {' '.join(row['types'])}; {row['labels'] or 'no label'}")
+
+
+@app.command("vote")
+def vote(
+    name: str,
+    key: Annotated[str, typer.Argument(help="The name of the entry at the source: see `vigil hotline source entries`.")],
+    kind: Annotated[str, typer.Option("--type", help="The type of the fingerprint, such as md5.")],
+    agree: Annotated[bool, typer.Option("--agree/--disagree", help="Whether the source's assessment is shared.")],
+    reason: Annotated[str, typer.Option("--reason", help="As the source names it; nothing that tells what is shown.")] = "",
+) -> None:
+    """Send an opinion on an entry back to its source, with the worker's next fetch."""
+    boot.start("worker")
+    from vigil.hotline.access.people import OPERATOR
+    from vigil.hotline.partners.sources.actions import do_vote
+    from vigil.hotline.partners.sources.queries import entry_called, source_named
+
+    do_vote(OPERATOR, entry_called(source_named(name), key), kind, agrees=agree, reason=reason)
+    typer.echo(f"{name}: noted; it goes to the source with the next fetch")
+
+
+@app.command("votes")
+def votes(
+    name: Annotated[str | None, typer.Argument(help="One source; without it, all.")] = None,
+    most: Annotated[int, typer.Option("--most", min=1, max=10_000, help="So many, the latest first.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Opinions on entries, and what their sources said. Exit status 1 where one was refused."""
+    boot.start("worker")
+    from vigil.hotline.partners.sources.queries import source_named
+    from vigil.hotline.partners.sources.queries import votes as opinions
+
+    rows = [
+        {
+            "source": each.entry.source.name, "key": each.entry.key, "type": each.algorithm, "agrees": each.agrees,
+            "reason": each.reason, "by": each.created_by, "state": each.state, "answer": each.answer,
+            "at": text_of(each.created_at),
+        }
+        for each in opinions(source_named(name) if name else None)[:most]
+    ]  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        for row in rows:
+            opinion = "agrees" if row["agrees"] else "disagrees"
+            typer.echo(f"{row['source']} {row['key']} {row['type']}: {opinion}; {row['state']} {row['answer']}".rstrip())
+    raise typer.Exit(1 if any(row["state"] == "refused" for row in rows) else 0)
+
+
 @app.command("verify")
 def verify(name: str, as_json: AsJson = False) -> None:
     """Compute the mirror digest of a source from what is kept, to compare with the other side's."""

@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 
 from vigil.base.errors import VigilError
+from vigil.edge.forward_auth.addresses import Pairs
 from vigil.edge.hma import requests
 from vigil.edge.hma.config import WorkerOptions
 from vigil.edge.hma.forward import Forwarder
@@ -27,7 +28,6 @@ from vigil.edge.hma.lookup import Answer, Draw, answer
 from vigil.edge.hma.openapi import PAGE, SITE_MAP, document
 from vigil.edge.hma.requests import bad
 from vigil.edge.hma.store import Reader
-from vigil.edge.forward_auth.addresses import Pairs
 from vigil.edge.http.bodies import ClientGoneError, Receive, read_body
 from vigil.edge.http.replies import CLOSE, NO_STORE, NOSNIFF, Headers, Reply, RequestRefused
 from vigil.match.signal_types import FURTHEST, SIGNAL_TYPES, SignalType, signal_type_named, types_for

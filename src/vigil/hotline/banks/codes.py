@@ -21,4 +21,7 @@ TYPE_SWITCHED: Final = define("bank.signal_type_switched", "A signal type was sw
 EXCHANGE_CREATED: Final = define("exchange.created", "An exchange and its bank were set up.", "list", "api")
 EXCHANGE_CHANGED: Final = define("exchange.changed", "An exchange was switched.", "list", "enabled")
 EXCHANGE_DELETED: Final = define("exchange.deleted", "An exchange and its bank were deleted.", "list")
+EXCHANGE_FILLED: Final = define(
+    "exchange.filled", "What an exchange fetched came into its bank, or went from it.", "list", "added", "removed"
+)
 CREDENTIALS_SET: Final = define("exchange.credentials_set", "Credentials of a kind of exchange were set.", "api", "cleared")

@@ -115,6 +115,12 @@ def has_credentials(kind: Kind) -> bool:
     return ExchangeCredentials.objects.filter(pk=kind.name).exists()
 
 
+def credentials_of(api: str) -> dict[str, str] | None:
+    """What a kind of exchange signs in with, opened; None where nobody gave it."""
+    found = ExchangeCredentials.objects.filter(pk=api).first()
+    return None if found is None else json.loads(found.content.open())
+
+
 def do_create_exchange(person: Person, name: object, api: object, settings: object) -> Exchange:
     """Set up an exchange and the bank it fills. Raises ExchangeExists."""
     must(person, Permission.BANK_CURATE)

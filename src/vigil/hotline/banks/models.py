@@ -161,12 +161,30 @@ class Exchange(Entity):
     enabled = models.BooleanField(default=True)
     checkpoint = models.JSONField(null=True, blank=True)
     checkpoint_at = models.BigIntegerField(null=True, blank=True)
-    started_at = models.BigIntegerField(null=True, blank=True)
     completed_at = models.BigIntegerField(null=True, blank=True)
     succeeded = models.BooleanField(null=True, blank=True)
     up_to_date = models.BooleanField(default=False)
     fetched = models.BigIntegerField(default=0)
     error_code = models.CharField(max_length=60, blank=True)
+
+
+class ExchangeSource(models.Model):
+    """The source that the worker fetches for an exchange. ``exchange`` None: it was deleted, and the source goes next."""
+
+    source = models.OneToOneField("sources.Source", on_delete=models.CASCADE, primary_key=True, related_name="of_exchange")
+    exchange = models.OneToOneField(Exchange, on_delete=models.SET_NULL, null=True, related_name="link")
+
+
+class ExchangeContent(models.Model):
+    """What became of an entry of an exchange's source: a content of the bank, or none where it has no value that banks hold.
+
+    ``digest``  of the entry as it was then: where it differs from the entry's, the entry has changed since
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    imported = models.ForeignKey("sources.ImportedEntry", on_delete=models.PROTECT, related_name="banked")
+    content = models.ForeignKey(BankContent, on_delete=models.CASCADE, null=True, related_name="from_exchange")
+    digest = models.BinaryField(max_length=16)
 
 
 class ExchangeCredentials(models.Model):

@@ -21,6 +21,7 @@ AUDIT_KEY_VARIABLE: Final = "VIGIL_AUDIT_KEY"
 def run_worker() -> None:
     """Run the capture worker, and beside it the clearing away of what is past its time."""
     boot.start("worker")
+    from vigil.hotline.banks import exchanging
     from vigil.hotline.banks import housekeeping as bank_housekeeping  # rooms can be imported once Django has started
     from vigil.hotline.lists.exchange.policies import apply_all
     from vigil.hotline.management import upkeep
@@ -32,7 +33,7 @@ def run_worker() -> None:
 
     stop = _stop_on_signal()
     threading.Thread(target=housekeeping.serve, args=(stop,), daemon=True).start()
-    for beside in (triage.serve, retention.serve, mailbox.serve, bank_housekeeping.serve, upkeep.serve):
+    for beside in (triage.serve, retention.serve, mailbox.serve, bank_housekeeping.serve, exchanging.serve, upkeep.serve):
         threading.Thread(target=beside, args=(stop,), daemon=True).start()
     threading.Thread(target=sources.serve, args=(stop, apply_all), daemon=True).start()
     serve(stop)

@@ -35,6 +35,8 @@ class Known:
     distance: int = 0
     imported: bool = False
     """Met in what a partner sent, which ``list`` names; it has no number of ours."""
+    origin: UUID | None = None
+    """The entry of the partner that was met."""
 
 
 def known_address(url: Url) -> list[Known]:

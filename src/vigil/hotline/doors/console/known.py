@@ -33,7 +33,10 @@ def known_files(files: Iterable[Media]) -> dict[UUID, list[Known]]:
 
 def _imported(met: Iterable[Met]) -> list[Known]:
     """What partners have assessed, source by source; only of sources that two people set to be matched."""
-    return [Known(0, name, by, EXACT, imported=True) for name, by in dict.fromkeys((each.source, each.by) for each in met)]
+    first: dict[tuple[str, str], Met] = {}
+    for each in met:
+        first.setdefault((each.source, each.by), each)
+    return [Known(0, name, by, EXACT, imported=True, origin=each.entry.pk) for (name, by), each in first.items()]
 
 
 def _pairs(media: Media) -> list[tuple[str, str]]:

@@ -86,7 +86,8 @@ ROOMS: Final = (
 
 KEYS: Final = "1234567890-"
 
-PART_OF: Final = {"source": "sources", "case": "queue", "assess": "queue", "entry": "entries", "withdraw": "entries",
+PART_OF: Final = {"source": "sources", "imported": "sources",
+                  "case": "queue", "assess": "queue", "entry": "entries", "withdraw": "entries",
                   "publication": "publish", "appeal": "appeals", "approval": "approvals", "audit_verify": "audit",
                   "elevation_reason": "elevations", "several": "queue", "several_run": "queue",
                   "case_people": "queue",

@@ -34,6 +34,7 @@ from vigil.hotline.doors.console.views import (
     triage,
     wellbeing,
 )
+from vigil.hotline.doors.console.views import imported as imported_views
 from vigil.hotline.doors.console.views import sources as source_views
 
 # Only these of allauth's views: nobody signs up, resets a password by mail or takes their second factor away here.
@@ -100,6 +101,9 @@ SOURCES = [
     path("sources/<uuid:pk>/propose/", source_views.propose_policy, name="propose_policy"),
     path("sources/<uuid:pk>/approve/", source_views.approve_policy, name="approve_policy"),
     path("sources/<uuid:pk>/end/", source_views.end_policy, name="end_policy"),
+    path("sources/<uuid:pk>/find/", imported_views.find, name="imported_find"),
+    path("sources/entry/<uuid:pk>/", imported_views.imported, name="imported"),
+    path("sources/entry/<uuid:pk>/opinion/", imported_views.vote, name="imported_vote"),
 ]
 
 LISTS = [

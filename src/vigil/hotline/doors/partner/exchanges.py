@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from vigil.base.errors import InputError
 from vigil.hotline.banks import exchanges
+from vigil.hotline.banks.exchanging import status_of
 from vigil.hotline.banks.models import Exchange
 from vigil.hotline.doors.partner.answers import Answered, curation, model_of, object_of, person_at, said, truth_in
 
@@ -70,18 +71,7 @@ def _show(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _status(request: HttpRequest, name: str) -> HttpResponse:
-    exchange = exchanges.exchange_named(name)
-    return said(
-        {
-            "checkpoint_ts": exchange.checkpoint_at,
-            "running_fetch_start_ts": exchange.started_at,
-            "last_fetch_complete_ts": exchange.completed_at,
-            "last_fetch_succeeded": exchange.succeeded,
-            "up_to_date": exchange.up_to_date,
-            "fetched_items": exchange.fetched,
-            "error": exchange.error_code or None,
-        }
-    )
+    return said(status_of(exchanges.exchange_named(name)))
 
 
 def _switch(request: HttpRequest, name: str) -> HttpResponse:

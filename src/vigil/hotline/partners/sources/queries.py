@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db.models import QuerySet
 
 from vigil.base.errors import InputError
 from vigil.hotline.partners.sources.fingerprints import digests_covering, digests_of
-from vigil.hotline.partners.sources.models import ImportedEntry, ImportedFingerprint, QuarantinedRecord, Source
+from vigil.hotline.partners.sources.models import (
+    ImportedEntry,
+    ImportedFingerprint,
+    QuarantinedRecord,
+    Source,
+    SourceVote,
+)
 from vigil.hotline.partners.sources.pages import Kept, unpacked
 from vigil.match.urls import UrlRefused, canonical_from_person
 
@@ -38,12 +45,45 @@ def source_named(name: str) -> Source:
         ) from error
 
 
+def source_with(pk: UUID) -> Source:
+    """The source with this number of ours."""
+    found = Source.objects.filter(pk=pk).first()
+    if found is None:
+        raise InputError("no_such_source", "There is no such source.")
+    return found
+
+
 def entry_called(source: Source, key: str) -> ImportedEntry:
     """The entry of a source by its key."""
     found = ImportedEntry.objects.filter(source=source, key=key).select_related("source", "page").first()
     if found is None:
         raise InputError("no_such_imported_entry", "The source has no entry of that name.", where="key")
     return found
+
+
+def entry_with(pk: UUID) -> ImportedEntry:
+    """The entry with this number of ours."""
+    found = ImportedEntry.objects.filter(pk=pk).select_related("source", "page").first()
+    if found is None:
+        raise InputError("no_such_imported_entry", "There is no such entry of a source.")
+    return found
+
+
+def entries_of(source: Source, after: str, most: int) -> list[ImportedEntry]:
+    """Entries in force after a key, in the order of their keys."""
+    found = ImportedEntry.objects.filter(source=source, gone=False, key__gt=after).prefetch_related("fingerprints")
+    return list(found.order_by("key")[:most])
+
+
+def types_of(entry: ImportedEntry) -> list[str]:
+    """The types of the fingerprints of an entry that are in force."""
+    return sorted({each.algorithm for each in entry.fingerprints.all()})
+
+
+def votes(source: Source | None = None) -> QuerySet[SourceVote]:
+    """Opinions on entries, the latest first."""
+    found = SourceVote.objects.select_related("entry__source").order_by("-created_at", "-pk")
+    return found if source is None else found.filter(entry__source=source)
 
 
 def quarantine(source: Source | None = None) -> QuerySet[QuarantinedRecord]:

@@ -23,8 +23,8 @@ from vigil.hotline.lists.exchange.policies import (
     do_propose_policy,
 )
 from vigil.hotline.lists.models import List
-from vigil.hotline.partners.sources.models import Source, SourceKind
-from vigil.hotline.partners.sources.queries import quarantine, sources
+from vigil.hotline.partners.sources.models import Source, SourceKind, VoteState
+from vigil.hotline.partners.sources.queries import quarantine, sources, votes
 from vigil.hotline.partners.sources.reconcile import counts
 from vigil.hotline.partners.sources.record import FLAW_WORDS, Flaw
 from vigil.hotline.partners.sources.registry import KINDS
@@ -53,7 +53,8 @@ def source(request: Staff, pk: UUID) -> HttpResponse:
         **_row(status_of(found)), "page": page, "counts": counts(found),
         "aside": [(row, FLAW_WORDS[Flaw(row.flaw)]) for row in page.object_list],
         "policies": [_policy(request, policy) for policy in ImportPolicy.objects.filter(source=found).select_related("list")],
-        "lists": List.objects.filter(kind__startswith="hash"), "may_propose": request.person.may(Permission.PARTNER_PROPOSE),
+        "lists": List.objects.filter(kind__startswith="hash"), "refused": votes(found).filter(state=VoteState.REFUSED).count(),
+        "may_propose": request.person.may(Permission.PARTNER_PROPOSE),
     }  # fmt: skip
     return render(request, "console/source.html", context)
 
