@@ -41,7 +41,8 @@ async def app(scope, receive, send):
 if __name__ == "__main__":
     import uvicorn
     uvicorn.run("bare:app", host="127.0.0.1", port=int(sys.argv[1]), http="httptools", loop="uvloop", lifespan="off", ws="none",
-                access_log=False, log_level="critical", server_header=False, proxy_headers=False, workers=2)
+                access_log=False, log_level="critical", server_header=False, proxy_headers=False, timeout_keep_alive=600,
+                workers=2)
 """
 NODE = """
 node = "n-1"
