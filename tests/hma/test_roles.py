@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.hma.world import Installation, Server, installation, until
+from tests.hma.world import Installation, Server, installation, picture, until
+from tests.lab import peers
+from tests.lab.peers import free_port, program, started
 
 from vigil.base.errors import InputError
 from vigil.edge import config as edge_config
@@ -81,6 +83,52 @@ def test_opened_for_this_machine_is_not_opened_for_a_proxy(vigil: Installation) 
     partner = Server(f"http://127.0.0.1:{vigil.ports.partner}")
     assert partner.get("/c/banks").status == 401, "the partner door is open to nobody"
     assert partner.get("/v1/banks").status == 401
+
+
+NGINX = """
+daemon off;
+pid {place}/nginx.pid;
+error_log {place}/error.log;
+worker_processes 1;
+events {{ worker_connections 64; }}
+http {{
+  access_log off;
+  client_body_temp_path {place}/body; proxy_temp_path {place}/proxy; fastcgi_temp_path {place}/fastcgi;
+  uwsgi_temp_path {place}/uwsgi; scgi_temp_path {place}/scgi;
+  {block}
+}}
+"""
+
+
+def test_the_block_of_the_guide_serves_the_whole_interface_under_one_address(
+    closed: Installation, curator: str
+) -> None:
+    """Debian's nginx with the very block that the guide shows: curation, hashing and matching behind one base address."""
+    port = free_port()
+    guide = (Path(__file__).parents[2] / "docs" / "guides" / "hma.md").read_text()
+    block = guide.split("```nginx\n")[1].partition("```")[0]
+    block = block.replace("listen 443 ssl", f"listen 127.0.0.1:{port}").replace(":5100", f":{closed.ports.hma}")
+    with peers.folder() as place:
+        config = place / "nginx.conf"
+        config.write_text(NGINX.format(place=place, block=block))
+        with started([program("nginx"), "-c", str(config), "-e", str(place / "error.log")], port, place):
+            behind_a_proxy(f"http://127.0.0.1:{port}", curator)
+
+
+def behind_a_proxy(base: str, curator: str) -> None:
+    """Bank, hash, match, delete, with the tokens of three machines."""
+    hasher, matcher, keeper = (Server(base, token) for token in (HASHER, MATCHER, curator))
+    value = secrets.token_hex(32)
+    bank = keeper.new_bank()
+    number = keeper.banked(bank, pdq=value)
+    until(lambda: matcher.lookup("pdq", value))
+    assert matcher.lookup("pdq", value) == {bank: [{"bank_content_id": number, "distance": "0"}]}
+    assert hasher.upload("/h/hash", {"photo": picture(3)}).json["pdq"]
+    assert keeper.get(f"//c/bank/{bank}").status == 200, "two slashes in front, as Coop sends them"
+    for path in ("/c/banks", "/m/index/status", "/h/hash"):
+        assert Server(base).get(path).status == 401, "this machine's openness never reaches behind a proxy"
+    assert keeper.ask("DELETE", f"/c/bank/{bank}").status == 200
+    until(lambda: not matcher.lookup("pdq", value))
 
 
 def test_open_only_on_loopback(tmp_path: Path) -> None:

@@ -248,6 +248,7 @@ class Installation:
         command = {
             "partner": ["hotline", "serve", "partner"],
             "edge": ["edge", "serve", "--config", str(self.folder.edge_config)],
+            "worker": ["hotline", "worker"],
         }[name]
         with (self.folder.logs / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(

@@ -65,15 +65,25 @@ class _Rows:
     limits: npt.NDArray[np.uint8]
 
     def best(self, rows: list[tuple[int, int]], names: tuple[str, ...], now: int) -> Hit | None:
-        """Of ``(row, distance)`` those alive and near enough for their list: by list, then distance, then number."""
-        alive = [
+        """Of ``(row, distance)`` the first of those alive and near enough for their list."""
+        found = self._alive(rows, now)
+        return self._hit(min(found), names) if found else None
+
+    def all(self, rows: list[tuple[int, int]], names: tuple[str, ...], now: int) -> list[Hit]:
+        """Of ``(row, distance)`` all that are alive and near enough for their list, each entry once, the nearest first."""
+        hits = [self._hit(each, names) for each in sorted(self._alive(rows, now), key=lambda each: (each[1], each[0], each[2]))]
+        return list({(hit.list, hit.entry): hit for hit in reversed(hits)}.values())[::-1]
+
+    def _alive(self, rows: list[tuple[int, int]], now: int) -> list[tuple[int, int, int, int]]:
+        """By list, then distance, then number; and the row."""
+        return [
             (int(self.ranks[row]), distance, int(self.entries[row]), row)
             for row, distance in rows
             if distance <= self.limits[row] and (self.expires[row] == 0 or self.expires[row] > now)
         ]
-        if not alive:
-            return None
-        rank, distance, entry, row = min(alive)
+
+    def _hit(self, found: tuple[int, int, int, int], names: tuple[str, ...]) -> Hit:
+        rank, distance, entry, row = found
         return Hit(names[rank], entry, distance, self.labels.of(row))
 
 
@@ -196,15 +206,12 @@ class Enforced:
         table = self._tables.get(question.algorithm)
         if table is None:
             return self._without_table(question.algorithm)
-        algorithm = ALGORITHMS[question.algorithm]
-        code = np.frombuffer(algorithm.key(question.value), np.uint8).reshape(1, -1)
-        if table.near is not None and question.by_distance:
-            _, rows, distances = table.near.search(code, table.furthest, threads=1)
-            pairs = list(zip(rows.tolist(), distances.tolist(), strict=True))
-        else:
-            _, rows = table.exact.search(code)
-            pairs = [(row, 0) for row in rows.tolist()]
-        return table.rows.best(pairs, self.lists, int(now.timestamp()))
+        return table.rows.best(_found(table, question), self.lists, int(now.timestamp()))
+
+    def hash_hits(self, question: HashQuestion, now: datetime) -> list[Hit]:
+        """Every living entry for a hash, the nearest first; none of a kind that this node cannot compare."""
+        table = self._tables.get(question.algorithm)
+        return [] if table is None else table.rows.all(_found(table, question), self.lists, int(now.timestamp()))
 
     def _without_table(self, algorithm: str) -> Unsure | None:
         """Nothing of that kind is listed: the answer is no, unless it is listed in a form this node cannot compare."""
@@ -215,6 +222,16 @@ class Enforced:
     def _url_hit(self, found: UrlHit) -> Hit:
         labels = self._urls.labels.of(found.row) + ((LAX_READING,) if found.second_pass else ())
         return Hit(self.lists[found.list], found.entry, 0, labels, found.scope in HOST_LEVEL)
+
+
+def _found(table: _Table, question: HashQuestion) -> list[tuple[int, int]]:
+    """Rows and distances of what is equal or near."""
+    code = np.frombuffer(ALGORITHMS[question.algorithm].key(question.value), np.uint8).reshape(1, -1)
+    if table.near is not None and question.by_distance:
+        _, near, distances = table.near.search(code, table.furthest, threads=1)
+        return list(zip(near.tolist(), distances.tolist(), strict=True))
+    _, rows = table.exact.search(code)
+    return [(row, 0) for row in rows.tolist()]
 
 
 def enforce(

@@ -12,12 +12,14 @@ from tests.hotline.conftest import DoorClient
 from tests.hotline.partners.sources.desk import added, fetched, in_force
 
 from vigil.base.errors import InputError, RefusedError
-from vigil.editions.model import ListKind
+from vigil.editions.model import AuditAnchor, ListKind
+from vigil.hotline.access.clock import now
 from vigil.hotline.access.models import User
 from vigil.hotline.access.people import OPERATOR, PUBLIC, WORKER
 from vigil.hotline.access.roles import Role
 from vigil.hotline.doors.console.known import known_address, known_files
 from vigil.hotline.lists.actions import do_create_list
+from vigil.hotline.lists.contents import contents_now
 from vigil.hotline.lists.exchange.models import ImportedListing, ImportPolicy, PolicyUse
 from vigil.hotline.lists.exchange.policies import (
     apply_all,
@@ -125,6 +127,26 @@ def test_an_imported_list_becomes_entries_and_goes_with_its_source(
     assert not ListEntry.objects.filter(tombstone=False).exists()
     assert ImportedListing.objects.count() == 2
     assert len(in_force(source)) == 2
+
+
+def test_imported_pdq_entries_match_within_the_distance_of_their_list(
+    source: Source, paula: User, sam: User, tmp_path: Path
+) -> None:
+    """The same value on two lists: each edition entry carries the distance of its own list, whatever the source thinks near."""
+    code = hashlib.sha256(b"zorblat").hexdigest()
+    for name, distance in (("strict", 8), ("wide", 31)):
+        path = tmp_path / f"{name}.csv"
+        path.write_text(f"{HEADER}{name},pdq,{code}\n")
+        other = added(SourceKind.DELIMITED, str(path), name)
+        fetched(other)
+        target = do_create_list(OPERATOR, name, ListKind.HASH_CSAM, max_distance=distance)
+        agreed(other, paula, sam, PolicyUse.LIST, target=target, algorithms=("pdq",))
+    assert apply_all() == 2
+    contents = contents_now(now(), AuditAnchor(0, "0" * 64))
+    distances = {info.name: info.max_distance for info in contents.lists}
+    assert {(entry.list, distances[entry.list], entry.value.hex()) for entry in contents.hashes} == {
+        ("strict", 8, code), ("wide", 31, code)
+    }  # fmt: skip
 
 
 def test_the_console_shows_sources_and_takes_uses(

@@ -29,11 +29,13 @@ from threatexchange.exchanges.clients.stopncii.api import StopNCIIAPI, StopNCIIC
 from threatexchange.exchanges.impl.ncmec_api import NCMECCollabConfig, NCMECSignalExchangeAPI
 
 from vigil.base.errors import RefusedError
-from vigil.editions.model import EditionContents, HashEntry, ListInfo, UrlEntry
+from vigil.editions.model import EditionContents, HashEntry, ListInfo, ListKind, UrlEntry
 from vigil.hotline.access.people import OFFICE, OPERATOR, PUBLIC
 from vigil.hotline.doors.partner.exchange.shapes import group_of
 from vigil.hotline.doors.partner.exchange.taxii import collection_id
+from vigil.hotline.lists.actions import do_create_list
 from vigil.hotline.lists.exchange.journal import do_take
+from vigil.hotline.lists.models import ListEntry
 from vigil.hotline.partners.actions import do_enrol_node, do_revoke_node
 from vigil.hotline.partners.sources.actions import do_add_source
 from vigil.hotline.partners.sources.models import Source, SourceKind
@@ -333,6 +335,20 @@ def test_each_form_says_what_it_could_not_say(desk: Desk) -> None:
     assert left_out(desk, f"threatexchange/{group_of('pictures')}") == {4, 10}
     assert left_out(desk, f"taxii/api/collections/{collection_id('pictures')}") == {3, 9}
     assert {902} <= left_out(desk, "misp")
+
+
+def test_words_stand_in_every_report_since_no_form_can_say_them(desk: Desk) -> None:
+    """Told by list and number only; a list of nothing but words has no form, and says so."""
+    words = do_create_list(OPERATOR, "words", ListKind.KEYWORD)
+    entry = ListEntry.objects.create(
+        list=words, signal="keyword", content="zorblat", digest="0" * 64, reason="evidence_of_need", added_by="system:operator"
+    )
+    assert left_out(desk, "misp") >= {902, entry.number}
+    assert left_out(desk, "ncmec/words") == left_out(desk, "stopncii/words") == {entry.number}
+    assert b",keyword,whole" in raw(desk, "ncmec/words/left.csv") and b"zorblat" not in raw(desk, "ncmec/words/left.csv")
+    assert json.loads(raw(desk, ""))["without_a_form"] == ["words"]
+    ListEntry.objects.update(tombstone=True, removed_at=datetime.now(UTC), removed_reason="error")
+    assert entry.number not in left_out(desk, "misp") and json.loads(raw(desk, ""))["without_a_form"] == []
 
 
 def test_nothing_shows_before_its_stamp(desk: Desk) -> None:

@@ -31,6 +31,8 @@ from vigil.hotline.lists import office as office_module
 from vigil.hotline.lists.actions import do_list
 from vigil.hotline.lists.anchors import anchor_in
 from vigil.hotline.lists.enumerations import RemovedReason
+from vigil.hotline.lists.exchange import journal
+from vigil.hotline.lists.exchange.models import ExchangeRound
 from vigil.hotline.lists.models import ListEntry, Publication
 from vigil.hotline.lists.office import Office, next_number
 from vigil.hotline.lists.proposals import of_media
@@ -161,6 +163,7 @@ KILL_POINTS: list[tuple[str, Any, str]] = [
     ("snapshot", publishing, "_write_snapshot"),
     ("commit", publishing, "_commit"),
     ("publish", office_module, "publish"),
+    ("journal", journal, "do_take"),
     ("finish", Office, "_finish"),
 ]
 """Where the office is killed: name, whose attribute, which attribute; before it runs and after it ran."""
@@ -211,6 +214,8 @@ def test_killed_anywhere_the_edition_is_old_or_new_never_half(
     assert last is not None and last.number == edition.number
     assert restarted.work() is None
     assert sound(repository, clock)
+    items, onward = journal.read(journal.HOUSE, "urls", clock.now() + timedelta(minutes=5), limit=10)
+    assert [(item.gone, item.stamp) for item in items] == [(False, ExchangeRound.objects.get().stamp)] and onward is None
 
 
 def _manifest(repository: Path) -> str:

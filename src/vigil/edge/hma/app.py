@@ -24,7 +24,8 @@ from vigil.edge.forward_auth.addresses import Pairs
 from vigil.edge.hma import requests
 from vigil.edge.hma.config import WorkerOptions
 from vigil.edge.hma.forward import Forwarder
-from vigil.edge.hma.lookup import Answer, Draw, answer
+from vigil.edge.hma.lists import Lists
+from vigil.edge.hma.lookup import Answer, Draw, Match, answer
 from vigil.edge.hma.openapi import PAGE, SITE_MAP, document
 from vigil.edge.hma.requests import bad
 from vigil.edge.hma.store import Reader
@@ -82,9 +83,9 @@ Handler = Callable[[Asked], Awaitable[Reply]]
 class HmaApp:
     """One worker."""
 
-    def __init__(self, options: WorkerOptions, reader: Reader) -> None:
+    def __init__(self, options: WorkerOptions, reader: Reader, lists: Lists | None = None) -> None:
         hma = options.hma
-        self._options, self._reader = options, reader
+        self._options, self._reader, self._lists = options, reader, lists
         self._tokens = [(token.digest.encode(), frozenset(token.roles)) for token in options.tokens]
         self._rules = Rules(hma.fetch_hosts, hma.fetch_networks, options.media_bytes)
         self._decoder = Decoder(workers=options.media_at_once)
@@ -143,6 +144,9 @@ class HmaApp:
             return self._lookup_value(requests.query_of(query))
         except Exception as error:  # noqa: BLE001  nothing is swallowed: see _said
             return self._said(error)
+
+    def refused(self) -> None:
+        """A request that the protocol refused itself: nothing is counted at this door."""
 
     def _said(self, error: Exception) -> Reply:
         """What a failure is answered with. A mistake of ours is counted, answered as 500, and a test looks at the count."""
@@ -331,9 +335,20 @@ class HmaApp:
             left_out |= made.left_out
         return matches, left_out
 
-    @staticmethod
-    def _answer(reader: Reader, kind: SignalType, value: bytes, draw: Draw) -> Answer:
-        return answer(reader, kind, reader.search(kind, value), draw, partial(kind.text, value), time.time())
+    def _answer(self, reader: Reader, kind: SignalType, value: bytes, draw: Draw) -> Answer:
+        moment = time.time()
+        made = answer(reader, kind, reader.search(kind, value), draw, partial(kind.text, value), moment)
+        self._with_lists(made, kind, value, draw, moment)
+        return made
+
+    def _with_lists(self, made: Answer, kind: SignalType, value: bytes, draw: Draw, moment: float) -> None:
+        """Add what stands on the lists of the edition in force. They always take part: no share of traffic is drawn for them."""
+        if self._lists is None:
+            return
+        for hit in self._lists.find(kind, value, moment):
+            if draw.banks is None or hit.list in draw.banks:
+                found: Match = {"bank_content_id": hit.entry, "distance": kind.distance_text(hit.distance)}
+                made.matches.setdefault(hit.list, []).append(found)
 
     async def _lookup_batch(self, asked: Asked) -> Reply:
         """Ours: ``{"pdq": [hash, …]}`` in, ``{"pdq": [matches, …]}`` out, in order."""
@@ -363,10 +378,18 @@ class HmaApp:
             else:
                 found = [list(reader.search(kind, value)) for _, value in values]
             matches[name] = [
-                answer(reader, kind, each, draw, partial(kind.text, value), moment).matches if each else {}
-                for each, (_, value) in zip(found, values, strict=True)
+                self._row(reader, kind, each, value, draw, moment) for each, (_, value) in zip(found, values, strict=True)
             ]
         return _json(matches)
+
+    def _row(
+        self, reader: Reader, kind: SignalType, found: list[tuple[int, int, int, int]], value: bytes, draw: Draw, moment: float
+    ) -> dict[str, Any]:
+        if not found and self._lists is None:
+            return {}
+        made = answer(reader, kind, found, draw, partial(kind.text, value), moment)
+        self._with_lists(made, kind, value, draw, moment)
+        return made.matches
 
     async def _raw_lookup(self, asked: Asked) -> Reply:
         """Switched-off contents too, as clients expect; deleted ones never."""

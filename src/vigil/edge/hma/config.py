@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -24,7 +24,8 @@ class Hma(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ``tokens_file``: one ``ROLE TOKEN`` a line, roles ``hasher``, ``matcher`` or both with a comma. ``open_on_loopback``: no token
     is asked of who asks on this machine itself. ``banks``: the feed of the hotline's partner door (``…/v1/banks``).
     ``curation``: the partner door, to which ``/c/`` is passed on; with ``open_on_loopback`` the node adds the curator's token of
-    ``curation_token_file`` to what this machine asks without one. ``max_stale_seconds``: 0 for never.
+    ``curation_token_file`` to what this machine asks without one. ``max_stale_seconds``: 0 for never. ``lists``: the lists of the
+    edition in force are matched too, each as a bank of its own name.
     """
 
     enabled: bool = False
@@ -42,6 +43,7 @@ class Hma(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     fetch_hosts: tuple[str, ...] = ()
     fetch_networks: tuple[str, ...] = ()
     empty_for_low_quality: bool = False
+    lists: bool = False
 
 
 class RoleToken(msgspec.Struct, frozen=True):
@@ -58,6 +60,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     hma: Hma
     tokens: tuple[RoleToken, ...]
     curation_token: str | None = None
+    on_hard_expiry: Literal["keep_urls", "keep_all", "stop"] = "keep_urls"
     media_bytes: int
     json_bytes: int
     batch_items: int

@@ -13,8 +13,10 @@ import msgspec
 from vigil.base.clock import Clock
 from vigil.base.errors import UnavailableError
 from vigil.edge.config import NodeConfig
+from vigil.edge.enforced import Enforced
 from vigil.edge.hma.config import WorkerOptions
 from vigil.edge.hma.follower import Follower
+from vigil.edge.hma.lists import say_where
 from vigil.edge.hma.store import Writer
 from vigil.edge.rounds import Rounds
 
@@ -30,6 +32,7 @@ class HmaDoor:
         hma = config.file.hma
         self._log = log
         self._options = _options(config)
+        self._with_lists, self._state = hma.lists, config.state
         self._socket = _listen(hma.host, hma.port)
         self.port: int = self._socket.getsockname()[1]
         writer = Writer(config.state / "hma")
@@ -37,6 +40,11 @@ class HmaDoor:
         self._workers: list[subprocess.Popen[bytes]] = []
         self._wanted = hma.workers
         self._rounds = [Rounds("banks", self._follower.round, log), Rounds("hma-workers", self._look_after, log)]
+
+    def take_edition(self, enforced: Enforced | None) -> None:
+        """An edition came into force: workers answer from its lists, where the operator wants that."""
+        if enforced is not None and self._with_lists:
+            say_where(self._state, enforced)
 
     def start(self) -> None:
         """Start workers and follower."""
@@ -84,6 +92,7 @@ def _options(config: NodeConfig) -> bytes:
         hma=config.file.hma,
         tokens=config.hma_tokens,
         curation_token=config.curation_token.open() if config.curation_token else None,
+        on_hard_expiry=config.file.enforcement.on_hard_expiry,
         media_bytes=bounds.media_bytes,
         json_bytes=bounds.json_bytes,
         batch_items=bounds.batch_items,

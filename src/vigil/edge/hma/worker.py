@@ -19,6 +19,7 @@ import uvicorn
 from vigil.edge.config import Limits
 from vigil.edge.hma.app import HmaApp
 from vigil.edge.hma.config import WorkerOptions
+from vigil.edge.hma.lists import Lists
 from vigil.edge.hma.store import Reader
 from vigil.edge.http.protocol import protocol_with
 
@@ -31,7 +32,9 @@ def main(descriptor: int, parent: int) -> None:
     if os.getppid() != parent:  # it ended before the call above took effect
         return
     options = msgspec.json.decode(sys.stdin.buffer.read(), type=WorkerOptions)
-    app = HmaApp(options, Reader(Path(options.state) / "hma"))
+    state = Path(options.state)
+    lists = Lists(state, options.on_hard_expiry) if options.hma.lists else None
+    app = HmaApp(options, Reader(state / "hma"), lists)
     listener = socket.socket(fileno=descriptor)
     try:
         uvicorn.Server(_settings(app)).run(sockets=[listener])

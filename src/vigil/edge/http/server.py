@@ -92,6 +92,9 @@ class Service:
         self.icap = IcapDoor(self.door) if node.config.file.icap.enabled else None
         self.dns = DnsDoor(node) if node.config.file.dns.enabled else None
         self.hma = HmaDoor(node.config, node.clock, node.log) if node.config.file.hma.enabled and node.first else None
+        hma = self.hma
+        if hma is not None:
+            node.swaps.append(lambda: hma.take_edition(node.state.enforced))
         self.rpz = _rpz(node) if node.config.file.rpz.enabled and node.first else None
         self.spoe = SpoeDoor(node) if node.config.file.spoe.enabled and node.first else None
         doors: list[OtherDoor] = [door for door in (self.icap, self.dns, self.rpz, self.spoe) if door is not None]

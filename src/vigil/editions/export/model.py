@@ -29,6 +29,7 @@ class Reason(StrEnum):
     HASH_TYPE = "hash_type"
     HOST_ONLY_SKIPPED = "host_only_skipped"
     IP_ADDRESS = "ip_address"
+    KEYWORD = "keyword"
     NAMES_BELOW = "names_below"
     NAME_CHARACTERS = "name_characters"
     NAME_TOO_LONG = "name_too_long"

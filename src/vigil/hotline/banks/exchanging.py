@@ -34,7 +34,7 @@ from vigil.match.signal_types import PHOTO, SIGNAL_TYPES, VIDEO
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS: Final = 5.0
+POLL_SECONDS: Final = 2.0
 AT_ONCE: Final = 500
 KINDS: Final = {
     "ncmec": (SourceKind.NCMEC, {"user": "user", "password": "password"}),

@@ -100,7 +100,7 @@ class Office:
             self._reconcile(publication)
         for publication in Publication.objects.filter(state=PublicationState.AWAITING.value):
             if self._is_in_force(publication):
-                self._finish(publication)
+                self._conclude(publication)
 
     def work(self) -> Publication | None:
         """Publish what was signed meanwhile or the oldest request; None where nothing waits."""
@@ -121,8 +121,7 @@ class Office:
             publish(self._repository, built, self._keys, now(), shares=shares, workshop=self._workshop)
         except VigilError as error:
             return self._fail(waiting, error)
-        journal.do_take(OFFICE, draft.contents, draft.number, now())
-        return self._finish(draft.publication)
+        return self._conclude(draft.publication, draft.contents)
 
     def _await(self, publication: Publication) -> Publication:
         """The draft is written: now it is the release person's turn. Drafts before it are of no use any more."""
@@ -151,7 +150,7 @@ class Office:
             return self._fail(waiting, error)
         finally:
             self._drafts.remove(waiting.number)
-        return self._finish(waiting)
+        return self._conclude(waiting, contents)
 
     def keep_fresh(self) -> None:
         """Sign anew what would expire, and ask for a new edition before the one in force grows old."""
@@ -212,6 +211,17 @@ class Office:
         publication.save(update_fields=["digest", "urls", "hashes", "counts"])
         return built
 
+    def _conclude(self, publication: Publication, contents: EditionContents | None = None) -> Publication:
+        """Let partners read what has come into force in other forms too, then note that it has.
+
+        Without ``contents`` they are read again as they were then: after a stop between the two. Doing it twice changes nothing.
+        """
+        if publication.number is not None and publication.building_at is not None:
+            anchor = AuditAnchor(publication.audit_events, publication.audit_head)
+            held = contents if contents is not None else contents_now(publication.building_at, anchor)
+            journal.do_take(OFFICE, held, publication.number, now())
+        return self._finish(publication)
+
     def _finish(self, publication: Publication) -> Publication:
         """Note that the edition is in force."""
         with transaction.atomic():
@@ -240,7 +250,7 @@ class Office:
 
     def _reconcile(self, publication: Publication) -> None:
         if self._is_in_force(publication):
-            self._finish(publication)
+            self._conclude(publication)
         elif publication.attempts >= MOST_ATTEMPTS:
             self._fail(publication, VigilError("gave_up", f"The build was interrupted {publication.attempts} times."))
         else:

@@ -21,6 +21,7 @@ from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import requires
 from vigil.hotline.doors.errors import problem, problem_of
 from vigil.hotline.lists.exchange import journal
+from vigil.hotline.lists.exchange.unsaid import words_unsaid
 from vigil.hotline.partners.agreements import require_some_agreement
 from vigil.hotline.partners.models import Node
 from vigil.hotline.partners.tokens import digest_of
@@ -118,6 +119,12 @@ def place_in(text: str) -> journal.Place | None:
     """A place from a link; None where there is none that can be read."""
     found = re.fullmatch(r"([0-9]{1,18})\.([0-9]{1,19})", text)
     return journal.Place(int(found[1]), int(found[2])) if found else None
+
+
+def left_without_form(node: Node, name: str) -> HttpResponse:
+    """The report on a list that no form can say anything of, a list of words; 404 where the audience has no such list."""
+    words = [each for each in words_unsaid(node.partner, now()) if each.list == name]
+    return left_over(words) if words else problem(404)
 
 
 def left_over(missing: Iterable[Leftover]) -> HttpResponse:

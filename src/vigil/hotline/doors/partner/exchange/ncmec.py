@@ -27,6 +27,7 @@ from vigil.hotline.doors.partner.exchange.asking import (
     asking,
     known_list,
     left_over,
+    left_without_form,
     mark_of,
     number_in,
     place_in,
@@ -95,7 +96,7 @@ def left_csv(request: HttpRequest, name: str) -> HttpResponseBase:
     """Which entries this form cannot say, and why."""
     node = asking(request)
     if not known_list(node, name):
-        return problem(404)
+        return left_without_form(node, name)
     standing = (item.entry for item in journal.everything(node.partner, name, now()) if not item.gone)
     return left_over(left(entry, Reason.NO_ADDRESSES) for entry in standing if isinstance(entry, UrlEntry))
 

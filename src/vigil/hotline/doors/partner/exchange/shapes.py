@@ -20,6 +20,7 @@ from vigil.hotline.doors.partner.exchange.asking import (
     asking,
     known_list,
     left_over,
+    left_without_form,
     mark_of,
     number_in,
     place_in,
@@ -28,6 +29,7 @@ from vigil.hotline.doors.partner.exchange.asking import (
 )
 from vigil.hotline.doors.partner.exchange.taxii import collection_id
 from vigil.hotline.lists.exchange import journal
+from vigil.hotline.lists.exchange.unsaid import words_unsaid
 from vigil.match.hashing import algorithm_named
 from vigil.match.urls import Scope
 
@@ -49,7 +51,8 @@ def index(request: HttpRequest) -> HttpResponseBase:
         }
         for name in journal.lists_of(node.partner)
     ]  # fmt: skip
-    return JsonResponse({"lists": found, "misp": at("/exchange/misp/")})
+    words = sorted({each.list for each in words_unsaid(node.partner, now())})
+    return JsonResponse({"lists": found, "misp": at("/exchange/misp/"), "without_a_form": words})
 
 
 # ---- StopNCII
@@ -159,7 +162,7 @@ def misp_file(request: HttpRequest, name: str) -> HttpResponseBase:
 @service("GET", "HEAD")
 def misp_left(request: HttpRequest) -> HttpResponseBase:
     """Which entries the feed cannot say, or only in part."""
-    return left_over(_misp(request)[1])
+    return left_over([*_misp(request)[1], *words_unsaid(asking(request).partner, now())])
 
 
 def _misp(request: HttpRequest) -> tuple[dict[str, bytes], list[Leftover]]:
@@ -193,7 +196,7 @@ def _start(request: HttpRequest, name: str) -> int:
 def _left(request: HttpRequest, name: str, kind_of: Any) -> HttpResponseBase:
     node = asking(request)
     if not known_list(node, name):
-        return problem(404)
+        return left_without_form(node, name)
     return left_over(_missing(node.partner, name, kind_of))
 
 
