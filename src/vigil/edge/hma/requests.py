@@ -45,7 +45,9 @@ def _plain(text: str) -> str:
 
 def truth(query: dict[str, str], name: str) -> bool:
     """A parameter that is true or false; false where it is absent."""
-    word = query.get(name, "false").lower()
+    if name not in query:
+        return False
+    word = query[name].lower()
     if word not in TRUE | FALSE:
         raise bad("query_truth", "This is neither true nor false.", where=name, status=422)
     return word in TRUE
