@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,18 @@ from tests.hotline.console_door.conftest import SECRET_ADDRESS, Desk
 from tests.hotline.lists.cases import page as listed_page
 from tests.support.browsing import SCREENS, chromium, press
 
+from vigil.base.clock import FixedClock
 from vigil.hotline.access.models import User
 from vigil.hotline.access.roles import Role
 from vigil.hotline.assessments.models import Assessment
 from vigil.hotline.doors.console.limits import FILE_BYTES
 from vigil.hotline.lists.actions import do_list
 from vigil.hotline.lists.appeals import do_file_appeal
+from vigil.hotline.lists.models import ListEntry
 from vigil.hotline.lists.publications import do_request_publication
+from vigil.hotline.partners.agreements import Terms, do_approve_agreement, do_propose_agreement, do_propose_partner
+from vigil.hotline.partners.enumerations import PartnerKind
+from vigil.hotline.reports.actions import do_take
 from vigil.hotline.reports.models import Report
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -33,6 +39,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 # The words stay English; the layout must not care.
 TURN = "document.addEventListener('DOMContentLoaded', () => { document.documentElement.dir = 'rtl' })"
 Enter = Callable[..., BrowserContext]
+EVERY_LIST_ROLE = (Role.SUPERVISOR, Role.LIST_PUBLISHER, Role.AUDITOR)
 
 
 @pytest.fixture
@@ -90,6 +97,43 @@ def test_every_page_looks_right_and_is_accessible(enter: Enter, desk: Desk, make
     page.goto(f"/cases/{taken.pk}/")
     page.locator("[name=outcome][value=actioned_contains]").check()
     judge(page, look, "assessment")
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "narrow"])
+def test_pages_of_lists_partners_and_agreements_look_right_and_are_accessible(
+    enter: Enter, desk: Desk, make_user: Callable[..., User], clock: FixedClock, look: str
+) -> None:
+    everybody = make_user(*EVERY_LIST_ROLE, username="sam")
+    do_list(desk.ben, desk.waiting_for_ben(), [listed_page(SECRET_ADDRESS)])
+    entry, waiting = ListEntry.objects.get(), desk.assessed("http://two.example/b/c")
+    partner = do_propose_partner(everybody, "Quimber Net", PartnerKind.ISP, hosts=["quimber.example"])
+    terms = Terms("contract 7", ("url",), clock.now(), clock.now() + timedelta(days=90), "Somebody", exports=("rpz",))
+    proposed = do_propose_agreement(everybody, partner, terms)
+    agreed = do_propose_agreement(everybody, partner, terms)
+    do_approve_agreement(make_user(Role.SUPERVISOR, username="mia"), agreed)
+    pages = {
+        "lists": "/lists/", "list-new": "/lists/new/", "list": "/lists/url/", "list-policy": "/lists/url/policy/",
+        "propose": "/lists/url/propose/url/", "proposals": "/proposals/", "allow": "/allow/", "allow-new": "/allow/new/",
+        "partners": "/partners/", "partner-new": "/partners/new/", "partner": f"/partners/{partner.pk}/",
+        "agreement-new": f"/partners/{partner.pk}/agreement/", "partner-stop": f"/partners/{partner.pk}/stop/",
+        "alarms": "/alarms/", "entry-change": f"/entries/{entry.pk}/change/", "approvals": "/approvals/",
+    }  # fmt: skip
+    page = enter(everybody, **LOOKS[look]).new_page()
+    for name, path in pages.items():
+        page.goto(path)
+        judge(page, look, name)
+    assert proposed.reference in page.goto(pages["partner"]).text()  # type: ignore[union-attr]
+    page.goto(f"/entries/{entry.pk}/")
+    page.get_by_role("button", name="What it would match").click()
+    page.get_by_role("heading", name="What it would match").wait_for()
+    judge(page, look, "entry-preview")
+    do_take(everybody, waiting)
+    page.goto(f"/cases/{waiting.pk}/")
+    page.locator("[name=decision][value=list]").check()
+    page.get_by_role("button", name="What it would match").click()
+    page.get_by_text("Nothing is decided yet").wait_for()
+    judge(page, look, "listing-preview")
+
 
 
 def test_a_case_with_the_keyboard_alone(enter: Enter, desk: Desk) -> None:

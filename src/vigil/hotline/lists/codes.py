@@ -32,6 +32,7 @@ APPEAL_DECIDED: Final = define("appeal.decided", "An appeal was decided.", "outc
 LIST_CHANGED: Final = define("list.changed", "The policy of a list was changed.", "list", "policy_version")
 ENTRY_APPROVED: Final = define("entry.approved", "A guarded entry was approved by a second person.", "guards")
 ENTRY_REFUSED: Final = define("entry.refused", "A guarded entry was refused by a second person.", "guards")
+ENTRY_CHANGED: Final = define("entry.changed", "Labels, jurisdictions or expiry of an entry changed.", "what", "guards")
 ENTRY_HELD: Final = define("entry.held", "An entry is held back from editions.", "reason", "number")
 ENTRY_RELEASED: Final = define("entry.released", "A held entry was let go again.")
 ENTRY_PROPOSED: Final = define("entry.proposed", "An entry was proposed.", "list", "signal", "reason")

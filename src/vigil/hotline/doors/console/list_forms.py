@@ -15,8 +15,9 @@ from vigil.editions.model import ListKind
 from vigil.hotline.doors.console import words
 from vigil.hotline.doors.console.forms import StrictForm, offer
 from vigil.hotline.lists.actions import Policy
+from vigil.hotline.lists.changing import EntryChange
 from vigil.hotline.lists.enumerations import LivePolicy, Signal
-from vigil.hotline.lists.models import List
+from vigil.hotline.lists.models import List, ListEntry
 from vigil.hotline.lists.proposals import HashProposal, UrlProposal
 from vigil.hotline.lists.proposed import KeywordProposal, Proposed
 from vigil.hotline.partners.agreements import Terms
@@ -148,6 +149,33 @@ class ProposalForm(StrictForm):
     def expiry(self) -> datetime | None:
         day = self.cleaned_data["expires"]
         return datetime.combine(day, time(), UTC) if day else None
+
+
+class EntryChangeForm(StrictForm):
+    """What an entry says beside what it covers."""
+
+    labels = forms.CharField(label="Labels", required=False, max_length=400, help_text="Short names, with blanks between.")
+    jurisdictions = forms.CharField(
+        label="Jurisdictions", required=False, max_length=2000, help_text="ISO 3166 codes, blanks between. Empty: every one."
+    )
+    expires = forms.DateField(
+        label="Expires on", required=False, widget=forms.DateInput(attrs={"type": "date"}), help_text="Empty: never."
+    )
+
+    @classmethod
+    def of(cls, entry: ListEntry) -> EntryChangeForm:
+        """The form as the entry is."""
+        day = entry.expires_at.date() if entry.expires_at else None
+        given = {"labels": " ".join(entry.labels), "jurisdictions": " ".join(entry.jurisdictions), "expires": day}
+        return cls(initial=given)
+
+    def change(self, entry: ListEntry) -> EntryChange:
+        """What was entered; a day that stayed the same keeps its hour."""
+        data, before = self.cleaned_data, entry.expires_at
+        day = data["expires"]
+        kept = before is not None and day == before.date()
+        expires = before if kept else datetime.combine(day, time(), UTC) if day else None
+        return EntryChange(split(data["labels"]), split(data["jurisdictions"]), expires)
 
 
 class AllowForm(StrictForm):

@@ -14,6 +14,7 @@ urlpatterns = [
     path("lists/<str:name>/propose/<str:signal>/", lists.propose, name="propose"),
     path("entries/search/", lists.search, name="entry_search"),
     path("entries/<int:number>/preview/", entries.preview_entry, name="entry_preview"),
+    path("entries/<int:number>/change/", entries.change, name="entry_change"),
     path("entries/<int:number>/approval/", entries.approve, name="entry_approve"),
     path("entries/<int:number>/hold/", entries.hold, name="entry_hold"),
     path("entries/<int:number>/release/", entries.release, name="entry_release"),

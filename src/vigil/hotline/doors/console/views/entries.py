@@ -17,11 +17,12 @@ from vigil.hotline.access.rules import requires
 from vigil.hotline.assessments.actions import do_reveal
 from vigil.hotline.doors.console import words
 from vigil.hotline.doors.console.forms import WithdrawalForm
-from vigil.hotline.doors.console.list_forms import SearchForm
+from vigil.hotline.doors.console.list_forms import EntryChangeForm, SearchForm
 from vigil.hotline.doors.console.requests import Staff, action, allowed, done, waits
 from vigil.hotline.doors.console.scopes import shape_of
 from vigil.hotline.doors.console.words import Tag
 from vigil.hotline.lists.actions import name_of
+from vigil.hotline.lists.changing import check_change_entry, do_change_entry
 from vigil.hotline.lists.enumerations import EntryReason, Guard, HeldReason, RemovedReason, Signal, VoteReason
 from vigil.hotline.lists.guards import partner_hosts
 from vigil.hotline.lists.models import List, ListEntry
@@ -131,6 +132,7 @@ def _page(request: Staff, found: ListEntry, revealed: str = "", near: Preview | 
         "reviewed_by": words.actor(found.reviewed_by),
         "revealed": revealed,
         "can_withdraw": allowed(check_withdraw_entry, request.person, found),
+        "can_change": allowed(check_change_entry, request.person, found),
         "can_review": allowed(check_review_withdrawal, request.person, found),
         "can_reveal": request.person.may(Permission.CONTENT_REVEAL),
         "guards": [words.GUARD[Guard(each)] for each in found.guards],
@@ -200,6 +202,23 @@ def preview_entry(request: Staff, number: int) -> HttpResponse:
     url, scope = canonical(found.content.open()), Scope(found.scope)
     near = preview(url, scope, EntryFlag(found.flags), EntryReason(found.reason), partner_hosts())
     return _page(request, found, shape_of(scope, url), near)
+
+
+@requires(Permission.LISTING_DECIDE)
+def change(request: Staff, number: int) -> HttpResponse:
+    """Change labels, jurisdictions or expiry of an entry."""
+    found = _entry(number)
+    form = EntryChangeForm(request.POST) if request.method == "POST" else EntryChangeForm.of(found)
+    if request.method == "POST" and form.is_valid():
+        try:
+            changed = do_change_entry(request.person, found, form.change(found))
+        except VigilError as error:
+            form.add_error(error.where if error.where in form.fields else None, str(error))
+        else:
+            waiting = " It waits for a second approver." if changed.approval_due else ""
+            done(request, f"Changed; it takes effect with the next edition.{waiting}")
+            return redirect("entry", number=number)
+    return render(request, "console/entry_change.html", {**row(found), "form": form}, status=422 if form.errors else 200)
 
 
 @requires(Permission.WIDE_SCOPE_APPROVE)
