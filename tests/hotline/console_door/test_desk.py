@@ -10,13 +10,16 @@ from tests.hotline.console_door.conftest import SECRET_ADDRESS, SECRET_WORDS, De
 
 from vigil.base.clock import FixedClock
 from vigil.hotline.access.models import User
+from vigil.hotline.access.people import PUBLIC
 from vigil.hotline.access.roles import Role
 from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.compartments.actions import do_restrict
 from vigil.hotline.compartments.models import Ground
 from vigil.hotline.desks.models import BulkRun, KeptFilter
 from vigil.hotline.reports.actions import do_set_priority
-from vigil.hotline.reports.enumerations import Priority
+from vigil.hotline.reports.enumerations import Channel, Priority, SubmissionType
+from vigil.hotline.reports.intake import Arrival, do_submit_report
+from vigil.hotline.reports.items import Item
 from vigil.hotline.reports.models import Media, Report
 from vigil.hotline.reports.models.capture import Sighting, SightingSource
 
@@ -74,6 +77,37 @@ class TestSearch:
         do_restrict(make_user(Role.SUPERVISOR), report.pk, Ground.OTHER, [desk.anna])
         assert report.ref in searched(desk.at(desk.anna), "host", "gallery.example")[1]
         assert report.ref not in searched(desk.at(desk.ben), "host", "gallery.example")[1]
+
+
+class TestNeedToKnow:
+    """What a child reported, and what is restricted, is found and acted on by those only who may know of it."""
+
+    def hidden(self, make_user: Callable[..., User], desk: Desk) -> list[Report]:
+        url = Item(SubmissionType.URL, SECRET_ADDRESS)
+        child = do_submit_report(PUBLIC, Arrival(channel=Channel.CHILD_SELF_REPORT, items=(url,)))
+        restricted = desk.reported("http://gallery.example/other")
+        do_restrict(make_user(Role.SUPERVISOR), restricted.pk, Ground.OTHER, [desk.ben])
+        return [child, restricted]
+
+    def test_search_and_acts_on_several_leave_them_out(self, desk: Desk, make_user: Callable[..., User]) -> None:
+        hidden, seen = self.hidden(make_user, desk), desk.reported()
+        client = desk.at(desk.anna)
+        wanted = [("host", "gallery.example"), ("address", SECRET_ADDRESS), *(("reference", one.ref) for one in hidden)]
+        for field, asked in wanted:
+            page = searched(client, field, asked)[1].partition("<main")[2]
+            assert not any(f"/cases/{one.pk}/" in page for one in hidden), (field, asked)
+        cases = [str(one.pk) for one in [*hidden, seen]]
+        page = client.post("/queue/several/", {"order": "priority:low", "case": cases}).content.decode()
+        assert seen.ref in page and not any(one.ref in page for one in hidden)
+        client.post("/queue/several/do/", {"order": "priority:low", "case": cases})
+        assert [Report.objects.get(pk=one.pk).priority for one in [*hidden, seen]] == ["normal", "normal", "low"]
+        assert BulkRun.objects.get().left == 0
+
+    def test_the_child_desk_acts_on_its_own(self, desk: Desk, make_user: Callable[..., User]) -> None:
+        child = self.hidden(make_user, desk)[0]
+        client = desk.at(make_user(Role.CHILD_DESK))
+        client.post("/queue/several/do/", {"order": "priority:low", "case": [str(child.pk)]})
+        assert Report.objects.get(pk=child.pk).priority == "low"
 
 
 class TestSeveral:

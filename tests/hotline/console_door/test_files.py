@@ -24,10 +24,13 @@ from vigil.hotline.access.clock import now
 from vigil.hotline.access.models import User
 from vigil.hotline.access.roles import Role
 from vigil.hotline.approvals.actions import do_approve
+from vigil.hotline.approvals.models import ApprovalRequest
+from vigil.hotline.assessments import grades
 from vigil.hotline.assessments.models import Assessment, CaseWarning, MediaAssessment
 from vigil.hotline.assessments.reviewing import review_of
 from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.doors.console import sources, tiles
+from vigil.hotline.lists.models import ListEntry
 from vigil.hotline.reports.actions import do_take
 from vigil.hotline.reports.again import picture_again
 from vigil.hotline.reports.captures import do_hash_file
@@ -129,7 +132,7 @@ class TestLooking:
         media, client = file_in(desk, report), with_vault(desk.at(desk.anna), settings, vault)
         kept = do_put(desk.anna, report.pk, EvidenceKind.MEDIA, drawn(1))
         assert picture_in(client.get(page(report, media))) is None
-        shown = {mode: picture_in(client.post(page(report, media, "look/"), {"mode": mode, "x": 50, "y": 50}))
+        shown = {mode: picture_in(client.post(page(report, media, "look/"), {"mode": mode, "x": 50, "y": 50}, follow=True))
                  for mode in ("blur", "sketch", "region", "greyscale", "full")}  # fmt: skip
         assert all(picture is not None and picture.shape == (96, 96, 3) for picture in shown.values())
         assert len({picture.tobytes() for picture in shown.values() if picture is not None}) == 5
@@ -140,6 +143,22 @@ class TestLooking:
         ]  # fmt: skip
         assert AuditEvent.objects.filter(code="content.looked", subject=f"media:{media.pk}").count() == 5
 
+    def test_a_page_that_is_loaded_again_shows_nothing_and_costs_no_look(
+        self, desk: Desk, settings: Any, vault: Vault
+    ) -> None:
+        report = desk.taken()
+        media, client = file_in(desk, report), with_vault(desk.at(desk.anna), settings, vault)
+        other = file_in(desk, report, 2)
+        do_put(desk.anna, report.pk, EvidenceKind.MEDIA, drawn(1))
+        asked = client.post(page(report, media, "look/"), {"mode": "full"})
+        assert asked.status_code == 302 and not ExposureEvent.objects.exists()
+        assert picture_in(client.get(page(report, media))) is not None
+        assert picture_in(client.get(page(report, media))) is None
+        assert ExposureEvent.objects.filter(subject=f"media:{media.pk}").count() == 1
+        client.post(page(report, media, "look/"), {"mode": "full"})
+        assert picture_in(client.get(page(report, other))) is None, "what was asked for one file is shown of no other"
+        assert picture_in(client.get(page(report, media))) is None
+
     def test_fetched_anew_for_one_look_and_dropped(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         report = desk.taken()
         media, client = file_in(desk, report, 2), desk.at(desk.anna)
@@ -148,7 +167,7 @@ class TestLooking:
         monkeypatch.setattr(sources, "captures_on", lambda: True)
         monkeypatch.setattr(sources, "fetcher_in_service", lambda: gallery)
         assert "Fetched anew" in text_of(client.get(page(report, media))) and gallery.asked == []
-        picture = picture_in(client.post(page(report, media, "look/"), {"mode": "full"}))
+        picture = picture_in(client.post(page(report, media, "look/"), {"mode": "full"}, follow=True))
         assert picture is not None and picture.shape == (96, 96, 3) and gallery.asked[-2:] == ["b.png", "closed"]
         assert not EvidenceObject.objects.exists()
 
@@ -156,7 +175,7 @@ class TestLooking:
         report = desk.taken()
         media, client = file_in(desk, report), with_vault(desk.at(desk.anna), settings, vault)
         do_put(desk.anna, report.pk, EvidenceKind.MEDIA, drawn(1))
-        answer = client.post(page(report, media, "look/"), {"mode": "full"})
+        answer = client.post(page(report, media, "look/"), {"mode": "full"}, follow=True)
         end = re.search(r'data-look="([^"]+)"', text_of(answer))
         assert end and answer["Cache-Control"] == "no-store"
         clock.advance(seconds=9)
@@ -171,7 +190,7 @@ class TestLooking:
         report = desk.taken()
         media, client = file_in(desk, report), with_vault(desk.at(desk.anna), settings, vault)
         do_put(desk.anna, report.pk, EvidenceKind.MEDIA, drawn(1))
-        client.post(page(report, media, "look/"), {"mode": "full"})
+        client.post(page(report, media, "look/"), {"mode": "full"}, follow=True)
         clock.advance(seconds=31)
         answer = client.post(page(report, media, "look/"), {"mode": "full"}, follow=True)
         assert picture_in(answer) is None and "take a break first" in text_of(answer)
@@ -186,7 +205,7 @@ class TestLooking:
         do_set_preferences(desk.anna, greyscale=True, sketch=False, blur=5, tile_side=96, share=False, opt_outs=["violence"])
         assert "Content warning" in text_of(client.get(page(report, media)))
         assert picture_in(client.post(page(report, media, "look/"), {"mode": "full"}, follow=True)) is None
-        picture = picture_in(client.post(page(report, media, "look/"), {"mode": "full", "warned": "on"}))
+        picture = picture_in(client.post(page(report, media, "look/"), {"mode": "full", "warned": "on"}, follow=True))
         assert picture is not None and (picture[:, :, 0] == picture[:, :, 2]).all()  # grey, as preferred
 
     def test_who_may_not_see_content_gets_no_picture(self, desk: Desk, make_user: Callable[..., User]) -> None:
@@ -411,7 +430,49 @@ def test_agreement_of_blind_looks_is_shown_by_label(desk: Desk, make_user: Calla
     for number, severity in enumerate(("B", "A", "B")):
         report = do_take(desk.ben, desk.assessed(f"http://h{number}.example/"))
         desk.at(desk.ben).post(f"/cases/{report.pk}/assessment/", form_of(report, severity=severity))
-    rows = {row.label: row for row in desk.at(make_user(Role.QA)).get("/quality/").context["rows"]}
+    rows = {row.label: row for row in desk.at(make_user(Role.QA)).get("/quality/").context["tables"][0][1]}
     found = rows["Severity (UK A to C)"]
     assert (found.looks, found.agreement.subjects) == (2, 3) and round(found.agreement.observed, 2) == 0.67
     assert rows["Outcome"].agreement.kappa is None
+
+
+def test_agreement_of_blind_looks_at_files_is_shown_by_label(desk: Desk, make_user: Callable[..., User]) -> None:
+    owner = make_user(Role.SCHEME_OWNER)
+    row, request = do_propose_policy(owner, Policy("1", (Rule("media", ("second",), "all"),)), "a try")
+    do_approve(make_user(Role.SUPERVISOR), request)
+    do_put_in_force(owner, row)
+    for number, sadism in enumerate(("no", "yes", "no")):
+        report = desk.taken(f"http://h{number}.example/")
+        media = file_in(desk, report, number + 1)
+        desk.at(desk.anna).post(page(report, media, "assessment/"), grade_form(media))
+        desk.at(desk.anna).post(f"/cases/{report.pk}/assessment/", form_of(report))
+        do_take(desk.ben, Report.objects.get(pk=report.pk))
+        desk.at(desk.ben).post(page(report, media, "assessment/"), grade_form(media, sadism=sadism))
+    answer = desk.at(make_user(Role.QA)).get("/quality/")
+    rows = {row.label: row for row in answer.context["tables"][1][1]}
+    found = rows[grades.BY_NAME["sadism"].label]
+    assert (found.looks, found.agreement.subjects) == (2, 3) and round(found.agreement.observed, 2) == 0.67
+    assert rows[grades.BY_NAME["activity"].label].agreement.observed == 1.0
+    assert "Agreement of blind looks at files" in text_of(answer)
+
+
+class TestOutOfTurn:
+    def test_two_people_list_from_the_console(self, desk: Desk, make_user: Callable[..., User]) -> None:
+        report, sue, pia = desk.assessed(), make_user(Role.SUPERVISOR), make_user(Role.LIST_PUBLISHER)
+        here, client = f"/cases/{report.pk}/out-of-turn/", desk.at(pia)
+        assert here in text_of(client.get(f"/cases/{report.pk}/"))
+        client.post(here + "list/", {"page": "1"}, follow=True)
+        assert not ListEntry.objects.exists()
+        assert "Waits for a second person" in text_of(client.post(here + "ask/", {"reason": "quimber"}, follow=True))
+        do_approve(sue, ApprovalRequest.objects.get(act="list_emergency_add"))
+        shown = text_of(client.get(here))
+        assert "List it now" in shown and "quimber" not in shown
+        assert "1 new entry out of turn" in text_of(client.post(here + "list/", {"page": "1"}, follow=True))
+        assert ListEntry.objects.get().expires_at is not None and Report.objects.get(pk=report.pk).is_open
+        assert "List it now" not in text_of(client.get(here)), "an approval is used once"
+
+    def test_before_anything_was_found_there_is_nothing_to_ask(self, desk: Desk, make_user: Callable[..., User]) -> None:
+        report = desk.reported()
+        client = desk.at(make_user(Role.LIST_PUBLISHER))
+        assert "an assessment comes first" in text_of(client.get(f"/cases/{report.pk}/out-of-turn/"))
+        assert desk.at(desk.anna).get(f"/cases/{report.pk}/out-of-turn/").status_code == 403

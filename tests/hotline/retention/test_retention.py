@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.hotline.conftest import DoorClient
 
@@ -18,6 +21,9 @@ from vigil.hotline.approvals.actions import do_approve
 from vigil.hotline.approvals.models import ApprovalRequest
 from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.audit.verify import verify
+from vigil.hotline.holds.actions import do_set_hold
+from vigil.hotline.holds.enumerations import HoldKind, HoldScope
+from vigil.hotline.management import upkeep
 from vigil.hotline.reports.enumerations import Outcome, Status
 from vigil.hotline.reports.intake import Arrival, do_submit_report
 from vigil.hotline.reports.models import IdempotencyKey, Report, ReporterContact, Url
@@ -26,6 +32,9 @@ from vigil.hotline.retention.classes import known
 from vigil.hotline.retention.models import Disposal, LegalHold
 from vigil.hotline.retention.policy import SHIPPED, read_policy
 from vigil.hotline.retention.subjects import do_export_subject
+from vigil.hotline.settings.config import Vault
+from vigil.hotline.vault.actions import do_put
+from vigil.hotline.vault.models import EvidenceKind, EvidenceObject
 
 pytestmark = pytest.mark.django_db
 
@@ -149,6 +158,32 @@ def test_a_legal_hold_keeps_a_case_until_two_people_release_it(
     hold.refresh_from_db()
     assert hold.released_at is not None and purged() == {"spam_report": 1}
     assert "Court" not in repr(list(AuditEvent.objects.values_list("details")))
+
+
+@pytest.mark.parametrize("scope", HoldScope)
+def test_a_hold_of_the_law_keeps_a_case_and_its_evidence_too(
+    clock: FixedClock, make_user: Callable[..., User], settings: Any, tmp_path: Path, scope: HoldScope
+) -> None:
+    """Whichever room a hold was set in, the purge and the keeper of the vault ask one question."""
+    keys = tmp_path / "vault.key"
+    keys.write_text(f"k1 {'22' * 32}\n")
+    keys.chmod(0o600)
+    settings.CONFIG = msgspec.structs.replace(settings.CONFIG, vault=Vault(str(tmp_path / "sealed"), str(keys), "Permit 7", 30))
+    held, other = concluded(clock, Outcome.SPAM), concluded(clock, Outcome.SPAM, "https://other.example/")
+    beside = concluded(clock, Outcome.SPAM, "https://gallery.example/another")
+    for report in (held, other, beside):
+        do_put(WORKER, report.pk, EvidenceKind.WARC, str(report.pk).encode())
+    lia = make_user(Role.POLICE_LIAISON)
+    do_set_hold(
+        lia, held, HoldKind.LEGAL_HOLD, owner=lia, agency="Court of Quimber", reason_code="court", scope=scope,
+        expires_at=clock.now() + timedelta(days=7),
+    )  # fmt: skip
+    clock.advance(days=31)
+    kept = {held.pk, beside.pk} if scope is HoldScope.HOST else {held.pk}
+    assert purged() == {"spam_report": 3 - len(kept)}
+    upkeep.once()
+    assert set(EvidenceObject.objects.filter(disposed_at=None).values_list("case", flat=True)) == kept
+    assert set(Report.objects.filter(reduced_at=None).values_list("pk", flat=True)) == kept
 
 
 def test_two_people_open_a_contact_and_each_time_anew(

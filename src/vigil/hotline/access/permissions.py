@@ -63,6 +63,7 @@ class Permission(StrEnum):
     APPROVE_DATA = "approval.approve_data"
     # evidence, holds, schemes, review, welfare
     VAULT_USE = "vault.use"
+    VAULT_ADD = "vault.add"
     VAULT_EXPORT = "vault.export"
     HOLD_READ = "hold.read"
     HOLD_MANAGE = "hold.manage"
@@ -160,7 +161,7 @@ SYSTEMS: Final[dict[str, frozenset[Permission]]] = {
     "public": frozenset({P.REPORT_SUBMIT, P.APPEAL_FILE}),
     "worker": frozenset(
         {P.SOURCE_FETCH, P.SOURCE_MANAGE,
-         P.CAPTURE_RUN, P.TRIAGE_RUN, P.RETENTION_RUN, P.MAIL_IMPORT, P.REPORT_SUBMIT, P.BANK_EXPIRE}
+         P.CAPTURE_RUN, P.TRIAGE_RUN, P.RETENTION_RUN, P.MAIL_IMPORT, P.REPORT_SUBMIT, P.BANK_EXPIRE, P.VAULT_ADD}
     ),
     "office": frozenset(
         {P.PUBLICATION_BUILD, P.PUBLICATION_REQUEST, P.ENTRY_READ, P.AUDIT_SIGN, P.ENTRY_HOLD, P.CAPTURE_REQUEST}
@@ -235,6 +236,7 @@ DESCRIPTIONS: Final[dict[Permission, str]] = {
     P.APPROVE_ASSESSMENT: "approve listings of domains, policy delistings, changes of schemes (second seat)",
     P.APPROVE_DATA: "approve the release of who reported (second seat)",
     P.VAULT_USE: "put evidence into the vault and look at it, for a purpose",
+    P.VAULT_ADD: "put the record of a capture into the vault; look at nothing in it",
     P.VAULT_EXPORT: "ask to take evidence out of the vault, and take it out once approved",
     P.HOLD_READ: "see holds and the clearance of the police",
     P.HOLD_MANAGE: "set holds, ask to release them, record the clearance of the police",

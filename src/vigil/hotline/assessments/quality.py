@@ -15,9 +15,9 @@ from vigil.base.errors import RefusedError
 from vigil.hotline.access.models import User
 from vigil.hotline.access.people import must, must_differ
 from vigil.hotline.access.permissions import Permission
-from vigil.hotline.assessments import codes, scheme
+from vigil.hotline.assessments import codes, grades, scheme
 from vigil.hotline.assessments.actions import NotAnAssessment
-from vigil.hotline.assessments.models import Assessment
+from vigil.hotline.assessments.models import Assessment, MediaAssessment
 from vigil.hotline.assessments.queries import assessors_of, in_force
 from vigil.hotline.assessments.rules import problems_of
 from vigil.hotline.assessments.scheme import Stage
@@ -28,6 +28,10 @@ from vigil.hotline.reviews.kappa import Agreement, cohen, fleiss
 from vigil.hotline.reviews.models import ReviewPlan
 
 COMPARED: Final = ("outcome", "severity", "age_youngest", "sex", "content_role", "realism", "ai_status", "site_type")
+COMPARED_OF_FILES: Final = (
+    "activity", "animal", "sadism", "violence", "adult_present", "setting", "self_generated", "capture_type", "realism",
+    "ai_status",
+)  # fmt: skip
 ROWS: Final = 5000
 """The latest looks that are compared: enough for a figure, bounded for the page."""
 
@@ -80,7 +84,7 @@ def do_check_quality(person: User, report: Report, answers: Mapping[str, Any], n
 
 @dataclass(frozen=True, slots=True)
 class LabelAgreement:
-    """Agreement on one label in one version of the scheme, of ``looks`` blind looks at each case."""
+    """Agreement on one label in one version of the scheme, of ``looks`` blind looks at each page or file."""
 
     label: str
     scheme_version: str
@@ -88,32 +92,49 @@ class LabelAgreement:
     agreement: Agreement
 
 
+STAGES: Final = (Stage.FIRST.value, Stage.SECOND.value, Stage.THIRD.value)
+Looked = Assessment | MediaAssessment
+
+
 def agreement() -> list[LabelAgreement]:
-    """For each label: Cohen's kappa of two blind looks, Fleiss' of three; adjudications and corrections are left out."""
-    stages = [Stage.FIRST.value, Stage.SECOND.value, Stage.THIRD.value]
-    blind = Assessment.objects.filter(blind=True, stage__in=stages[1:]).order_by("-created_at").values("report")[:ROWS]
-    rows = Assessment.objects.filter(report__in=list(blind.values_list("report", flat=True)), stage__in=stages)
-    looks: dict[Any, dict[str, Assessment]] = defaultdict(dict)
-    for row in rows.order_by("report", "number"):
-        looks[row.report_id][row.stage] = row
-    found = []
+    """For each label of pages: Cohen's kappa of two blind looks, Fleiss' of three; adjudications and corrections left out."""
+    labels = {name: scheme.BY_NAME[name].label for name in COMPARED}
+    return _agreement(Assessment.objects.filter(stage__in=STAGES), "report", labels)
+
+
+def agreement_of_files() -> list[LabelAgreement]:
+    """The same for each label of files."""
+    labels = {name: grades.BY_NAME[name].label for name in COMPARED_OF_FILES}
+    return _agreement(MediaAssessment.objects.filter(stage__in=STAGES), "media", labels)
+
+
+def _agreement(found: QuerySet[Any], subject: str, labels: Mapping[str, str]) -> list[LabelAgreement]:
+    blind = found.filter(blind=True).exclude(stage=Stage.FIRST.value).order_by("-created_at")[:ROWS]
+    rows = found.filter(**{f"{subject}__in": list(blind.values_list(subject, flat=True))})
+    looks: dict[Any, dict[str, Looked]] = defaultdict(dict)
+    for row in rows.order_by(subject, "number"):
+        looks[getattr(row, f"{subject}_id")][row.stage] = row
+    measured = []
     for number in (2, 3):
-        groups = [[one[stage] for stage in stages[:number]] for one in looks.values() if set(one) == set(stages[:number])]
-        found += _by_label(groups, number)
-    return found
+        groups = [[one[stage] for stage in STAGES[:number]] for one in looks.values() if set(one) == set(STAGES[:number])]
+        measured += _by_label(groups, number, labels)
+    return measured
 
 
-def _by_label(groups: list[list[Assessment]], number: int) -> list[LabelAgreement]:
-    by_version: dict[str, list[list[Assessment]]] = defaultdict(list)
+def _by_label(groups: list[list[Looked]], number: int, labels: Mapping[str, str]) -> list[LabelAgreement]:
+    by_version: dict[str, list[list[Looked]]] = defaultdict(list)
     for group in groups:
         by_version[group[0].scheme_version].append(group)
     return [
-        LabelAgreement(
-            scheme.BY_NAME[name].label, version, number, _measure([[getattr(row, name) for row in group] for group in chosen])
-        )
+        LabelAgreement(label, version, number, _measure([[_category(getattr(row, name)) for row in group] for group in chosen]))
         for version, chosen in sorted(by_version.items())
-        for name in COMPARED
+        for name, label in labels.items()
     ]
+
+
+def _category(answer: str | list[str]) -> str:
+    """An answer as one category: of several choices their set."""
+    return answer if isinstance(answer, str) else " ".join(sorted(answer))
 
 
 def _measure(ratings: list[list[str]]) -> Agreement:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from uuid import UUID
+
 from django.db.models import Q, QuerySet
 
 from vigil.base.errors import RefusedError
@@ -9,7 +12,7 @@ from vigil.hotline.access.clock import now
 from vigil.hotline.access.models import User
 from vigil.hotline.holds.enumerations import CLEARED, STOPS, Clearance, Stopped
 from vigil.hotline.holds.models import ClearanceNote, Hold
-from vigil.hotline.reports.models import Report, Url
+from vigil.hotline.reports.models import Report, Submission, Url
 
 
 def hosts_of(report: Report) -> list[str]:
@@ -27,6 +30,16 @@ def holding(report: Report, act: Stopped) -> list[Hold]:
     """The holds that stop ``act`` on this case."""
     kinds = [kind.value for kind, stops in STOPS.items() if act in stops]
     return list(holds_on(report).filter(kind__in=kinds))
+
+
+def kept_by_law(cases: Iterable[UUID]) -> set[UUID]:
+    """Those of the cases of which nothing may be deleted, because a hold in force on them or on their host says so."""
+    keys = list(cases)
+    kinds = [kind.value for kind, stops in STOPS.items() if Stopped.DISPOSAL in stops]
+    there = Hold.objects.filter(kind__in=kinds, released_at=None)
+    hosts = there.filter(scope="host").values("host")
+    found = set(there.filter(report__in=keys).values_list("report", flat=True))
+    return found | set(Submission.objects.filter(report__in=keys, url__host__in=hosts).values_list("report", flat=True))
 
 
 def clearance_of(report: Report) -> Clearance:

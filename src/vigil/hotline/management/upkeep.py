@@ -13,6 +13,7 @@ from vigil.base.errors import VigilError
 from vigil.hotline.access.people import WORKER
 from vigil.hotline.approvals.actions import do_expire
 from vigil.hotline.holds.actions import do_alert
+from vigil.hotline.retention.actions import cases_held
 from vigil.hotline.vault.actions import do_dispose_due
 from vigil.hotline.vault.queries import vault_on
 
@@ -26,7 +27,7 @@ def once() -> None:
     do_alert(WORKER)
     do_expire(WORKER)
     if vault_on():
-        do_dispose_due(WORKER)
+        do_dispose_due(WORKER, cases_held)
 
 
 def serve(stop: threading.Event, pause: float = PAUSE_SECONDS) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from django.db.models import QuerySet
+
 from vigil.base.errors import RefusedError
 from vigil.hotline.access.people import Person
 from vigil.hotline.access.permissions import Permission
+from vigil.hotline.compartments.access import hidden_from
 from vigil.hotline.reports.enumerations import Channel
 from vigil.hotline.reports.models import Report
 
@@ -14,6 +17,14 @@ def access_case(person: Person, report: Report) -> bool:
     if report.channel == Channel.CHILD_SELF_REPORT:
         return person.may(Permission.CHILD_CASE_WORK)
     return person.may(Permission.CASE_READ)
+
+
+def visible_to(person: Person, found: QuerySet[Report]) -> QuerySet[Report]:
+    """Those of ``found`` that may be in a list for ``person``: no restricted case of others, no child's for other desks."""
+    shown = found.exclude(pk__in=hidden_from(person))
+    if person.may(Permission.CHILD_CASE_WORK):
+        return shown
+    return shown.exclude(channel=Channel.CHILD_SELF_REPORT)
 
 
 def require_access(person: Person, report: Report) -> None:

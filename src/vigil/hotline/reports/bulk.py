@@ -19,10 +19,12 @@ from vigil.base.errors import InputError, RefusedError, VigilError
 from vigil.base.limits import Limit
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.models import User
+from vigil.hotline.access.people import Person
 from vigil.hotline.audit.actions import record
 from vigil.hotline.compartments.access import require_inside
 from vigil.hotline.desks.models import BulkRun
 from vigil.hotline.reports import codes
+from vigil.hotline.reports.access import require_access, visible_to
 from vigil.hotline.reports.actions import (
     check_close,
     check_release,
@@ -80,12 +82,13 @@ class Prospect:
     refusal: str
 
 
-def chosen(cases: Iterable[UUID]) -> list[Report]:
-    """The cases with these ids, in the order of the queue. Raises InputError for none or more than ``MOST_CASES``."""
+def chosen(person: Person, cases: Iterable[UUID]) -> list[Report]:
+    """The cases with these ids that ``person`` may meet in a list, in the order of the queue: of others not even the
+    reference is told. Raises InputError for none or more than ``MOST_CASES``."""
     keys = set(cases)
     if not 0 < len(keys) <= MOST_CASES.value:
         raise InputError("bulk_number", f"Choose 1 to {MOST_CASES.value} cases.", where="cases")
-    found = Report.objects.filter(pk__in=keys).select_related("taken_by", "dedupe_of")
+    found = visible_to(person, Report.objects.filter(pk__in=keys)).select_related("taken_by", "dedupe_of")
     return list(found.order_by("urgency", "received_at", "pk"))
 
 
@@ -105,6 +108,7 @@ def _refusal(person: User, order: Order, report: Report) -> str:
 def check(person: User, order: Order, report: Report) -> None:
     """Whether the act may happen to this case."""
     require_inside(person, report.pk)
+    require_access(person, report)
     if order.act is BulkAct.PRIORITY:
         check_set_priority(person, report)
     elif order.act is BulkAct.RELEASE:

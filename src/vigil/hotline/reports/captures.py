@@ -9,6 +9,7 @@ was found is written in one transaction with the end of the capture, so nothing 
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -19,9 +20,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
 from vigil import __version__
-from vigil.base.errors import InputError, RefusedError, UnavailableError
+from vigil.base.errors import InputError, RefusedError, UnavailableError, VigilError
 from vigil.base.limits import MEDIA_BYTES
 from vigil.hotline.access.clock import now
+from vigil.hotline.access.entity import new_id
 from vigil.hotline.access.people import WORKER, Person, must
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.audit.actions import record
@@ -41,8 +43,14 @@ from vigil.hotline.reports.models.capture import (
 )
 from vigil.hotline.reports.page import Hasher, Look, Picture, look_at
 from vigil.hotline.reports.recipes import claimed_referrer, make_recipe, trail_of
+from vigil.hotline.reports.warc import MIME, record_of
+from vigil.hotline.vault.actions import do_put
+from vigil.hotline.vault.models import EvidenceKind
+from vigil.hotline.vault.queries import vault_on
 from vigil.match.urls import UrlRefused, canonical
 from vigil.media.model import ImageHashes
+
+log = logging.getLogger(__name__)
 
 CLAIM: Final = timedelta(seconds=45)
 """How long a run may be silent: longer than one fetch and one decoding together."""
@@ -271,6 +279,7 @@ def _keep(capture: Capture, look: Look) -> None:
     capture.pictures_found, capture.pictures_failed = look.found, look.failed
     capture.pictures_left_out = look.left_out
     _note_answer(capture, look)
+    capture.warc_ref = _recorded(capture, look)
     capture.save()
     for position, picture in enumerate(look.pictures, start=1):
         media, _ = _media_of(picture, WORKER)
@@ -291,6 +300,23 @@ def _note_answer(capture: Capture, look: Look) -> None:
     capture.headers = json.dumps(look.page.headers)
     capture.chain = json.dumps([address.text() for address in (*look.page.chain, look.page.url)])
     capture.tls_fingerprint, capture.resolved_ip = look.page.certificate, look.page.ip or None
+
+
+def _recorded(capture: Capture, look: Look) -> str:
+    """The id of the page's record in the evidence vault; empty where no vault is on, or it cannot take it now."""
+    if look.page is None or not vault_on():
+        return ""
+    key = new_id()
+    record_bytes = record_of(look.page, now(), key, f"vigil {__version__}")
+    try:
+        made = do_put(
+            WORKER, capture.report_id, EvidenceKind.WARC, record_bytes, mime=MIME, source=look.page.url.text()
+        )  # fmt: skip
+    except (VigilError, OSError) as error:
+        # The capture's own rows are worth more than its record: they stay, without one, and the operator reads why.
+        log.error("no record of a capture in the vault", extra={"fields": {"why": getattr(error, "code", type(error).__name__)}})
+        return ""
+    return str(made.pk)
 
 
 def _close(capture: Capture, status: CaptureStatus) -> None:

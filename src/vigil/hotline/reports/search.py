@@ -20,8 +20,8 @@ from vigil.hotline.access.people import Person, must
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.sealing import matching_digest
 from vigil.hotline.audit.actions import record
-from vigil.hotline.compartments.access import hidden_from
 from vigil.hotline.reports import codes
+from vigil.hotline.reports.access import visible_to
 from vigil.hotline.reports.addresses import read_address, registrable_domain
 from vigil.hotline.reports.items import FILE_PURPOSE, url_digest
 from vigil.hotline.reports.models import Report
@@ -43,14 +43,15 @@ class Field(StrEnum):
 
 
 def find(person: Person, field: Field, asked: str) -> QuerySet[Report]:
-    """The cases that fit, the newest first; restricted ones only for people named in them. The log says which field was
+    """The cases that fit, the newest first; restricted ones only for people named in them,
+    children's only for the child desk. The log says which field was
     compared, never with what. Raises InputError where ``asked`` cannot be such a thing."""
     must(person, Permission.CASE_SEARCH)
     text = asked.strip()
     if not 0 < len(text) <= ASKED_CHARACTERS.value:
         raise InputError("search_empty", "Enter what to look for.", where="asked")
     condition = _CONDITIONS[field](text)
-    found = Report.objects.filter(condition).exclude(pk__in=hidden_from(person)).distinct()
+    found = visible_to(person, Report.objects.filter(condition)).distinct()
     with transaction.atomic():
         record(person, codes.SEARCHED, "cases", field=field.value)
     return found.order_by("-received_at", "pk").select_related("taken_by")

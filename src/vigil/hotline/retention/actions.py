@@ -24,6 +24,7 @@ from vigil.hotline.access.permissions import Permission
 from vigil.hotline.approvals.actions import spend
 from vigil.hotline.approvals.acts import TwoPersonAct
 from vigil.hotline.audit.actions import record
+from vigil.hotline.holds.gate import kept_by_law
 from vigil.hotline.reports.models import Report
 from vigil.hotline.retention import codes
 from vigil.hotline.retention.classes import DataClass, held, known, register_holds
@@ -143,4 +144,10 @@ def _held_here(cases: Iterable[UUID]) -> set[UUID]:
     return set(rows.values_list("report", flat=True))
 
 
+def cases_held(cases: Iterable[UUID]) -> set[UUID]:
+    """Those of the cases of which nothing may be deleted, whichever room holds them. The vault's keeper asks here too."""
+    return held(cases)
+
+
 register_holds(_held_here)
+register_holds(kept_by_law)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -67,9 +68,10 @@ def _ring(path: str) -> KeyRing:
 
 
 def check_put(person: Person, data: bytes) -> None:
-    """A vault, the right to use it, and bytes of a size that is kept."""
+    """A vault, the right to use it or only to add to it, and bytes of a size that is kept."""
     configured()
-    must(person, Permission.VAULT_USE)
+    if not person.may(Permission.VAULT_ADD):
+        must(person, Permission.VAULT_USE)
     if not 0 < len(data) <= MEDIA_BYTES.value:
         raise InputError("evidence_size", f"An object has 1 byte to {MEDIA_BYTES.value // 1024**2} MiB.", where="data")
 
@@ -187,12 +189,20 @@ def do_set_legal_hold(person: Person, found: EvidenceObject, *, held: bool) -> E
     return fresh
 
 
-def do_dispose_due(person: Person) -> int:
-    """Delete what is past its date and under no legal hold: key first, then file. The number of objects."""
+Held = Callable[[Iterable[UUID]], set[UUID]]
+"""Which of these cases nothing may be deleted of."""
+
+
+def do_dispose_due(person: Person, held: Held = lambda _: set()) -> int:
+    """Delete what is past its date and under no legal hold, of its own or of its case: key first, then file. The number."""
     folder = Path(configured().folder)
     disposed = []
     with transaction.atomic():
-        for found in due().select_for_update():
+        over = list(due().select_for_update())
+        kept_cases = held({found.case for found in over})
+        for found in over:
+            if found.case in kept_cases:
+                continue
             found.disposed_at, found.wrapped_key, found.key_id = now(), "", ""
             found.save(update_fields=["disposed_at", "wrapped_key", "key_id"])
             _custody(person, found, CustodyKind.DISPOSED, RULE, proof=f"key erased, {found.sha256[:16]}")

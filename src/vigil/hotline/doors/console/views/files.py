@@ -57,7 +57,28 @@ def _pair(request: Staff, pk: UUID, media: UUID) -> tuple[Report, Media]:
 def file(request: Staff, pk: UUID, media: UUID) -> HttpResponse:
     """The page of one file: nothing of it is shown until somebody asks."""
     report, found = _pair(request, pk, media)
-    return _page(request, report, found)
+    asked = _ticket(request, found)
+    if asked is None:
+        return _page(request, report, found)
+    mode, at = asked
+    try:
+        return _page(request, report, found, looked=_looked(request, report, found, mode, at))
+    except VigilError as error:
+        waits(request, str(error))
+        return _page(request, report, found)
+
+
+TICKET: Final = "look"
+
+
+def _ticket(request: Staff, media: Media) -> tuple[ViewMode, tuple[int, int]] | None:
+    """The one look that was asked for just before, once: a page that is loaded again shows nothing and costs no look."""
+    if request.method != "GET" or not request.person.may(Permission.CONTENT_REVEAL):
+        return None
+    asked = request.session.pop(TICKET, None)
+    if asked is None or asked["media"] != str(media.pk):
+        return None
+    return ViewMode(asked["mode"]), (asked["x"], asked["y"])
 
 
 def _page(
@@ -130,7 +151,8 @@ def _blank(request: Staff, report: Report, media: Media, rows: list[MediaAssessm
 @requires(Permission.CONTENT_REVEAL)
 @require_POST
 def look(request: Staff, pk: UUID, media: UUID) -> HttpResponse:
-    """Show the file in one mode: in this answer only, written down before, and never against a break or a limit."""
+    """Ask for one look in one mode. The page that follows shows it, in that answer only, written down before, and never
+    against a break or a limit."""
     report, found = _pair(request, pk, media)
     form = LookForm(request.POST)
     if not form.is_valid():
@@ -138,14 +160,9 @@ def look(request: Staff, pk: UUID, media: UUID) -> HttpResponse:
     if _warnings(request, report) and not form.cleaned_data["warned"]:
         waits(request, "There is a content warning. Say that you want to look, or give the case back.")
         return redirect("file", pk=pk, media=media)
-    mode = ViewMode(form.cleaned_data["mode"])
-    at = (form.cleaned_data["x"] if form.cleaned_data["x"] is not None else 50,
-          form.cleaned_data["y"] if form.cleaned_data["y"] is not None else 50)  # fmt: skip
-    try:
-        return _page(request, report, found, looked=_looked(request, report, found, mode, at))
-    except VigilError as error:
-        waits(request, str(error))
-        return redirect("file", pk=pk, media=media)
+    place = {name: 50 if form.cleaned_data[name] is None else form.cleaned_data[name] for name in ("x", "y")}
+    request.session[TICKET] = {"media": str(found.pk), "mode": ViewMode(form.cleaned_data["mode"]).value, **place}
+    return redirect("file", pk=pk, media=media)
 
 
 def _looked(request: Staff, report: Report, media: Media, mode: ViewMode, at: tuple[int, int]) -> Looked:

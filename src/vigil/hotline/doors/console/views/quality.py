@@ -12,7 +12,13 @@ from django.views.decorators.http import require_POST, require_safe
 from vigil.base.errors import InputError, VigilError
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import requires
-from vigil.hotline.assessments.quality import agreement, do_check_quality, samples_waiting, samples_with_result
+from vigil.hotline.assessments.quality import (
+    agreement,
+    agreement_of_files,
+    do_check_quality,
+    samples_waiting,
+    samples_with_result,
+)
 from vigil.hotline.doors.console.casework_forms import CalibrationForm, CalibrationSetForm
 from vigil.hotline.doors.console.forms import AssessmentForm
 from vigil.hotline.doors.console.requests import Staff, action, done
@@ -30,7 +36,7 @@ def quality(request: Staff) -> HttpResponse:
     """Agreement by label, samples that wait, calibration sets."""
     sets = [(one, calibration_agreement(one)) for one in CalibrationSet.objects.order_by("-created_at")[:10]]
     context = {
-        "rows": agreement(),
+        "tables": [("pages", agreement()), ("files", agreement_of_files())],
         "waiting": samples_waiting(request.person)[:50],
         "results": samples_with_result()[:20],
         "sets": [(one, found.items()) for one, found in sets],

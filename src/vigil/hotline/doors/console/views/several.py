@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from vigil.base.errors import InputError
+from vigil.hotline.access.models import User
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import requires
 from vigil.hotline.assessments import scheme
@@ -48,9 +49,9 @@ def _order_of(form: QueryDict) -> Order:
     return Order(BulkAct(act), value)
 
 
-def _cases_of(form: QueryDict) -> list[Report]:
+def _cases_of(person: User, form: QueryDict) -> list[Report]:
     try:
-        return chosen(UUID(value) for value in form.getlist("case"))
+        return chosen(person, (UUID(value) for value in form.getlist("case")))
     except ValueError as error:
         raise InputError("bulk_number", "A case of the form is none of ours.", where="case") from error
 
@@ -60,7 +61,7 @@ def _cases_of(form: QueryDict) -> list[Report]:
 def look(request: Staff) -> HttpResponse:
     """What would happen to each case. Nothing has changed yet."""
     order = _order_of(request.POST)
-    prospects = preview(request.person, order, _cases_of(request.POST))
+    prospects = preview(request.person, order, _cases_of(request.person, request.POST))
     context = {
         "order": request.POST["order"],
         "words": dict(orders())[f"{order.act.value}:{order.value}"],
@@ -74,7 +75,7 @@ def look(request: Staff) -> HttpResponse:
 @action(back="queue")
 def act(request: Staff) -> HttpResponse:
     """Do it."""
-    run = do_bulk(request.person, _order_of(request.POST), _cases_of(request.POST))
+    run = do_bulk(request.person, _order_of(request.POST), _cases_of(request.person, request.POST))
     return redirect("several_run", pk=run.pk)
 
 
