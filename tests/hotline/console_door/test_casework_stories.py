@@ -191,7 +191,8 @@ def pages_of(made: dict[str, Any]) -> dict[str, str]:
     case = f"/cases/{made['report'].pk}"
     return {
         "file": f"{case}/files/{made['media'].pk}/", "wellbeing": "/wellbeing/", "lead": "/wellbeing/lead/", "holds": "/holds/",
-        "case-holds": f"{case}/holds/", "evidence": f"{case}/evidence/", "schemes": "/schemes/",
+        "case-holds": f"{case}/holds/", "evidence": f"{case}/evidence/", "out-of-turn": f"{case}/out-of-turn/",
+        "schemes": "/schemes/",
         "mapping": f"/schemes/{made['row'].pk}/", "quality": "/quality/", "calibration": "/calibration/",
         "second-person": "/second-person/", "request": f"/second-person/{made['request'].pk}/",
     }  # fmt: skip
