@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import socket
 import struct
@@ -36,8 +37,16 @@ def question(name: str = "host.example", number: int = 1, kind: str = "A") -> by
     return dns.message.make_query(name, kind, id=number).to_wire()
 
 
+def asked_again(node: RunningNode, message: bytes) -> bytes:
+    for _ in range(10):
+        with contextlib.suppress(TimeoutError):
+            return over_udp(node, message, seconds=2.0)
+    return over_udp(node, message)
+
+
 def still_answers(node: RunningNode) -> None:
-    assert over_udp(node, question())[3] & 15 == dns.rcode.NXDOMAIN
+    """Over UDP too, where a question that comes while the socket is full is lost: a resolver asks again."""
+    assert asked_again(node, question())[3] & 15 == dns.rcode.NXDOMAIN
     with connected(node) as stream:
         stream.sendall(framed(question()))
         assert next_message(stream)[3] & 15 == dns.rcode.NXDOMAIN

@@ -27,8 +27,6 @@ BACKLOG: Final = 256
 PIPELINED: Final = 32
 UDP_BUFFER_BYTES: Final = 1 << 20
 PORT_TRIES: Final = 16
-A_WAKE: Final = 64
-DATAGRAM_BYTES: Final = 4096  # no question is longer; what is cut off is malformed
 DOT: Final = "dot"
 
 
@@ -45,7 +43,7 @@ class DnsDoor:
         servers = tuple(found for each in self.settings.upstream if (found := endpoint_of(each)) is not None)
         self._upstream = Upstream(servers, self.settings.upstream_seconds, self.settings.waiting)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._udp: Datagrams | None = None
+        self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
         self._others: list[asyncio.Server] = []
         self.tls_port = self.https_port = 0
@@ -57,7 +55,7 @@ class DnsDoor:
         loop = asyncio.get_running_loop()
         udp, tcp = sockets_at(self.settings.host, self.settings.port, reuse=self.node.reuse_port)
         self.port = udp.getsockname()[1]
-        self._udp = Datagrams(self, udp, loop)
+        self._udp, _ = await loop.create_datagram_endpoint(lambda: Datagrams(self), sock=udp)
         self._tcp = await loop.create_server(lambda: Connection(self), sock=tcp, backlog=BACKLOG)
         await self._start_private(loop)
         self._sweeper = loop.create_task(self._sweep())
@@ -152,34 +150,21 @@ class DnsDoor:
                     connection.late()
 
 
-class Datagrams:
-    """UDP: one message a datagram. Those that wait are dealt with in one go: a wake-up of the loop costs as much as an answer."""
+class Datagrams(asyncio.DatagramProtocol):
+    """UDP: one message a datagram."""
 
-    def __init__(self, door: DnsDoor, udp: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
-        self._door, self._socket, self._loop = door, udp, loop
-        loop.add_reader(udp.fileno(), self._drain)
+    def __init__(self, door: DnsDoor) -> None:
+        self._door = door
+        self._transport: asyncio.DatagramTransport | None = None
+        self._unwritable = False
 
-    def close(self) -> None:
-        """Hear and say no more."""
-        if self._socket.fileno() >= 0:
-            self._loop.remove_reader(self._socket.fileno())
-            self._socket.close()
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+        self._transport = transport
 
-    def _drain(self) -> None:
-        """A bounded number, so that other doors get their turn."""
-        receive = self._socket.recvfrom
-        for _ in range(A_WAKE):
-            try:
-                data, addr = receive(DATAGRAM_BYTES)
-            except BlockingIOError:
-                return
-            except OSError:  # an earlier answer reached nobody, says the system: nothing to do
-                continue
-            if addr[1] and not self._door.stopping:
-                self._take(data, addr)
-
-    def _take(self, data: bytes, addr: tuple[Any, ...]) -> None:
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         door = self._door
+        if door.stopping or addr[1] == 0:
+            return
         allowed = door.clients.may_ask(addr[0])
         answer = door.remembered(data) if allowed else None
         if answer is not None:
@@ -188,13 +173,18 @@ class Datagrams:
             door.handle(data, lambda answer: self._send(answer, addr), tcp=False, allowed=allowed)
 
     def _send(self, answer: bytes, addr: tuple[Any, ...]) -> None:
-        """An answer that finds no room is lost, as any datagram may be; the asker asks again."""
-        if not answer or self._socket.fileno() < 0:
-            return
-        try:
-            self._socket.sendto(answer, addr)
-        except OSError:
-            self._door.node.traffic.problems += 1
+        transport = self._transport
+        if answer and transport is not None and not transport.is_closing() and not self._unwritable:
+            transport.sendto(answer, addr)
+
+    def pause_writing(self) -> None:
+        self._unwritable = True
+
+    def resume_writing(self) -> None:
+        self._unwritable = False
+
+    def error_received(self, exc: Exception) -> None:
+        """A client is gone; nothing to do."""
 
 
 class Connection(Client):
