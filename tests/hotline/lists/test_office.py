@@ -374,7 +374,8 @@ def test_the_loop_ends_when_told(
 
 def test_only_the_office_and_the_command_line_load_signing_keys() -> None:
     """The walls check imports between rooms; this one checks the files of the hotline, function bodies included."""
-    allowed = {"hotline/lists/office.py", "hotline/lists/releases.py", "hotline/management/loops.py"}
+    allowed = {"hotline/lists/office.py", "hotline/lists/releases.py", "hotline/management/loops.py",
+               "hotline/lists/partner_keys.py"}  # called by the command line alone: the doors cannot reach it (a wall)
     found = set()
     for path in (SOURCE / "hotline").rglob("*.py"):
         for statement in ast.walk(ast.parse(path.read_text())):
