@@ -42,6 +42,7 @@ def sign_in(page: Page, name: str) -> None:
     page.get_by_label("User name").fill(name)
     page.get_by_label("Password").fill(f"{name}-long-password")
     page.get_by_role("button", name="Continue").click()
+    page.wait_for_url(lambda url: "/account/sign-in/" not in url)
 
 
 def judge(page: Page, name: str) -> None:
@@ -84,6 +85,7 @@ def test_a_key_beside_codes_can_be_removed(page: Page, make_user: Callable[..., 
     sign_in(page, "ben")
     page.get_by_label("Code", exact=True).fill(code_now())
     page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "/account/code/" not in url)
     page.goto("/account/keys/add/")
     page.get_by_role("button", name="Add it").click()
     page.wait_for_url(lambda url: "/keys/add/" not in url)
