@@ -49,7 +49,9 @@ CHECKS = [
     Check("deploy", "production settings pass Django's deploy checks", [PYTHON, "tools/django_checks.py", "deploy"]),
     Check("house", "the house rules", pytest("house", "tests/house", "tests/base", "tests/cli")),
     Check("core", "matching, media, editions, edge", pytest("core", *CORE_SUITES[1:])),
-    Check("hotline-sqlite", "the hotline on SQLite", pytest("hotline-sqlite", "tests/hotline", "tests/installation")),
+    # The browser meets the console over PostgreSQL here, and an installation on SQLite in the stories.
+    Check("hotline-sqlite", "the hotline on SQLite, without a browser",
+          pytest("hotline-sqlite", "tests/hotline", "tests/installation", only="not soak and not browser")),
     Check("hotline-postgresql", "the hotline on PostgreSQL",
           on_postgres(*pytest("hotline-postgresql", "tests/hotline"))),
     Check("hma", "the routes that HMA clients know, black-box", pytest("hma", "tests/hma")),
