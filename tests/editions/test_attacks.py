@@ -220,9 +220,10 @@ def test_slow_retrieval(besieged: Besieged, monkeypatch: pytest.MonkeyPatch, nam
 
     def stall(handler: Any, content: bytes | None) -> None:
         handler.send_response(200)
-        handler.send_header("Content-Length", "1000")
+        assert content is not None
+        handler.send_header("Content-Length", str(len(content)))
         handler.end_headers()
-        handler.wfile.write(b"{")
+        handler.wfile.write(content[:1])
         handler.wfile.flush()
         handler.close_connection = True
         besieged.host.ended.wait(10)
