@@ -93,6 +93,8 @@ def test_nothing_that_was_planted_stays(hotline: Hotline, tmp_path: Path) -> Non
         time.sleep(3 * RINSE_SECONDS)  # a node under load may come late to it
         pids = {process.process.pid, *children(process)}
         assert len(pids) == 3
+        begun = [Path(f"/proc/{pid}/environ").read_bytes() for pid in pids]
+        assert all(b"tcache_count=0" in each and b"perturb=165" in each for each in begun)
         found = {pid: marks_in(pid) for pid in pids}
         outside = json.dumps(process.events).encode() + process.ask("GET", "/metrics")[1] + b"".join(hotline.posts)
     files = b"".join(path.read_bytes() for path in (tmp_path / "state").rglob("*") if path.is_file())

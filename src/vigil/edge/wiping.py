@@ -15,6 +15,7 @@ from typing import Final
 FREED_BYTE: Final = 0xA5
 ALLOCATOR: Final = "PYTHONMALLOC"
 TUNABLES: Final = "GLIBC_TUNABLES"
+WHOLE_TUNABLES: Final = "VIGIL_EDGE_TUNABLES"
 WIPING: Final = f"glibc.malloc.perturb={FREED_BYTE}:glibc.malloc.tcache_count=0"
 # The event loop reads everything it receives into one buffer of its own, at most this large (uvloop: 256,000 bytes).
 RINSING: Final = bytes(256 * 1024)
@@ -61,8 +62,10 @@ def begin_with_wiping() -> None:
     call, or by an operator who would rather have the tenth of the processor time that it costs. Other C libraries than
     glibc have no such setting; there a freed buffer keeps its bytes until it is used again.
     """
+    if WHOLE_TUNABLES in os.environ:  # glibc cuts its variable at the first colon while it reads it; workers shall have all
+        os.environ[TUNABLES] = os.environ[WHOLE_TUNABLES]
     if ALLOCATOR in os.environ or not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"):
         return
     tunables = ":".join(filter(None, (os.environ.get(TUNABLES), WIPING)))
-    environment = os.environ | {ALLOCATOR: "malloc", TUNABLES: tunables}
+    environment = os.environ | {ALLOCATOR: "malloc", TUNABLES: tunables, WHOLE_TUNABLES: tunables}
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606  our own program again
