@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.edge.world import Hotline, RunningNode, config_text, running, until, url_entry
 
+from vigil.base.limits import URL_BYTES
 from vigil.edge.icap import wire
 from vigil.edge.questions import UrlQuestion
-from vigil.edge.readings import Unreadable, plain_address, readings_of, request_head
+from vigil.edge.readings import Unreadable, plain_address, plain_host, readings_of, request_head
 
 HOSTS = st.sampled_from(["a.example", "A.example", "b.example", "a.example:80", "a.example.", "", "a b", "xn--a.example"])
 NAMES = st.sampled_from(["Host", "host", "HOST", "Host ", " Host", "Accept", "X", "ho\rst", "X\0", "Host\t", "X-Host"])
@@ -45,6 +46,7 @@ def test_one_look_sees_what_reading_with_care_sees(
     rows = [("Host", "a.example", "\r\n")] * host + lines
     block = f"{method} {target} {version}\r\n" + "".join(f"{name}: {value}{end}" for name, value, end in rows) + "\r\n"
     address = plain_address(block.encode())
+    assert (plain_host(block.encode()) is None) == (address is None)
     if address is not None:
         assert readings_of(request_head(block.encode())) == (UrlQuestion(address),)
 
@@ -60,6 +62,8 @@ def test_one_look_sees_what_reading_with_care_sees(
         "GET http://a.example/ HTTP/1.1\nHost: a.example\n\n",
         "CONNECT http://a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n",
+        "GET http://a.example/ HTTP/1.1\r\nHost: a.example.example\r\n\r\n",
+        "GET http://a.example/ HTTP/1.1\r\nX: y\r\nhOsT: b.example\r\nHost: a.example\r\n\r\n",
     ],
 )
 def test_what_takes_care_is_not_told_by_one_look(block: str) -> None:
@@ -67,8 +71,10 @@ def test_what_takes_care_is_not_told_by_one_look(block: str) -> None:
 
 
 def test_one_look_knows_the_usual_request() -> None:
-    block = b"GET http://a.example/x?y HTTP/1.1\r\nAccept: */*\r\nHOST:  A.EXAMPLE \r\nX: host: b\r\n\r\n"
+    block = b"GET http://a.example/x?y HTTP/1.1\r\nAccept: */*\r\nHOST:  a.example \r\nX: host: b\r\n\r\n"
     assert plain_address(block) == "http://a.example/x?y"
+    assert (plain_host(b"before" + block, 6), plain_host(block[:-1])) == ("a.example", None)
+    assert plain_host(block.replace(b"/x", b"/" + b"x" * URL_BYTES.value)) is None
     try:
         assert readings_of(request_head(block)) == (UrlQuestion("http://a.example/x?y"),)
     except Unreadable as error:

@@ -181,6 +181,28 @@ def test_old_hours_make_room_and_a_full_segment_says_so() -> None:
     assert full.traffic.lost_counts == 6
 
 
+def test_what_counts_again_and_again_loses_nothing_where_its_hour_is_closed() -> None:
+    tally = Tally()
+    adder, start = tally.adder(7, "urls", CountClass.DNS_ANSWER, DoorName.DNS), int(NOW.timestamp())
+    for hour in range(3):
+        for _ in range(hour + 1):
+            adder.add(start + 3600 * hour)
+        (cell,) = tally.closable(NOW + timedelta(hours=hour + 2))
+        assert tally.columns()[cell].counts == {CountClass.DNS_ANSWER: hour + 1}
+        tally.drop(cell)
+    assert tally.columns() == {} and tally.totals() == {("urls", CountClass.DNS_ANSWER): 6}
+
+
+def test_where_no_place_is_free_an_event_counts_as_lost() -> None:
+    region = Region.create(1)
+    segment = region.segment(0)
+    for number in range(SLOTS):
+        segment.add(f"2026112210|1|list{number}|http|navigation", 1, NOW)
+    shared = SharedTally(segment, [segment])
+    shared.adder(7, "urls", CountClass.DNS_ANSWER, DoorName.DNS).add(int(NOW.timestamp()))
+    assert segment.traffic.lost_counts == 1
+
+
 def test_what_counts_again_and_again_counts_into_the_shared_numbers() -> None:
     region = Region.create(2)
     tally = Tally()

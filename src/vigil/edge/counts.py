@@ -24,6 +24,7 @@ from vigil.edge.noise import Source, discrete_laplace
 WIRE_VERSION: Final = 1
 RULES: Final = 2  # 2: retries within the window and programs that say so are told apart
 HOUR: Final = timedelta(hours=1)
+SECONDS: Final = 3600
 CLOSING: Final = timedelta(minutes=2)
 NO_LIST: Final = "*"
 NO_EDITION: Final = 0
@@ -163,6 +164,7 @@ class Tally:
         self._lock = threading.Lock()
         self._columns: dict[Cell, Column] = {}
         self._totals: dict[tuple[str, DoorName, CountClass], int] = {}
+        self._adders: set[Adder] = set()
         self._notes: dict[str, int] = {}
 
     def add(
@@ -186,12 +188,21 @@ class Tally:
         """What counts events of one kind again and again, cheaper than :meth:`add`."""
         return Adder(self, edition or NO_EDITION, name or NO_LIST, kind, door)
 
-    def add_one(self, cell: Cell, kind: CountClass, key: tuple[str, DoorName, CountClass]) -> None:
-        """Count one event; ``key`` is that of the totals."""
+    def settle(self, adder: Adder) -> None:
+        """Take over what ``adder`` has counted so far, and ask it from now on."""
         with self._lock:
-            counts = self._column(cell).counts
-            counts[kind] = counts.get(kind, 0) + 1
-            self._totals[key] = self._totals.get(key, 0) + 1
+            self._take_over()
+            self._adders.add(adder)
+
+    def _take_over(self) -> None:
+        """What the adders counted since the last time."""
+        for adder in self._adders:
+            new = adder.counted - adder.taken
+            if new:
+                adder.taken += new
+                counts = self._column(adder.cell).counts
+                counts[adder.kind] = counts.get(adder.kind, 0) + new
+                self._totals[adder.key] = self._totals.get(adder.key, 0) + new
 
     def message(self, edition: int | None, name: str, now: datetime, number: int = 1) -> None:
         """Count a text that was shown (``law.displayed``) or whose help was followed (``law.help_followed``)."""
@@ -228,11 +239,13 @@ class Tally:
     def by_door(self) -> dict[tuple[str, DoorName, CountClass], int]:
         """The same by list, door and class, for the metrics."""
         with self._lock:
+            self._take_over()
             return dict(self._totals)
 
     def columns(self) -> dict[Cell, Column]:
         """A copy of all open columns."""
         with self._lock:
+            self._take_over()
             return {
                 cell: Column(column.covered, dict(column.counts), column.made, dict(column.messages))
                 for cell, column in self._columns.items()
@@ -246,11 +259,13 @@ class Tally:
     def closable(self, now: datetime) -> list[Cell]:
         """Cells whose hour ended two minutes ago or earlier."""
         with self._lock:
+            self._take_over()
             return sorted(cell for cell in self._columns if now >= cell.hour + HOUR + CLOSING)
 
     def drop(self, cell: Cell) -> None:
         """Forget a cell whose last vector is safely written."""
         with self._lock:
+            self._adders = {adder for adder in self._adders if adder.cell != cell}
             self._columns.pop(cell, None)
 
     def mark(self, cell: Cell, vector: Vector) -> None:
@@ -266,21 +281,32 @@ class Tally:
 
 
 class Adder:
-    """Counts events of one kind; knows the hour that it counts into, so that it is not worked out for each."""
+    """Counts events of one kind, in one thread, for the price of an addition: a tally takes the number when it is read.
 
-    __slots__ = ("_cell", "_edition", "_end", "_key", "_kind", "_name", "_tally")
+    ``cell``, ``kind``, ``key``  where it belongs;  ``counted``  events so far, written here alone;  ``taken``  those of them
+    that the tally has, written there alone.
+    """
+
+    __slots__ = ("_end", "_start", "_tally", "cell", "counted", "key", "kind", "taken")
 
     def __init__(self, tally: Tally, edition: int, name: str, kind: CountClass, door: DoorName) -> None:
-        self._tally, self._edition, self._name, self._kind = tally, edition, name, kind
-        self._key = (name, door, kind)
-        self._cell, self._end = Cell(datetime.fromtimestamp(0, UTC), edition, name), 0
+        self._tally, self.kind, self.key = tally, kind, (name, door, kind)
+        self.cell, self._start, self._end = Cell(datetime.fromtimestamp(0, UTC), edition, name), 0, 0
+        self.counted = self.taken = 0
 
     def add(self, second: int) -> None:
         """One event, in the second ``second`` (unix)."""
-        if not self._end - 3600 <= second < self._end:
-            hour = hour_of(datetime.fromtimestamp(second, UTC))
-            self._cell, self._end = Cell(hour, self._edition, self._name), int(hour.timestamp()) + 3600
-        self._tally.add_one(self._cell, self._kind, self._key)
+        if not self._start <= second < self._end:
+            self._turn(second)
+        self.counted += 1
+
+    def _turn(self, second: int) -> None:
+        """Another hour: what was counted belongs to the one before."""
+        self._tally.settle(self)
+        hour = hour_of(datetime.fromtimestamp(second, UTC))
+        self._start = int(hour.timestamp())
+        self._end = self._start + SECONDS
+        self.cell = Cell(hour, self.cell.edition, self.cell.list)
 
 
 def added_up(totals: Mapping[tuple[str, DoorName, CountClass], int]) -> dict[tuple[str, CountClass], int]:

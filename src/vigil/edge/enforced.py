@@ -167,6 +167,10 @@ class Enforced:
         """True where one look tells that nothing covers ``address``, at any time; False where it must be decided."""
         return self._hard_expiry != "stop" and self._urls.index.is_unlisted(address)
 
+    def is_unlisted_host(self, host: str) -> bool:
+        """The same for every address of ``host``, which an address names that is plain (``match/urls/plain``)."""
+        return self._hard_expiry != "stop" and self._urls.index.is_unlisted_host(host)
+
     def host_hit(self, authority: str | bytes, now: datetime) -> Hit | Unsure | None:
         """The living entry for the whole host of ``authority`` (``host`` or ``host:port``); entries for pages do not count."""
         address = "https://" + authority + "/" if isinstance(authority, str) else b"https://" + authority + b"/"

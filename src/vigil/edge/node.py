@@ -209,6 +209,11 @@ class Node:
         edition = self.state.enforced
         return edition is not None and edition.is_unlisted(address)
 
+    def lets_host_pass(self, host: str) -> bool:
+        """The same for every address of ``host``, which an address names that is plain (``match/urls/plain``)."""
+        edition = self.state.enforced
+        return edition is not None and edition.is_unlisted_host(host)
+
     def answer(
         self, question: Question, edition: Enforced | None, kind: CountClass, door: DoorName = DoorName.HTTP
     ) -> Verdict:

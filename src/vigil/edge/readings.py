@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from vigil.base.errors import InputError
+from vigil.base.limits import URL_BYTES
 from vigil.edge.questions import HostQuestion, UrlQuestion
+from vigil.match.urls.plain import HOST, PATH_AND_QUERY
 
 METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}")
 VERSION: Final = re.compile(rb"HTTP/\d\.\d")
@@ -19,12 +21,14 @@ STATUS_LINE: Final = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})(?: .*)?")
 AUTHORITY: Final = re.compile(rb"[^/?#\\@\s]{1,2000}")
 ABSOLUTE: Final = re.compile(rb"([A-Za-z][A-Za-z0-9+.\-]*):[/\\]{2}([^/?#\\]*)(.*)", re.DOTALL)
 OWN_PORTS: Final = {b"http": b":80", b"ws": b":80", b"https": b":443", b"wss": b":443"}
-# A request that every server reads alike: plain names of headers, no folding, no control character, no CONNECT.
+# A request that every server reads alike: a plain address, plain names of headers, no folding, no control character, no CONNECT,
+# and one Host that says what the address says.
+_OTHERS: Final = rb"(?:(?![Hh][Oo][Ss][Tt]:)[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[^\r\n\0]*+\r\n)*+"
+_ADDRESS: Final = rb"(http://(" + HOST.encode() + rb")" + PATH_AND_QUERY.encode() + rb")"
 ALIKE: Final = re.compile(
-    rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH) (http://([a-z0-9.\-]{1,253})/[!-~]*) HTTP/1\.[01]\r\n"
-    rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[^\r\n\0]*+\r\n)*+)\r\n"
-)
-HOST_LINE: Final = b"\r\nhost:"
+    rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH) " + _ADDRESS + rb" HTTP/1\.[01]\r\n" + _OTHERS
+    + rb"[Hh][Oo][Ss][Tt]:[ \t]*+\2[ \t]*+\r\n" + _OTHERS + rb"\r\n"
+).fullmatch  # fmt: skip
 Reading = UrlQuestion | HostQuestion
 
 
@@ -48,16 +52,14 @@ def plain_address(block: bytes) -> str | None:
 
     Where it is not None, :func:`readings_of` has it as its only reading.
     """
-    found = ALIKE.fullmatch(block)
-    if found is None:
-        return None
-    lines = b"\r\n" + found[3].lower()
-    at = lines.find(HOST_LINE)
-    start = at + len(HOST_LINE)
-    if at < 0 or lines.find(HOST_LINE, start) >= 0:
-        return None
-    host = lines[start : lines.find(b"\r\n", start)].strip(b" \t")
-    return found[1].decode("ascii") if host == found[2] else None
+    found = ALIKE(block)
+    return found[1].decode("ascii") if found is not None else None
+
+
+def plain_host(data: bytes, start: int = 0) -> str | None:
+    """The host of that address, for a request that begins at ``start`` of ``data``; None where there is none, or it is long."""
+    found = ALIKE(data, start)
+    return found[2].decode("ascii") if found is not None and found.end(1) - found.start(1) <= URL_BYTES.value else None
 
 
 def request_head(block: bytes) -> HttpHead:
@@ -169,4 +171,3 @@ def _of_absolute_form(target: bytes, host: bytes | None) -> tuple[Reading, ...]:
 def text(address: bytes) -> str | bytes:
     """Text where it is ASCII, which is decided faster; bytes otherwise."""
     return address.decode("ascii") if address.isascii() else address
-

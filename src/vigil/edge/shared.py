@@ -12,12 +12,12 @@ from __future__ import annotations
 import mmap
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from vigil.edge.counts import NO_EDITION, NO_LIST, Cell, CountClass, Tally, hour_of
+from vigil.edge.counts import NO_EDITION, NO_LIST, Adder, CountClass, Tally, hour_of
 from vigil.edge.doors import DoorName
 from vigil.edge.traffic import NAMES, Traffic
 
@@ -32,6 +32,7 @@ STALE: Final = timedelta(hours=3)
 STAMP: Final = "%Y%m%d%H"
 MESSAGE: Final = "message"
 NOTE: Final = "note"
+PLACES: Final = 2  # of an event: in its hour, and ever
 
 
 class Region:
@@ -78,6 +79,19 @@ class Segment:
                 self.traffic.lost_counts += number
                 return
             self._words[HEAD + place * SLOT] += number
+
+    def places(self, texts: Sequence[str], now: datetime) -> tuple[int, ...]:
+        """The places of counts that will rise together; fewer where no slot is free."""
+        with self._lock:
+            found = [self._places[text] if text in self._places else self._new_place(text, now) for text in texts]
+        return tuple(place for place in found if place is not None)
+
+    def add_at(self, places: tuple[int, ...]) -> None:
+        """One more at each of ``places``."""
+        words = self._words
+        with self._lock:
+            for place in places:
+                words[HEAD + place * SLOT] += 1
 
     def read(self) -> Iterator[tuple[int, str, int]]:
         """Place, text and count of every slot in use; a slot that changes its text at this moment is left for the next time."""
@@ -145,8 +159,8 @@ class SharedTally(Tally):
         self._segment.add(f"{now.astimezone(UTC).strftime(STAMP)}|{edition or NO_EDITION}|{subject}", number, now)
         self._segment.add(f"{EVER}|{subject}", number, now)
 
-    def add_one(self, cell: Cell, kind: CountClass, key: tuple[str, DoorName, CountClass]) -> None:
-        self.add(cell.edition, cell.list, kind, cell.hour, door=key[1])
+    def adder(self, edition: int | None, name: str | None, kind: CountClass, door: DoorName) -> Adder:
+        return SharedAdder(self, self._segment, edition or NO_EDITION, name or NO_LIST, kind, door)
 
     def message(self, edition: int | None, name: str, now: datetime, number: int = 1) -> None:
         text = f"{now.astimezone(UTC).strftime(STAMP)}|{edition or NO_EDITION}|{NO_LIST}|{MESSAGE}|{name}"
@@ -177,6 +191,30 @@ class SharedTally(Tally):
             for _, text, number in segment.read():
                 if text.startswith(f"{EVER}|"):
                     yield text.removeprefix(f"{EVER}|"), number
+
+
+class SharedAdder(Adder):
+    """Counts where the keeper reads: at two places of shared memory, found once an hour."""
+
+    __slots__ = ("_places", "_segment")
+
+    def __init__(self, tally: Tally, segment: Segment, edition: int, name: str, kind: CountClass, door: DoorName) -> None:
+        super().__init__(tally, edition, name, kind, door)
+        self._segment = segment
+        self._places: tuple[int, ...] = ()
+
+    def add(self, second: int) -> None:
+        if not self._start <= second < self._end:
+            self._turn(second)
+        self._segment.add_at(self._places)
+        if len(self._places) < PLACES:
+            self._segment.traffic.lost_counts += 1
+
+    def _turn(self, second: int) -> None:
+        super()._turn(second)
+        cell, subject = self.cell, "|".join(self.key)
+        texts = (f"{cell.hour.strftime(STAMP)}|{cell.edition}|{subject}", f"{EVER}|{subject}")
+        self._places = self._segment.places(texts, cell.hour)
 
 
 @dataclass(slots=True)

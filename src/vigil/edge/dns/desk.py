@@ -21,6 +21,7 @@ from vigil.edge.doors import DoorName
 from vigil.edge.enforced import Enforced
 from vigil.edge.node import Node
 from vigil.edge.questions import NameQuestion
+from vigil.edge.traffic import REQUESTS
 from vigil.match.verdict import Outcome, Verdict
 
 TCP_BYTES: Final = 65535
@@ -57,14 +58,13 @@ class Desk:
 
     def remembered(self, message: bytes) -> bytes | None:
         """The answer to a question over UDP that was answered before under this edition: a fifth of the work."""
-        answer = self.memory.answer(message, self.node.state.enforced, int(self.node.clock.now().timestamp()))
+        node = self.node
+        answer = self.memory.answer(message, node.state.enforced, int(node.clock.now().timestamp()))
         if answer is not None:
-            self.node.traffic.requests += 1
+            node.traffic.numbers[REQUESTS] += 1
         return answer
 
-    def on_message(
-        self, message: bytes, *, tcp: bool, allowed: bool = True, private: bool = False
-    ) -> bytes | Forward | None:
+    def on_message(self, message: bytes, *, tcp: bool, allowed: bool = True, private: bool = False) -> bytes | Forward | None:
         """An answer, a question for the upstream, or None for what must not be answered.
 
         ``private``: nobody on the way can read it, so that it may say more.

@@ -1,16 +1,16 @@
 """What the DNS door remembers of one edition, so that a listed name is decided once and answered often. No name is kept.
 
-A name is known by a keyed digest of 16 bytes under a key that lives and dies with the process; an answer is put together
-from the question as it came and from the two parts around it, which are the same for all names. The bytes before and after a
-name must be those of a question that :func:`vigil.edge.dns.wire.read_query` has read and that was answered; a name that was
-not read before must be plain and end where it seems to. Everything ends with the edition.
+A name is known by two keyed hashes, 128 bits, under keys that live and die with the process, as in ``match/index/url``. The
+shape of a question is its header without the id, and what follows the name. An answer is put together from the question as it
+came and from the two parts around it, which are the same for all names. The shape must be that of a question that
+:func:`vigil.edge.dns.wire.read_query` has read and that was answered; a name that was not read before must be plain and end
+where it seems to. Everything ends with the edition.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Final, Literal
 
 from vigil.edge.counts import Adder
@@ -23,32 +23,31 @@ MOST_SHAPES: Final = 1024
 REST_BYTES: Final = 15  # type, class, and an OPT record without options: cookies and the like are nobody's to remember
 ID_BYTES: Final = 2
 REMEMBERED_SECONDS: Final = 30  # as long as an entry that ends may be enforced too long
-Shape = tuple[bytes, bytes]  # the header without the id; what follows the name
 # What counts a listed name; False for one that is not listed; None for one that must be looked at with care.
-Decide = Callable[[bytes, Enforced, int], Adder | Literal[False] | None]
+Decided = Adder | Literal[False] | None
+Decide = Callable[[bytes, Enforced, int], Decided]
 
 
 class Repeats:
-    """Names that were counted in this second, as digests under a key that lives and dies with the process."""
+    """Names that were counted in this second, as keyed hashes under a key that lives and dies with the process."""
 
     def __init__(self, key: bytes) -> None:
-        self._state = blake2b(digest_size=16, key=key)
-        self._second, self._seen = 0, set[bytes]()
+        self._key = key
+        self._second, self._seen = 0, set[int]()
 
-    def digest(self, name: bytes) -> bytes:
-        """The digest of a name in wire form, its capital letters made small."""
-        state = self._state.copy()
-        state.update(name.lower())
-        return state.digest()
+    def digest(self, name: bytes) -> int:
+        """64 bits of a name in wire form, its capital letters made small: Python's own keyed hash (SipHash) behind our key."""
+        return hash(self._key + name.lower())
 
-    def is_new(self, digest: bytes, second: int) -> bool:
+    def is_new(self, digest: int, second: int) -> bool:
         """True the first time that a name comes in ``second`` (unix). Beyond 65,536 names a second all are new."""
         if second != self._second:
             self._second, self._seen = second, set()
-        if digest in self._seen:
+        seen = self._seen
+        if digest in seen:
             return False
-        if len(self._seen) < MOST_A_SECOND:
-            self._seen.add(digest)
+        if len(seen) < MOST_A_SECOND:
+            seen.add(digest)
         return True
 
 
@@ -67,34 +66,41 @@ class Memory:
         self._decide = decide
         self.repeats = Repeats(key)
         self._edition: Enforced | None = None
-        self._names: dict[bytes, tuple[int, Adder]] = {}
-        self._shapes: dict[Shape, Around] = {}
-        self._others: dict[Shape, Around] = {}
+        self._names: dict[int, tuple[int, int, Adder]] = {}
+        self._shapes: dict[bytes, Around] = {}
+        self._others: dict[bytes, Around] = {}
 
     def answer(self, message: bytes, edition: Enforced | None, second: int) -> bytes | None:
         """The answer to a question like one that was answered before, counted once a second (unix); None: read it with care."""
         if edition is None or edition is not self._edition:
             return None
         end = message.find(b"\0", HEADER_BYTES) + 1
-        shape = (message[ID_BYTES:HEADER_BYTES], message[end:])
-        around, name = self._shapes.get(shape), message[HEADER_BYTES:end]
+        shape = message[ID_BYTES:HEADER_BYTES] + message[end:]
+        around, name = self._shapes.get(shape), message[HEADER_BYTES:end].lower()
         if around is None and shape not in self._others:
             return None
-        digest = self.repeats.digest(name)
-        known = self._names.get(digest)
-        if known is not None and known[0] > second:
-            adder: Adder | Literal[False] | None = known[1]
+        mark = hash(name)
+        known = self._names.get(mark)
+        if known is None:
+            adder, digest = self._decide(name, edition, second), 0
         else:
-            adder = self._decide(name, edition, second)
-            if adder:
-                self._know(digest, adder, second)
+            adder, digest = self._known(known, name, edition, second)
         if adder is False:
             around = self._others.get(shape)
         if around is None or adder is None:
             return None
-        if adder and self.repeats.is_new(digest, second):
-            adder.add(second)
+        if adder:
+            digest = digest or self._know(mark, name, adder, second)
+            if self.repeats.is_new(digest, second):
+                adder.add(second)
         return message[:ID_BYTES] + around.head + message[HEADER_BYTES : end + TAIL.size] + around.tail
+
+    def _known(self, known: tuple[int, int, Adder], name: bytes, edition: Enforced, second: int) -> tuple[Decided, int]:
+        """What is remembered, unless it is of another name or too old."""
+        digest = self.repeats.digest(name)
+        if known[0] == digest and known[1] > second:
+            return known[2], digest
+        return self._decide(name, edition, second), 0
 
     def keep(
         self, message: bytes, question: bytes, answer: bytes, room: int, edition: Enforced, adder: Adder, second: int
@@ -105,7 +111,8 @@ class Memory:
         """
         self._begin(edition)
         if self._keep_shape(self._shapes, message, question, answer, room):
-            self._know(self.repeats.digest(question[: -TAIL.size]), adder, second)
+            name = question[: -TAIL.size].lower()
+            self._know(hash(name), name, adder, second)
 
     def keep_other(self, message: bytes, question: bytes, answer: bytes, room: int, edition: Enforced) -> None:
         """Remember that ``message`` got ``answer`` because its name is not listed; nothing of the name is kept."""
@@ -116,7 +123,7 @@ class Memory:
         if edition is not self._edition:
             self._edition, self._names, self._shapes, self._others = edition, {}, {}, {}
 
-    def _keep_shape(self, shapes: dict[Shape, Around], message: bytes, question: bytes, answer: bytes, room: int) -> bool:
+    def _keep_shape(self, shapes: dict[bytes, Around], message: bytes, question: bytes, answer: bytes, room: int) -> bool:
         end = HEADER_BYTES + len(question) - TAIL.size
         rest = message[end:]
         longest = len(answer) + NAME_BYTES - (end - HEADER_BYTES)
@@ -124,10 +131,13 @@ class Memory:
             return False
         if len(shapes) >= MOST_SHAPES:
             shapes.clear()
-        shapes[message[ID_BYTES:HEADER_BYTES], rest] = Around(answer[ID_BYTES:HEADER_BYTES], answer[end + TAIL.size :])
+        shapes[message[ID_BYTES:HEADER_BYTES] + rest] = Around(answer[ID_BYTES:HEADER_BYTES], answer[end + TAIL.size :])
         return True
 
-    def _know(self, digest: bytes, adder: Adder, second: int) -> None:
+    def _know(self, mark: int, name: bytes, adder: Adder, second: int) -> int:
+        """Remember a name in small letters by two keyed hashes, 128 bits; the second of them."""
         if len(self._names) >= MOST_NAMES:
             self._names.clear()
-        self._names[digest] = (second + REMEMBERED_SECONDS, adder)
+        digest = self.repeats.digest(name)
+        self._names[mark] = (digest, second + REMEMBERED_SECONDS, adder)
+        return digest

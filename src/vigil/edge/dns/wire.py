@@ -25,6 +25,12 @@ LEAST_UDP_BYTES: Final = 512
 PLAIN: Final = re.compile(rb"[a-z0-9_.-]*")
 ODD: Final = re.compile(rb"[^!-$&-~]")
 META_TYPES: Final = range(128, 255)
+# Lengths below the hyphen become dots, capital letters small ones; "!" is what no plain name has, a dot inside a label too.
+DOTTED: Final = bytes(
+    ord(".") if 0 < byte < ord("-") else byte if byte == 0 or (PLAIN.fullmatch(bytes((byte,))) and byte != ord("."))
+    else byte + 32 if chr(byte).isascii() and chr(byte).isupper() else ord("!")
+    for byte in range(256)
+)  # fmt: skip
 
 
 class Flag:
@@ -180,19 +186,18 @@ def _name(message: bytes) -> tuple[int, str]:
 
 def plain_name(wire: bytes) -> str | None:
     """The name for lookup of one in wire form, which it must fill; None for what :func:`read_query` has to read."""
-    at, labels = 0, []
+    at = labels = 0
     try:
         while size := wire[at]:
             at += size + 1
-            labels.append(wire[at - size : at])
-            if size > LABEL_BYTES:
-                return None
+            labels += 1
     except IndexError:
         return None
-    text = b".".join(labels).lower()
-    if at + 1 != len(wire) or at >= NAME_BYTES or text.count(b".") != len(labels) - 1 or not PLAIN.fullmatch(text):
+    # The lengths of labels become the dots before them. One that is long enough to be a letter leaves a dot too few.
+    text = wire.translate(DOTTED)
+    if at + 1 != len(wire) or at >= NAME_BYTES or text.count(b".") != labels or b"!" in text:
         return None
-    return text.decode("ascii")
+    return text[1:-1].decode("ascii")
 
 
 def name_text(labels: list[bytes]) -> str:

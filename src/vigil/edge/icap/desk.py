@@ -11,7 +11,7 @@ from vigil.edge.doors import DoorName
 from vigil.edge.http.replies import Reply
 from vigil.edge.node import Node
 from vigil.edge.questions import MediaQuestion, Question
-from vigil.edge.readings import HttpHead, Unreadable, answer_head, plain_address, readings_of, request_head
+from vigil.edge.readings import HttpHead, Unreadable, answer_head, plain_host, readings_of, request_head
 from vigil.edge.screening import question_of_file
 from vigil.match.verdict import Outcome
 from vigil.media import ImageHashes, Unhashable, sniff
@@ -71,10 +71,10 @@ class Desk:
             self._tag = (number, b'"vigil-%d-%s"' % ((number or 0) % 10**12, self._digest))
         return self._tag[1]
 
-    def lets_pass(self, block: bytes) -> bool:
-        """True where one look tells that :meth:`on_request` passes the request in ``block``."""
-        address = plain_address(block)
-        return address is not None and self.node.lets_pass(address)
+    def lets_pass(self, data: bytes, start: int = 0) -> bool:
+        """True where one look tells that :meth:`on_request` passes the request that begins at ``start`` of ``data``."""
+        host = plain_host(data, start)
+        return host is not None and self.node.lets_host_pass(host)
 
     def on_request(self, block: bytes) -> Reply | None:
         """REQMOD: the answer in place of the request in ``block``; None passes it."""

@@ -31,7 +31,7 @@ class Judge(Protocol):
     budget: Budget
 
     def istag(self) -> bytes: ...
-    def lets_pass(self, block: bytes) -> bool: ...
+    def lets_pass(self, data: bytes, start: int = 0) -> bool: ...
     def on_request(self, block: bytes) -> Reply | None: ...
     def asked(self, block: bytes | None) -> Asked: ...
     def is_media(self, head: HttpHead | None, start: bytes) -> bool: ...
@@ -118,28 +118,32 @@ class Exchange:
 
     def receive(self, data: bytes) -> None:
         """Bytes from the client."""
-        if self.closing:
-            return
-        if self._way is Way.NONE and self.looking is None and self._parser.between and self._is_plain(data):
-            self._out.append(wire.no_content(self._judge.istag()))
-            self.answered += 1
-            return
-        self._parser.feed(data)
-        self._run()
+        answer = self.at_once(data)
+        if answer is None:
+            self.read(data)
+        else:
+            self._out.append(answer)
 
-    def _is_plain(self, data: bytes) -> bool:
-        """One look at almost all traffic: exactly one REQMOD without a body, by a head known from before, that passes.
+    def at_once(self, data: bytes) -> bytes | None:
+        """The answer to almost all traffic by one look: exactly one plain REQMOD, by a head read before, that passes.
 
-        Where it is True, the parser and :meth:`_begin_request` would come to 204 too.
+        Where it is not None, :meth:`read` would have written the same; where it is None nothing was done.
         """
         end = data.find(HEAD_ENDING)
-        head = wire.known_head(data[:end]) if end > 0 else None
-        if head is None or head.method != b"REQMOD" or head.service != b"reqmod" or not head.allow_204 or head.close:
-            return False
-        block = data[end + len(HEAD_ENDING) :]
-        if head.has_body or len(head.sections) != 2 or head.sections[0][0] is not Part.REQUEST_HEAD or len(block) != head.size:
-            return False
-        return not self._draining() and self._judge.lets_pass(block)
+        size = wire.plain_size(data[:end]) if end > 0 else -1
+        if size < 0 or self.closing or self._way is not Way.NONE or self.looking is not None or not self._parser.between:
+            return None
+        start = end + len(HEAD_ENDING)
+        if len(data) - start != size or self._draining() or not self._judge.lets_pass(data, start):
+            return None
+        self.answered += 1
+        return wire.no_content(self._judge.istag())
+
+    def read(self, data: bytes) -> None:
+        """Bytes from the client, read with care."""
+        if not self.closing:
+            self._parser.feed(data)
+            self._run()
 
     def take(self) -> bytes:
         """The bytes to be written."""

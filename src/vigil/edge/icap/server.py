@@ -15,6 +15,7 @@ from vigil.edge.icap import wire
 from vigil.edge.icap.desk import Desk
 from vigil.edge.icap.exchange import Exchange
 from vigil.edge.journal import fault_of
+from vigil.edge.traffic import REQUESTS
 from vigil.media import ImageHashes, Unhashable
 
 SWEEP_SECONDS: Final = 0.25
@@ -109,7 +110,8 @@ class Connection(asyncio.Protocol):
         self._counted = self._refusals = 0
         self._task: asyncio.Task[None] | None = None
         self._stage = ""
-        self.deadline = self._loop.time() + door.settings.idle_seconds
+        self._numbers, self._idle_seconds = door.node.traffic.numbers, door.settings.idle_seconds
+        self.deadline = self._loop.time() + self._idle_seconds
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
@@ -126,7 +128,19 @@ class Connection(asyncio.Protocol):
         self._exchange.end()
 
     def data_received(self, data: bytes) -> None:
-        self._guarded(partial(self._exchange.receive, data))
+        transport, answer = self._transport, None
+        if transport is not None and not self._paused:
+            try:
+                answer = self._exchange.at_once(data)
+            except Exception as error:  # noqa: BLE001  nothing is swallowed: logged by type and place, then read with care
+                self._fault(error)
+        if transport is None or answer is None:
+            self._guarded(partial(self._exchange.read, data))
+            return
+        transport.write(answer)
+        self._numbers[REQUESTS] += 1
+        self._counted, self._stage = self._exchange.answered, ""
+        self.deadline = self._loop.time() + self._idle_seconds
 
     def eof_received(self) -> bool:
         """A half-closed client still gets the answer that is being made for it; one with half a request gets nothing."""
@@ -164,10 +178,13 @@ class Connection(asyncio.Protocol):
         try:
             step()
         except Exception as error:  # noqa: BLE001  nothing is swallowed: logged by type and place, answered as 500
-            self._door.node.traffic.faults += 1
-            self._door.node.log.error("fault", **fault_of(error))
+            self._fault(error)
             self._exchange.fault()
         self._after()
+
+    def _fault(self, error: Exception) -> None:
+        self._door.node.traffic.faults += 1
+        self._door.node.log.error("fault", **fault_of(error))
 
     def _after(self) -> None:
         """Write what is to be written, count, look into a file, set the next deadline."""

@@ -105,8 +105,22 @@ def read_head(block: bytes) -> Head:
         if len(block) <= KEPT_BYTES and head.headers.keys() <= IMPERSONAL:
             if len(_KEPT) >= KEPT_HEADS:
                 _KEPT.clear()
+                _PLAIN.clear()
             _KEPT[block] = head
+            if _is_plain(head):
+                _PLAIN[block] = head.size
     return head
+
+
+def _is_plain(head: Head) -> bool:
+    """Almost all traffic: a request of HTTP without a body, by a client that takes 204 and goes on."""
+    asks = (head.method, head.service) == (b"REQMOD", b"reqmod") and head.allow_204 and not head.close
+    return asks and not head.has_body and len(head.sections) == 2 and head.sections[0][0] is Part.REQUEST_HEAD
+
+
+def plain_size(block: bytes) -> int:
+    """Bytes that follow the head in ``block`` where it is plain and was read before; -1 for any other."""
+    return _PLAIN.get(block, -1)
 
 
 def _read_head(block: bytes) -> Head:
@@ -129,12 +143,8 @@ def _read_head(block: bytes) -> Head:
     )
 
 
-def known_head(block: bytes) -> Head | None:
-    """The head in ``block`` where it is one of those that are kept."""
-    return _KEPT.get(block)
-
-
 _KEPT: Final[dict[bytes, Head]] = {}
+_PLAIN: Final[dict[bytes, int]] = {}
 
 
 @lru_cache(maxsize=64)  # a client says the same line each time: its service, never what it asks about

@@ -345,10 +345,13 @@ class UrlIndex:
         return self._hit(at, False) if at >= 0 else None
 
     def host_place(self, host: str, now: int | None = None) -> int:
-        """The position of that entry, for :meth:`class_at`; -1 for none. Makes no object."""
-        name, is_address = host, host.rpartition(".")[2].isdecimal()
+        """The position of that entry, for :meth:`class_at`; -1 for none. Makes no object; remembers hosts without one."""
+        if self._cache.get(hash(host)) == hash(self._salt + host):
+            return -1
+        name, is_address, unlisted = host, host.rpartition(".")[2].isdecimal(), len(host) <= NAME_BYTES
         while True:
             if self._row(name) >= 0:
+                unlisted = False
                 exact = name is host
                 for kind in _OF_HOST if exact else _OF_SUFFIX:
                     for at in self._run(kind, name):
@@ -356,6 +359,8 @@ class UrlIndex:
                             return at
             name = name.partition(".")[2]
             if is_address or "." not in name:
+                if unlisted:
+                    self._remember([host])
                 return -1
 
     def class_at(self, place: int) -> tuple[int, int]:
@@ -380,7 +385,7 @@ class UrlIndex:
     def is_unlisted(self, address: str) -> bool:
         """True for a plain address of a host that is not listed, nor any suffix of it; False where it must be checked."""
         found = HOST_OF(address) if len(address) <= URL_BYTES.value else None
-        return found is not None and self._is_unlisted(found[1])
+        return found is not None and self.is_unlisted_host(found[1])
 
     def check_many(self, addresses: Sequence[str | bytes], now: int | None = None) -> list[UrlHit | UrlUnknown | None]:
         """The same for a batch, in order; far cheaper where most hosts are not listed."""
@@ -400,7 +405,7 @@ class UrlIndex:
                 return hit
         return UrlUnknown(reason)
 
-    def _is_unlisted(self, host: str) -> bool:
+    def is_unlisted_host(self, host: str) -> bool:
         """True for a plain host that is not listed, nor any suffix of it; such hosts are remembered."""
         if self._cache.get(hash(host)) == hash(self._salt + host):
             return True

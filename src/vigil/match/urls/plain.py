@@ -39,10 +39,9 @@ def plain(address: str) -> CanonicalUrl | None:
 
 
 # The host alone, in group 1: whoever fits has a canonical host, whichever of the two ports is written.
-_HOST_ONLY: Final = (
-    r"https?://((?:(?!xn--)[a-z0-9-]{1,63}+\.)++[a-z]{1,63}+)(?::(?:80|443))?+"
-    r"(?:/[A-Za-z0-9_~\-][A-Za-z0-9_~.\-]*+)*+/?+(?:\?[A-Za-z0-9_~.\-/=&]*+)?+"
-)
+HOST: Final = r"(?:(?!xn--)[a-z0-9-]{1,63}+\.)++[a-z]{1,63}+"
+PATH_AND_QUERY: Final = r"(?:/[A-Za-z0-9_~\-][A-Za-z0-9_~.\-]*+)*+/?+(?:\?[A-Za-z0-9_~.\-/=&]*+)?+"
+_HOST_ONLY: Final = rf"https?://({HOST})(?::(?:80|443))?+{PATH_AND_QUERY}"
 HOST_OF: Final = re.compile(_HOST_ONLY).fullmatch
 _HOSTS_OF_LINES: Final = re.compile(rf"^(?:{_HOST_ONLY}$|.*$)", re.MULTILINE).findall
 
