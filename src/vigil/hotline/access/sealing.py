@@ -6,7 +6,6 @@ decrypt. A sealed value comes out of the database as :class:`vigil.base.redactio
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -52,7 +51,7 @@ def matching_digest(purpose: str, value: str | bytes) -> str:
     """
     content = value.encode() if isinstance(value, str) else value
     message = len(purpose).to_bytes(2, "big") + purpose.encode() + content
-    return hmac.new(settings.DIGEST_KEY, message, hashlib.sha256).hexdigest()
+    return hmac.digest(settings.DIGEST_KEY, message, "sha256").hex()
 
 
 class _SealingAttribute(DeferredAttribute):

@@ -120,7 +120,10 @@ def instant(value: object) -> datetime | None:
 
 def shown(text: object, length: int = 120) -> str:
     """A text of a stranger that may stand in a table: printable, and not long."""
-    return "".join(letter if letter.isprintable() else "?" for letter in str(text))[:length]
+    written = str(text)
+    if not written.isprintable():
+        written = "".join(letter if letter.isprintable() else "?" for letter in written)
+    return written[:length]
 
 
 def clipped(raw: str) -> str:

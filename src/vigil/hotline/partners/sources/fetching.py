@@ -29,7 +29,8 @@ from vigil.hotline.access.permissions import Permission
 from vigil.hotline.audit.actions import record
 from vigil.hotline.partners.sources import codes
 from vigil.hotline.partners.sources.actions import place_of
-from vigil.hotline.partners.sources.keeping import Tally, keep
+from vigil.hotline.partners.sources.ahead import Ahead, Coming, Pages
+from vigil.hotline.partners.sources.keeping import Tally, keep, read
 from vigil.hotline.partners.sources.limits import CLAIM, STUCK_RUNS
 from vigil.hotline.partners.sources.models import ImportedEntry, Source, SourceKind, SourceVote, VoteState
 from vigil.hotline.partners.sources.pages import at
@@ -117,8 +118,9 @@ def fetch(source: Source, opener: Opener = open_feed, stopping: Callable[[], boo
         with opener(source) as feed:
             send_votes(source, feed)
             run = _begin(source, feed, tally)
-            for page in _pages(run, feed):
-                _keep(run, page, stopping)
+            with Pages(_pages(run, feed), lambda page: read(page, now())) as pages:
+                for coming in pages:
+                    pages.ahead = _keep(run, coming, stopping)
         _finish(run)
     except ClaimLost:
         _release(source)
@@ -156,16 +158,16 @@ def _pages(run: Run, feed: Feed) -> Iterator[Page]:
     return feed.pages(cursor, now(), stuck=stuck)
 
 
-def _keep(run: Run, page: Page, stopping: Callable[[], bool]) -> None:
-    """One page and the cursor after it, in one transaction."""
+def _keep(run: Run, coming: Coming, stopping: Callable[[], bool]) -> Ahead:
+    """One page and the cursor after it, in one transaction; gives how much is worth doing ahead for the pages to come."""
     if stopping():
         raise ClaimLost
-    source = run.source
+    source, page = run.source, coming.page
     with transaction.atomic():
         moment = now()
         if not _mine(source).update(claimed_until=moment + CLAIM):
             raise ClaimLost
-        tally = keep(source, page, run.generation, moment, whole=run.whole)
+        tally = keep(source, page, run.generation, moment, coming.reading, whole=run.whole)
         source.cursor, source.page_at = json.dumps(page.cursor), moment
         changed = ["cursor", "page_at"]
         if tally.altered and source.mirror:
@@ -173,6 +175,9 @@ def _keep(run: Run, page: Page, stopping: Callable[[], bool]) -> None:
             changed += ["mirror", "mirror_at"]
         _save(source, *changed)
     run.tally.add(tally)
+    if tally.known_pages:
+        return Ahead.FETCHED
+    return Ahead.SEALED if tally.records and tally.added == tally.records else Ahead.READ
 
 
 def _finish(run: Run) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from vigil.base.errors import InputError
@@ -53,6 +54,7 @@ class Fingerprint:
         return digest_of(self.algorithm, self.value)
 
 
+@lru_cache(maxsize=256)
 def name_of(algorithm: str) -> str:
     """The name under which a type is kept: ours where we know it, else the source's, in small letters."""
     small = algorithm.strip().lower()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -87,6 +87,28 @@ class Prepared:
     key: str
     digest: bytes
     fingerprints: tuple[Fingerprint, ...]
+    found_by: tuple[bytes, ...] | None = None
+
+    def digests(self) -> tuple[bytes, ...]:
+        """The keyed digests of the fingerprints, computed once."""
+        if self.found_by is None:
+            self.found_by = tuple(each.digest() for each in self.fingerprints)
+        return self.found_by
+
+
+@dataclass(slots=True)
+class Reading:
+    """A page as it was read: its usable records by key, what is set aside, and, once sealed, all of it as it is written."""
+
+    prepared: dict[str, Prepared]
+    aside: list[SetAside]
+    content: str = ""
+
+    def seal(self) -> None:
+        """Do before it is asked for what has to be done where nothing of the page was there before."""
+        self.content = packed(_kept(each) for each in self.prepared.values())
+        for each in self.prepared.values():
+            each.digests()
 
 
 @dataclass(slots=True)
@@ -110,19 +132,31 @@ class Work:
     same: list[UUID] = field(default_factory=list)
 
 
-def keep(source: Source, page: Page, generation: int, moment: datetime, *, whole: bool) -> Tally:
-    """Keep ``page`` as part of full fetch ``generation``. Must be called inside a transaction. ``whole``: a full fetch."""
+def read(page: Page, moment: datetime) -> Reading:
+    """Read ``page``, without the database."""
+    aside: list[SetAside] = []
+    return Reading(_prepared(page, aside, moment), aside)
+
+
+def keep(
+    source: Source, page: Page, generation: int, moment: datetime, reading: Callable[[], Reading], *, whole: bool
+) -> Tally:
+    """Keep ``page`` as part of full fetch ``generation``. Must be called inside a transaction. ``whole``: a full fetch.
+
+    ``reading`` reads the page, and is called only where it has to be read.
+    """
     if page.digest and not page.flawed and _is_known(source, page.digest, generation):
         return Tally(pages=1, known_pages=1)
-    aside: list[SetAside] = []
-    prepared = _prepared(page, aside, moment)
-    work = _sorted(source, prepared, whole=whole)
+    found = reading()
+    work = _sorted(source, found.prepared, whole=whole)
     if whole and work.same:
         _seen(work.same, generation)
-    tally = Tally(1, 0, len(prepared), len(work.fresh), len(work.altered))
+    tally = Tally(1, 0, len(found.prepared), len(work.fresh), len(work.altered))
     if work.fresh or work.altered:
-        tally.withdrawn = _write(source, page, work, generation, moment, memo=not aside and not work.same)
-    tally.set_aside = set_aside(source, aside, page.name, moment)
+        memo = not found.aside and not work.same
+        content = found.content if len(work.fresh) == len(found.prepared) else ""
+        tally.withdrawn = _write(source, page, work, generation, moment, memo=memo, content=content)
+    tally.set_aside = set_aside(source, found.aside, page.name, moment)
     _settle(source, work, moment)
     return tally
 
@@ -251,7 +285,7 @@ def _known(source: Source, keys: list[str]) -> dict[str, Known]:
     found: dict[str, Known] = {}
     fields = ("key", "pk", "digest", "gone", "changed_at", "page_id", "position")
     for start in range(0, len(keys), _AT_ONCE):
-        some = ImportedEntry.objects.filter(source=source, key__in=keys[start : start + _AT_ONCE])
+        some = ImportedEntry.objects.filter(source=source, key__in=rows.among(keys[start : start + _AT_ONCE]))
         for key, pk, digest, gone, changed_at, page, position in some.values_list(*fields):
             found[key] = Known(pk, bytes(digest), gone, changed_at, page, position)
     return found
@@ -263,19 +297,24 @@ def _seen(same: list[UUID], generation: int) -> None:
         some.exclude(generation=generation).update(generation=generation)
 
 
-def _write(source: Source, page: Page, work: Work, generation: int, moment: datetime, *, memo: bool) -> int:
-    """Write what is new or changed; gives how many were taken back."""
+def _write(
+    source: Source, page: Page, work: Work, generation: int, moment: datetime, *, memo: bool, content: str = ""
+) -> int:
+    """Write what is new or changed; gives how many were taken back. ``content``: of all of it, where it is sealed already."""
     ready = [*work.fresh, *(each for _, each in work.altered)]
     row = ImportedPage.objects.create(
         source=source, name=page.name[:200], digest=page.digest if memo and not page.flawed else "", generation=generation,
-        records=len(ready), received_at=moment, content=packed(_kept(each) for each in ready),
+        records=len(ready), received_at=moment, content=content or packed(_kept(each) for each in ready),
     )  # fmt: skip
     ids = [new_id() for _ in work.fresh] + [known.pk for known, _ in work.altered]
     _insert(source, row, work.fresh, ids, generation, moment)
     _alter(row, work, generation, moment)
     rows.insert(
         ImportedFingerprint, ("entry", "algorithm", "digest"),
-        ((pk, each.algorithm, each.digest()) for pk, one in zip(ids, ready, strict=True) for each in one.fingerprints),
+        (
+            (pk, each.algorithm, digest)
+            for pk, one in zip(ids, ready, strict=True) for each, digest in zip(one.fingerprints, one.digests(), strict=True)
+        ),
     )  # fmt: skip
     gone = [known for known, each in work.altered if each.record.withdrawn and not known.gone]
     erase((known.page, known.position) for known in gone)

@@ -148,7 +148,8 @@ class ImportedFingerprint(models.Model):
     """The keyed digest of one fingerprint of an entry in force."""
 
     id = models.BigAutoField(primary_key=True)
-    entry = models.ForeignKey(ImportedEntry, on_delete=models.CASCADE, related_name="fingerprints")
+    # The database does not check the entry of each of millions of rows, which a page writes together with it (decision 0250).
+    entry = models.ForeignKey(ImportedEntry, on_delete=models.CASCADE, related_name="fingerprints", db_constraint=False)
     algorithm = models.CharField(max_length=40)
     digest = models.BinaryField(max_length=16, db_index=True)
 

@@ -22,16 +22,15 @@ from vigil.base.clock import instant_of, text_of
 from vigil.base.errors import InputError
 from vigil.hotline.partners.sources.documents import Unreadable, clipped, instant, shown, xml
 from vigil.hotline.partners.sources.limits import PAGES_A_RUN
-from vigil.hotline.partners.sources.record import Cursor, FeedBroken, Flaw, Item, Media, Page, Record, SetAside, Vote, given
+from vigil.hotline.partners.sources.ncmec_pages import BLOCKS, NAMESPACE, plain
+from vigil.hotline.partners.sources.record import Cursor, FeedBroken, Flaw, Item, Page, Record, SetAside, Vote, given
 from vigil.hotline.partners.sources.refusals import Refusals
 from vigil.hotline.partners.sources.transport import FetchError, Line
 
-NAMESPACE: Final = "https://hashsharing.ncmec.org/hashsharing/v2"  # a name in documents; nothing is fetched from it
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 SETTLED: Final = timedelta(seconds=60)
 """The last minute is left to the next run: what is being written there may not all be visible yet."""
 MOST_IN_RANGE: Final = 500_000
-BLOCKS: Final = {"image": Media.IMAGE, "video": Media.VIDEO, "deletedimage": Media.IMAGE, "deletedvideo": Media.VIDEO}
 _RECORD: Final = re.compile(
     rb"<(?:[A-Za-z_][\w.-]*:)?(image|video|deletedImage|deletedVideo)(?:\s[^>]*)?>.*?"
     rb"</(?:[A-Za-z_][\w.-]*:)?\1\s*>",
@@ -233,6 +232,12 @@ def _saver(body: bytes, name: str, flaw: Flaw) -> Callable[[], list[Item]]:
 
 def read(body: bytes, name: str) -> Iterator[Item]:
     """The entries of a page; each that cannot be read is named, and the others are used."""
+    found = plain(body)
+    yield from parsed(body, name) if found is None else found
+
+
+def parsed(body: bytes, name: str) -> Iterator[Item]:
+    """As :func:`read`, by the parser, whatever form the page has."""
     try:
         root = xml(body)
     except Unreadable as error:
