@@ -28,8 +28,8 @@ _RECORD: Final = re.compile(
     rf"(?:<fingerprints>{_S}((?:<([a-zA-Z_][a-zA-Z0-9_]*)>{_TEXT}</\8>{_S})*)</fingerprints>{_S})?</\1>"
 )
 _END: Final = re.compile(
-    r"{_S}(?:<paging/>|<paging>{_S}<next>(?:[^<&>]|&amp;)*</next>{_S}</paging>|<paging>{_S}<next/>{_S}</paging>)?{_S}"
-    r"</queryResult>{_S}\Z"
+    rf"{_S}(?:<paging/>|<paging>{_S}<next>(?:[^<&>]|&amp;)*</next>{_S}</paging>|<paging>{_S}<next/>{_S}</paging>)?{_S}"
+    rf"</queryResult>{_S}\Z"
 )
 _LABEL: Final = re.compile(rf"<classification>({_TEXT})</classification>")
 _PRINT: Final = re.compile(rf"<([a-zA-Z_][a-zA-Z0-9_]*)>({_TEXT})</\1>")
