@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -130,6 +132,61 @@ def test_clients_that_leave_in_the_middle_are_forgotten(node: RunningNode) -> No
         with connect(node) as connection:
             connection.sendall(head + b"x" * 1000)
     until(lambda: node.service.door._media == 0)
+
+
+def asked(target: str, *more: str) -> bytes:
+    return "\r\n".join((f"GET {target} HTTP/1.1", "Host: a", *more, "", "")).encode()
+
+
+def said(answer: bytes) -> list[tuple[bytes, bytes]]:
+    """Status line and body of each answer in a stream of them."""
+    found = []
+    while answer:
+        head, _, rest = answer.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        found.append((head.partition(b"\r\n")[0], rest[:length]))
+        answer = rest[length:]
+    return found
+
+
+def test_however_requests_are_mixed_and_cut_each_has_its_answer_in_order(node: RunningNode) -> None:
+    """Some are answered by one look, some parsed, some are tasks: the same question has the same answer each way."""
+    usual, digest = "/v1/match?type=pdq&value=" + "0f" * 32, "/v1/match?type=md5&value=" + "ab" * 16
+    targets = [usual, digest, digest.replace("ab", "zz"), "/v1/match?type=pdq", "/v1/match?type=nonesuch&value=00", "/healthz"]
+    targets += [usual.replace("match", "m%61tch"), digest.replace("type", "t%79pe"), "/v1/match?value=" + "0f" * 32 + "&type=pdq"]
+    end = asked("/healthz", "Connection: close")
+    alone = {target: said(talk(node, asked(target), end))[0] for target in targets}
+    assert alone[usual] == alone[targets[6]] == alone[targets[8]] and alone[digest] == alone[targets[7]]
+    chance = random.Random(20261129)  # the mixes are the same in each run
+    for _ in range(40):
+        mix = chance.choices(targets, k=chance.randint(1, 9))
+        stream = b"".join(asked(target, *chance.choice([(), ("Connection: keep-alive",)])) for target in mix) + end
+        places = sorted(chance.sample(range(1, len(stream)), 3))
+        pieces = [stream[a:b] for a, b in pairwise([0, *places, len(stream)])]
+        assert said(talk(node, *pieces))[:-1] == [alone[target] for target in mix]
+
+
+def test_who_reads_no_answers_is_not_read_from(node: RunningNode) -> None:
+    """What waits for a client that only asks is bounded, and it is let go."""
+    many, most, open_now = asked("/v1/match?type=md5&value=" + "ab" * 16) * 200, 0, node.service._server.server_state.connections
+    until(lambda: not open_now)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(0.05)
+        connection.connect(("127.0.0.1", node.port))
+        until(lambda: len(open_now) > 0)
+        left = memoryview(many)
+        while open_now:
+            try:
+                left = left[connection.send(left) :] or memoryview(many)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+            finally:
+                most = max([most, *(each.transport.get_write_buffer_size() for each in list(open_now))])
+        until(lambda: not open_now)
+    assert 0 < most < 1_100_000  # the answers to what the loop reads at once (256 kB), and 64 kB
 
 
 def test_pipelined_requests_are_answered_in_order(node: RunningNode) -> None:

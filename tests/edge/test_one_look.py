@@ -43,8 +43,8 @@ def test_one_look_agrees_with_httptools(target: bytes, lines: list[tuple[bytes, 
         return
     read = Read()
     parser = httptools.HttpRequestParser(read)
-    parser.feed_data(data)
-    path, query, pairs = found
+    parser.feed_data(data[: found.end])
+    path, query, pairs, _ = found
     assert read.complete == 1 and parser.get_method() == b"GET" and parser.should_keep_alive() and not parser.should_upgrade()
     assert read.url == path + (b"?" + query if b"?" in read.url else b"")
     assert [(name, value.rstrip(b" \t")) for name, value in read.headers] == list(pairs)
@@ -53,8 +53,18 @@ def test_one_look_agrees_with_httptools(target: bytes, lines: list[tuple[bytes, 
 
 def test_the_usual_question_of_a_proxy_is_read_by_one_look() -> None:
     data = b"GET /auth/nginx HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Original-URI: http://a.example/b\r\n\r\n"
-    assert plain_request(data) == (b"/auth/nginx", b"", [(b"host", b"127.0.0.1"), (b"x-original-uri", b"http://a.example/b")])
+    asked = (b"/auth/nginx", b"", [(b"host", b"127.0.0.1"), (b"x-original-uri", b"http://a.example/b")], len(data))
+    assert plain_request(data) == asked
     for cut in range(len(data)):
         assert plain_request(data[:cut]) is None
-    assert plain_request(data + data) is None
     assert plain_request(data.replace(b"Host:", b"Content-Length: 3\r\nHost:")) is None
+
+
+def test_requests_in_one_piece_are_read_one_behind_the_other() -> None:
+    first, second = b"GET /a?b=c HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /d HTTP/1.1\r\nHost: b\r\n\r\n"
+    data = first + second + b"GET /half HTTP/1.1\r\nHo"
+    one = plain_request(data)
+    assert one == (b"/a", b"b=c", [(b"host", b"a")], len(first))
+    two = plain_request(data, one.end)
+    assert two == (b"/d", b"", [(b"host", b"b")], len(first) + len(second))
+    assert plain_request(data, two.end) is None

@@ -66,6 +66,8 @@ class _Rows:
 
     def best(self, rows: list[tuple[int, int]], names: tuple[str, ...], now: int) -> Hit | None:
         """Of ``(row, distance)`` the first of those alive and near enough for their list."""
+        if not rows:
+            return None
         found = self._alive(rows, now)
         return self._hit(min(found), names) if found else None
 
@@ -233,7 +235,7 @@ def _found(table: _Table, question: HashQuestion) -> list[tuple[int, int]]:
     code = np.frombuffer(ALGORITHMS[question.algorithm].key(question.value), np.uint8).reshape(1, -1)
     if table.near is not None and question.by_distance:
         _, near, distances = table.near.search(code, table.furthest, threads=1)
-        return list(zip(near.tolist(), distances.tolist(), strict=True))
+        return list(zip(near.tolist(), distances.tolist(), strict=True)) if len(near) else []
     _, rows = table.exact.search(code)
     return [(row, 0) for row in rows.tolist()]
 

@@ -15,7 +15,7 @@ from vigil.edge.forward_auth.addresses import Pairs
 from vigil.edge.forward_auth.routes import ForwardAuthDoor
 from vigil.edge.http.bodies import ClientGoneError, Receive
 from vigil.edge.http.replies import CLOSE, Reply, RequestRefused, fault_reply, problem_reply
-from vigil.edge.http.routes import PREFIXES, Door, Request, Route
+from vigil.edge.http.routes import MATCH_PATH, PREFIXES, Door, Request, Route, verdict_reply
 from vigil.edge.http.table import TABLE
 from vigil.edge.journal import fault_of
 from vigil.edge.node import Node
@@ -23,6 +23,7 @@ from vigil.edge.node import Node
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 BEARER: Final = b"bearer "
+MATCH: Final = MATCH_PATH.encode()
 
 
 class EdgeApp:
@@ -37,12 +38,10 @@ class EdgeApp:
     def direct(self, path: bytes, query: bytes, client: str, headers: Pairs) -> Reply | None:
         """The answer to a request without a body that needs no waiting, before it becomes a task; None for all others.
 
-        Only forward auth is answered so: it is asked for each request of a busy proxy.
+        Forward auth is answered so, which is asked for each request of a busy proxy, and a single signal.
         """
-        if self._auth is None:
-            return None
         try:
-            reply = self._auth.direct(path, query, client, headers)
+            reply = self._direct(path, query, client, headers)
         except VigilError as error:
             self._node.traffic.problems += 1
             reply = problem_reply(error)
@@ -51,6 +50,17 @@ class EdgeApp:
             reply = fault_reply()
         self._node.traffic.requests += reply is not None
         return reply
+
+    def _direct(self, path: bytes, query: bytes, client: str, headers: Pairs) -> Reply | None:
+        if path == MATCH:
+            return self._match(query, headers)
+        return self._auth.direct(path, query, client, headers) if self._auth is not None else None
+
+    def _match(self, query: bytes, pairs: Pairs) -> Reply:
+        headers = dict(pairs)
+        if self._tokens:
+            self._require_token(headers.get(b"authorization", b""))
+        return verdict_reply(self._node, query, headers)
 
     def refused(self) -> None:
         """Count what the protocol itself turned away."""

@@ -26,6 +26,8 @@ PHRASES: Final = {
 }
 
 
+WRITE_BYTES: Final = 65536  # answers that are put together before they are written
+HEAD_END: Final = b"\r\n\r\n"
 OF_A_BODY: Final = frozenset({b"content-length", b"transfer-encoding", b"expect"})
 
 
@@ -58,6 +60,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._answered = False
         self._between = True
+        self._held = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -77,11 +80,18 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing() or self.parser is None:
             return
-        if self._between and self._answered_by_one_look(data):
-            return
+        if self._between:
+            data = self._held + data
+            data, self._held = data[self._answered_by_one_look(data) :], b""
+            if data and self.flow.write_paused:
+                self._held = data  # for when the client has taken its answers; until then nothing more is read from it
+                self.flow.pause_reading()
+                return
+            if not data:
+                return
         super().data_received(data)
         if self._in_head:
-            self._head_bytes += len(data)
+            self._head_bytes += len(data) - (data.rfind(HEAD_END) + len(HEAD_END) if HEAD_END in data else 0)
             if self._head_bytes > self.bounds.header_bytes:
                 self._refuse(431, "head_too_large", "The head of the request is too large.", "Use POST for long values.")
 
@@ -102,26 +112,39 @@ class GuardedProtocol(HttpToolsProtocol):
         if not self._answered:
             super().on_message_complete()
 
-    def _answered_by_one_look(self, data: bytes) -> bool:
-        """The same for a request that came whole and alone: it is not even parsed."""
-        desk = self.desk
+    def _answered_by_one_look(self, data: bytes) -> int:
+        """The same for requests that came whole, one behind the other: they are not even parsed. The bytes that are done with."""
+        desk, paused = self.desk, self.flow
         if desk is None or (self.cycle is not None and not self.cycle.response_complete) or self.pipeline:
-            return False
-        found = plain_request(data) if len(data) <= self.bounds.header_bytes and not self.flow.write_paused else None
-        reply = desk.direct(found[0], found[1], self.client[0] if self.client else "", found[2]) if found is not None else None
-        if reply is None:
-            return False
-        self._unset_keepalive_if_required()
-        self._write(reply)
-        return True
+            return 0
+        done, client, waiting, size = 0, self.client[0] if self.client else "", [], 0
+        while done < len(data) and not paused.write_paused:
+            found = plain_request(data, done)
+            if found is None or found.end - done > self.bounds.header_bytes:
+                break
+            reply = desk.direct(found.path, found.query, client, found.fields)
+            if reply is None:
+                break
+            waiting.append(self._bytes_of(reply))
+            size, done = size + len(waiting[-1]), found.end
+            if size >= WRITE_BYTES:
+                self._write(b"".join(waiting))
+                waiting, size = [], 0
+        if waiting:
+            self._write(b"".join(waiting))
+        return done
 
-    def _write(self, reply: Reply) -> None:
+    def _bytes_of(self, reply: Reply) -> bytes:
         """Almost all replies are one and the same: its bytes are kept for as long as the date in them is right."""
         more, protocol = self.server_state.default_headers, type(self)
         kept = protocol.last
         if kept[0] is not reply or kept[1] is not more:
             protocol.last = kept = (reply, more, _written(reply, more))
-        self.transport.write(kept[2])
+        return kept[2]
+
+    def _write(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        self.transport.write(data)
         self._arm(self.bounds.idle_seconds)
 
     def _answered_directly(self) -> bool:
@@ -137,7 +160,7 @@ class GuardedProtocol(HttpToolsProtocol):
         reply = desk.direct(path, query, self.client[0] if self.client else "", self.headers)
         if reply is None:
             return False
-        self._write(reply)
+        self._write(self._bytes_of(reply))
         return True
 
     def on_response_complete(self) -> None:
@@ -151,11 +174,17 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
+        self.flow.pause_reading()  # who does not read answers is not read from: what waits for them is bounded
         self._watch_unread()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         self._stop_watching()
+        held, self._held = self._held, b""
+        if held:
+            self.data_received(held)
+        if not self.pipeline and not self.flow.write_paused:
+            self.flow.resume_reading()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "http_malformed", "This is not a valid HTTP request.", "Check the client.")

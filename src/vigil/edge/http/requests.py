@@ -19,6 +19,7 @@ MEDIA_KINDS: Final = ("image/", "video/")
 MEDIA_EXACT: Final = "application/octet-stream"
 JSON_KIND: Final = "application/json"
 PLACE: Final = re.compile(r"at `\$\.?([a-z\[\].0-9]{0,60})`$")
+PLAIN_SIGNAL: Final = re.compile(rb"type=([0-9a-z_]{1,32})&value=([0-9A-Za-z]{1,256})")  # nothing in it is encoded
 T = TypeVar("T")
 
 
@@ -96,6 +97,9 @@ def urls_of(body: bytes, most: int) -> tuple[list[UrlQuestion | HashQuestion], b
 
 def signal_of_query(query: bytes) -> UrlQuestion | HashQuestion:
     """The question in ``?type=&value=``."""
+    plain = PLAIN_SIGNAL.fullmatch(query)
+    if plain is not None:
+        return question(plain[1].decode("ascii"), plain[2], "")
     fields = fields_of(query, ("type", "value"))
     try:
         kind = fields["type"].decode()

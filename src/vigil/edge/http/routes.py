@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
-from vigil.edge.counts import request_class
+from vigil.edge.counts import CountClass, request_class
 from vigil.edge.doors import DoorName
 from vigil.edge.gate import Refused, Step, step_of
 from vigil.edge.http import requests
@@ -20,9 +20,10 @@ from vigil.edge.node import Node
 from vigil.edge.pages import HELP_PREFIX, Kind, ascii_address
 from vigil.edge.questions import HashQuestion, UrlQuestion
 from vigil.edge.screening import question_of_file
-from vigil.match.verdict import Outcome
+from vigil.match.verdict import Outcome, Verdict
 from vigil.media import Decoder
 
+MATCH_PATH: Final = "/v1/match"
 PAGE_PREFIX: Final = "/blocked"
 WARNING_PREFIX: Final = "/deterrence"
 PREFIXES: Final = (PAGE_PREFIX, WARNING_PREFIX, HELP_PREFIX)
@@ -103,9 +104,23 @@ class Route:
 
 async def match_one(door: Door, request: Request) -> Reply:
     """``GET /v1/match?type=&value=``"""
-    question = requests.signal_of_query(request.query)
-    node = door.node
-    return json_reply(node.answer(question, node.state.enforced, request_class(request.headers)).as_dict())
+    return verdict_reply(door.node, request.query, request.headers)
+
+
+def verdict_reply(node: Node, query: bytes, headers: Mapping[bytes, bytes]) -> Reply:
+    """The verdict on the one signal in ``query``. Raises RequestRefused."""
+    question = requests.signal_of_query(query)
+    kind = request_class(headers) if isinstance(question, UrlQuestion) else CountClass.MEDIA_MATCH
+    verdict = node.answer(question, node.state.enforced, kind)
+    if verdict.verdict is Outcome.NOT_LISTED and not verdict.labels:
+        return _not_listed(verdict.edition, verdict.signal)
+    return json_reply(verdict.as_dict())
+
+
+@lru_cache(maxsize=64)
+def _not_listed(edition: int | None, signal: str | None) -> Reply:
+    """What almost all are told, word for word."""
+    return json_reply(Verdict(Outcome.NOT_LISTED, edition, signal).as_dict())
 
 
 async def match_body(door: Door, request: Request) -> Reply:
@@ -233,7 +248,7 @@ def _readable(handler: Handler) -> dict[str, Handler]:
 
 
 ROUTES: Final[Mapping[str, Route]] = {
-    "/v1/match": Route({"GET": match_one, "POST": match_body}),
+    MATCH_PATH: Route({"GET": match_one, "POST": match_body}),
     "/v1/url": Route({"POST": match_url}),
     "/healthz": Route(_readable(health), open=True),
     "/readyz": Route(_readable(ready), open=True),
