@@ -42,8 +42,8 @@ DOOR = '[doors.{name}]\nhost = "127.0.0.1"\nport = {port}\nurl = "http://127.0.0
 
 @contextmanager
 def partner_door() -> Iterator[tuple[int, str, str]]:
-    """A partner door on PostgreSQL: its port, a token with all scopes, the address of the database."""
-    with postgres.running() as database, tempfile.TemporaryDirectory() as name:
+    """A partner door on PostgreSQL, whose commits are on the disk: its port, a token with all scopes, the database's address."""
+    with postgres.running(durable=True) as database, tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), postgres.free_port()
         doors = "".join(DOOR.format(name=each, port=port) for each in ("public", "console", "partner"))
         (folder / "hotline.toml").write_text(CONFIG.format(database=database) + doors)

@@ -26,7 +26,8 @@ USER = "vigil"
 DATABASE = "vigil"
 START_SECONDS = 30.0
 # Durability is for data that matters; these die with the command.
-FAST = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=60"]
+FAST = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+CONNECTIONS = ["-c", "max_connections=60"]
 
 
 class NoServerError(RuntimeError):
@@ -60,8 +61,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def running() -> Iterator[str]:
-    """A server for the time of the block; gives the address of its empty database."""
+def running(*, durable: bool = False) -> Iterator[str]:
+    """A server for the time of the block; gives the address of its empty database. ``durable``: a commit is on the disk."""
     programs = binaries()
     folder = Path(tempfile.mkdtemp(prefix="vigil-postgresql-"))
     if os.geteuid() == 0:
@@ -72,7 +73,8 @@ def running() -> Iterator[str]:
         data, port = folder / "data", free_port()
         initdb = [str(programs / "initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"]
         subprocess.run(as_server_user(initdb), check=True, stdout=subprocess.DEVNULL, cwd=folder)
-        postgres = [str(programs / "postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", str(folder), *FAST]
+        postgres = [str(programs / "postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", str(folder)]
+        postgres += CONNECTIONS if durable else [*CONNECTIONS, *FAST]
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(as_server_user(postgres), stdout=log, stderr=log, cwd=folder)
         wait_until_ready(server, port, folder / "log")

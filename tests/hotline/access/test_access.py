@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -29,6 +30,7 @@ from vigil.hotline.access.roles import Role
 from vigil.hotline.access.sealing import matching_digest, seal, unseal
 from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.audit.people import do_add_user, do_set_active, do_set_roles
+from vigil.hotline.reports.models import Url
 
 MakeUser = Callable[..., User]
 
@@ -129,6 +131,43 @@ def test_sealing_hides_and_rotates(settings: object) -> None:
     with pytest.raises(UnavailableError) as refusal:
         unseal(token)
     assert refusal.value.code == "seal_broken"
+
+
+def _sealed_columns() -> dict[str, str]:
+    """The encrypted form of each sealed field of the one address, as it lies in the database."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT canonical, raw FROM reports_url")
+        return dict(zip(("canonical", "raw"), cursor.fetchone(), strict=True))
+
+
+@pytest.mark.django_db
+def test_only_what_was_changed_is_sealed_anew(settings: object) -> None:
+    from cryptography.fernet import Fernet
+
+    moment = datetime(2026, 3, 4, tzinfo=UTC)
+    Url.objects.create(
+        canonical="https://page.example/", raw="page.example", url_digest="d", canon="c", scheme="https", host="page.example",
+        registrable_domain="page.example", first_seen=moment, last_seen=moment, created_by="system:public",
+    )  # fmt: skip
+    before, row = _sealed_columns(), Url.objects.get()
+    row.tld, row.canonical = "example", "https://page.example/"  # type: ignore[assignment]  # the text that is there
+    row.save()
+    assert _sealed_columns() == before
+    row.raw = "Page.example"  # type: ignore[assignment]
+    row.save()
+    after = _sealed_columns()
+    assert after["canonical"] == before["canonical"]
+    assert after["raw"] != before["raw"]
+    assert unseal(after["raw"]) == "Page.example"
+    Url.objects.bulk_update([row], ["canonical", "raw"])
+    assert _sealed_columns() == after
+    first, second = settings.SEAL_KEYS[0], Fernet.generate_key().decode()  # type: ignore[attr-defined]
+    settings.SEAL_KEYS = (second, first)  # type: ignore[attr-defined]
+    Url.objects.get().save()
+    settings.SEAL_KEYS = (second,)  # type: ignore[attr-defined]
+    assert Url.objects.get().raw.open() == "Page.example"  # a new key on top takes over with the next saving
 
 
 def test_digests_are_keyed_and_apart(settings: object) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from vigil.hotline.access.rows import insert, insert_unless_there, update
+from vigil.hotline.access.rows import insert, insert_or_advance, insert_unless_there, insert_values, update
 from vigil.hotline.reports.enumerations import Channel, Priority, SourceClass
 from vigil.hotline.reports.models import Report, Url
 
@@ -74,3 +74,32 @@ def test_nothing_is_nothing() -> None:
     insert([])
     update([], "repeats")
     assert insert_unless_there([]) == set()
+
+
+def test_values_are_written_as_rows_are() -> None:
+    one = report("one", created_at=AT)
+    insert([one])
+    values = {field.attname: getattr(one, field.attname) for field in Report._meta.concrete_fields}
+    given = {name: value for name, value in values.items() if name not in {"id", "priority", "urgency", "repeats"}}
+    insert_values(Report, [given | {"ref": "other"}])
+    assert plain(Report.objects.get(ref="other")) == plain(one)
+    insert_values(Report, [])
+    with pytest.raises(TypeError):
+        insert_values(Report, [given | {"ref": "third", "zorblat": None}])
+
+
+def values_of(digest: str, at: datetime) -> dict[str, Any]:
+    row = url(digest)
+    return {field.attname: getattr(row, field.attname) for field in Url._meta.concrete_fields} | {"last_seen": at}
+
+
+def test_what_is_there_moves_on_and_never_back() -> None:
+    there = [url("a"), url("b")]
+    insert(there)
+    later, earlier = AT + timedelta(days=1), AT - timedelta(days=1)
+    given = [values_of("a", later), values_of("b", earlier), values_of("c", AT)]
+    found = insert_or_advance(Url, given, "url_digest", "last_seen")
+    assert found == {"a": there[0].pk, "b": there[1].pk, "c": given[2]["id"]}
+    assert dict(Url.objects.values_list("url_digest", "last_seen")) == {"a": later, "b": AT, "c": AT}
+    assert {row.first_seen for row in Url.objects.all()} == {AT}
+    assert insert_or_advance(Url, [], "url_digest", "last_seen") == {}

@@ -3,11 +3,13 @@
 An ORM prepares every value of every row by itself; with thousands of reports a second that is most of the work. Here a
 table's rows travel as one JSON document, which PostgreSQL reads by the types of the table (``json_populate_recordset``).
 On other databases Django's own way does the same. Values must be given: nothing is computed while a row is saved.
+
+Rows that nobody asks anything before they are written need not be models at all: :func:`insert_values` takes their values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -21,6 +23,8 @@ BATCH: Final = 500
 """Rows a statement where Django's own way is taken: SQLite bounds the values of one."""
 
 Convert = Callable[[Any], Any]
+Values = Mapping[str, Any]
+"""The values of one row by the names of a model's attributes (``report_id``, not ``report``); the others have their defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class _Column:
     attribute: str
     name: str
     convert: Convert | None
+    default: Callable[[], Any]
 
 
 def insert(rows: Sequence[models.Model]) -> None:
@@ -39,6 +44,36 @@ def insert(rows: Sequence[models.Model]) -> None:
         _added(rows)
     else:
         type(rows[0])._base_manager.bulk_create(rows, batch_size=BATCH)
+
+
+def insert_values(model: type[models.Model], rows: Sequence[Values]) -> None:
+    """Add rows of one model by their values. The caller holds the transaction."""
+    if not rows:
+        return
+    if connection.vendor == "postgresql":
+        _send(_insertion(model), _documents(model, rows))
+    else:
+        model._base_manager.bulk_create([model(**each) for each in rows], batch_size=BATCH)
+
+
+def insert_or_advance(model: type[models.Model], rows: Sequence[Values], name: str, moment: str) -> dict[Any, Any]:
+    """Add rows, in the given order, each known by the unique value ``name``. Where one with it is there already, it is locked
+    and its ``moment`` moves on to the later of both. Gives the primary key of each row by that value.
+
+    A row that another transaction is adding at this moment is waited for.
+    """
+    if not rows:
+        return {}
+    if connection.vendor == "postgresql":
+        return dict(_send(_advance(model, name, moment), _documents(model, rows)))
+    wanted = {each[name]: each for each in rows}
+    model._base_manager.bulk_create([model(**each) for each in rows], batch_size=BATCH, ignore_conflicts=True)
+    found = list(model._base_manager.filter(**{f"{name}__in": list(wanted)}).only(name, moment))
+    later = [row for row in found if wanted[getattr(row, name)][moment] > getattr(row, moment)]
+    for row in later:
+        setattr(row, moment, wanted[getattr(row, name)][moment])
+    update(later, moment)
+    return {getattr(row, name): row.pk for row in found}
 
 
 def insert_unless_there(rows: Sequence[models.Model]) -> set[Any]:
@@ -77,11 +112,26 @@ def update(rows: Iterable[models.Model], *names: str) -> None:
 
 
 def _execute(sql: str, rows: Sequence[models.Model], columns: Sequence[_Column]) -> list[tuple[Any, ...]]:
-    document = [
+    return _send(sql, [
         {each.name: each.convert(value) if each.convert is not None else value
          for each in columns for value in (getattr(row, each.attribute),)}
         for row in rows
+    ])  # fmt: skip
+
+
+def _documents(model: type[models.Model], rows: Sequence[Values]) -> list[dict[str, Any]]:
+    columns = _columns(model)
+    unknown = {name for each in rows for name in each} - {each.attribute for each in columns}
+    if unknown:
+        raise TypeError(f"{model.__name__} has no {sorted(unknown)}")
+    return [
+        {each.name: each.convert(value) if each.convert is not None else value
+         for each in columns for value in (row[each.attribute] if each.attribute in row else each.default(),)}
+        for row in rows
     ]  # fmt: skip
+
+
+def _send(sql: str, document: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, [msgspec.json.encode(document).decode()])
         return list(cursor.fetchall()) if cursor.description else []
@@ -98,6 +148,20 @@ def _insertion(model: type[models.Model]) -> str:
     return f"INSERT INTO {_table(model)} ({names}) SELECT {names} FROM {_recordset(model)}"  # noqa: S608 - names of the model
 
 
+@cache
+def _advance(model: type[models.Model], name: str, moment: str) -> str:
+    quote, column, time = connection.ops.quote_name, _column(model, name), _column(model, moment)
+    there = f"{_table(model)}.{quote(time)}"
+    return (
+        f"{_insertion(model)} ON CONFLICT ({quote(column)}) "
+        f"DO UPDATE SET {quote(time)} = GREATEST({there}, EXCLUDED.{quote(time)}) RETURNING {quote(column)}, {quote(_key(model))}"
+    )
+
+
+def _column(model: type[models.Model], name: str) -> str:
+    return str(next(each.name for each in _columns(model) if each.attribute == name))
+
+
 def _table(model: type[models.Model]) -> str:
     return connection.ops.quote_name(model._meta.db_table)
 
@@ -112,7 +176,9 @@ def _recordset(model: type[models.Model]) -> str:
 
 @cache
 def _columns(model: type[models.Model]) -> tuple[_Column, ...]:
-    return tuple(_Column(field.attname, str(field.column), _convert_of(field)) for field in model._meta.concrete_fields)
+    return tuple(
+        _Column(field.attname, str(field.column), _convert_of(field), field.get_default) for field in model._meta.concrete_fields
+    )
 
 
 def _convert_of(field: models.Field[Any, Any]) -> Convert | None:

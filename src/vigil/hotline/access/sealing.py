@@ -1,7 +1,8 @@
 """Confidential fields: encrypted where they lie, shown to nobody by accident, comparable by keyed digests only.
 
 Encryption is Fernet (AES-128-CBC with HMAC-SHA-256) with rotation: the first key of ``seal.key`` encrypts, all of them
-decrypt. A sealed value comes out of the database as :class:`vigil.base.redaction.Sealed`, which prints as a mark.
+decrypt. A sealed value comes out of the database as :class:`SealedText`, which prints as a mark and keeps the encrypted
+form it came in: a row that is saved again seals only what was changed, and what an older key had sealed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hmac
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
@@ -24,24 +25,71 @@ else:
     SealedBase = models.TextField
 
 
+class _Ring:
+    """The keys of this installation: the first one seals, any of them opens."""
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        self._keys = [Fernet(key) for key in keys]
+
+    def seal(self, text: str) -> str:
+        return self._keys[0].encrypt(text.encode()).decode("ascii")
+
+    def unseal(self, token: str) -> tuple[str, bool]:
+        """The text, and whether the key that seals now had sealed it."""
+        data = token.encode("ascii")
+        for place, key in enumerate(self._keys):
+            try:
+                return key.decrypt(data).decode(), place == 0
+            except InvalidToken:
+                continue
+        raise InvalidToken
+
+
 @cache
-def _ring(keys: tuple[str, ...]) -> MultiFernet:
-    return MultiFernet([Fernet(key) for key in keys])
+def _ring_of(keys: tuple[str, ...]) -> _Ring:
+    return _Ring(keys)
+
+
+def _ring() -> _Ring:
+    return _ring_of(tuple(settings.SEAL_KEYS))
 
 
 def seal(text: str) -> str:
     """The text, encrypted, as ASCII."""
-    return _ring(tuple(settings.SEAL_KEYS)).encrypt(text.encode()).decode("ascii")
+    return _ring().seal(text)
 
 
 def unseal(token: str) -> str:
     """The text again; refused where no key of this installation fits."""
+    return _opened(token).open()
+
+
+class SealedText(Sealed[str]):
+    """A confidential text with its encrypted form, which is made when it is first asked for and then stays the same."""
+
+    __slots__ = ("_made_by", "_token")
+
+    def __init__(self, value: str, token: str = "", made_by: _Ring | None = None) -> None:
+        super().__init__(value)
+        self._token, self._made_by = token, made_by
+
+    def token(self) -> str:
+        """The encrypted form under the key that seals now: made anew only where there is none yet, or one by an older key."""
+        ring = _ring()
+        if self._made_by is not ring:
+            self._token, self._made_by = ring.seal(self.open()), ring
+        return self._token
+
+
+def _opened(token: str) -> SealedText:
+    ring = _ring()
     try:
-        return _ring(tuple(settings.SEAL_KEYS)).decrypt(token.encode("ascii")).decode()
+        text, newest = ring.unseal(token)
     except (InvalidToken, UnicodeError) as error:
         raise UnavailableError(
             "seal_broken", "A sealed value cannot be opened.", mend="Put the key it was sealed with back into seal.key."
         ) from error
+    return SealedText(text, token, ring if newest else None)
 
 
 def matching_digest(purpose: str, value: str | bytes) -> str:
@@ -55,10 +103,15 @@ def matching_digest(purpose: str, value: str | bytes) -> str:
 
 
 class _SealingAttribute(DeferredAttribute):
-    """Wraps whatever is assigned, so that no row ever holds the bare text."""
+    """Wraps whatever is assigned, so that no row ever holds the bare text. The text that is there already changes nothing."""
 
     def __set__(self, instance: Any, value: str | Sealed[str] | None) -> None:
-        instance.__dict__[self.field.attname] = Sealed(value) if isinstance(value, str) else value
+        kept, name = instance.__dict__, self.field.attname
+        if isinstance(value, str) and kept.get(name) != Sealed(value):
+            value = SealedText(value)
+        elif isinstance(value, str):
+            return
+        kept[name] = value
 
 
 class SealedTextField(SealedBase):
@@ -67,14 +120,16 @@ class SealedTextField(SealedBase):
     descriptor_class = _SealingAttribute
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Sealed[str] | None:
-        return None if value is None else Sealed(unseal(value))
+        return None if value is None else _opened(value)
 
     def to_python(self, value: Any) -> Any:
-        return Sealed(value) if isinstance(value, str) else value
+        return SealedText(value) if isinstance(value, str) else value
 
     def get_prep_value(self, value: Any) -> str | None:
         if value is None:
             return None
+        if isinstance(value, SealedText):
+            return value.token()
         return seal(value.open() if isinstance(value, Sealed) else str(value))
 
     def get_lookup(self, lookup_name: str) -> Any:

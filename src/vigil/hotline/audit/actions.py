@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from django.db import connection, models
@@ -10,7 +12,7 @@ from django.db import connection, models
 from vigil.base.errors import RefusedError
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.people import Person
-from vigil.hotline.access.rows import insert
+from vigil.hotline.access.rows import Values, insert_values
 from vigil.hotline.audit.chain import GENESIS, canonical_details, hash_of
 from vigil.hotline.audit.codes import REGISTRY, Code
 from vigil.hotline.audit.models import AuditEvent, AuditHead
@@ -18,6 +20,21 @@ from vigil.hotline.audit.models import AuditEvent, AuditHead
 Detail = str | int | bool | None
 
 DETAIL_LENGTH: Final = 200
+
+
+@dataclass(slots=True)
+class _Line:
+    """One event before it is a row (see :class:`vigil.hotline.audit.chain.Line`)."""
+
+    seq: int
+    at: datetime
+    actor: str
+    roles: str
+    code: str
+    subject: str
+    purpose: str
+    details: str
+    prev_hash: str
 
 
 class OutsideTransactionError(RuntimeError):
@@ -62,16 +79,14 @@ def record_many(
     if not wanted:
         return 0
     head = _locked_head()
-    at, roles, seq, previous, rows = now(), ",".join(sorted(person.roles)), head.seq, head.hash, []
+    at, actor, roles, seq, previous = now(), person.label, ",".join(sorted(person.roles)), head.seq, head.hash
+    rows: list[Values] = []
     for code, subject, details in wanted:
         seq += 1
-        event = AuditEvent(
-            seq=seq, at=at, actor=person.label, roles=roles, code=code.code, subject=subject_of(subject), purpose=purpose,
-            details=canonical_details(details), prev_hash=previous,
-        )  # fmt: skip
-        event.hash = previous = hash_of(event)
-        rows.append(event)
-    insert(rows)
+        line = _Line(seq, at, actor, roles, code.code, subject_of(subject), purpose, canonical_details(details), previous)
+        previous = hash_of(line)
+        rows.append({name: getattr(line, name) for name in _Line.__slots__} | {"hash": previous})
+    insert_values(AuditEvent, rows)
     AuditHead.objects.filter(pk=AuditHead.ONLY).update(seq=seq, hash=previous)
     return len(rows)
 

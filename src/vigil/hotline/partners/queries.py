@@ -14,6 +14,7 @@ from vigil.hotline.partners.models import Node, Sender
 from vigil.hotline.partners.tokens import SENDER_PREFIX, digest_of, token_in
 
 _BY_TOKEN: Final = Prepared(Node, lambda digest: Node.objects.filter(token_digest=digest), "digest of a token")
+_SENDER_BY_TOKEN: Final = Prepared(Sender, lambda digest: Sender.objects.filter(token_digest=digest), "digest of a token")
 
 
 def machine_of(request: HttpRequest) -> Node | Sender | None:
@@ -21,7 +22,7 @@ def machine_of(request: HttpRequest) -> Node | Sender | None:
     token = token_in(request.headers.get("Authorization", ""))
     if token is None or not token.startswith(SENDER_PREFIX):
         return node_of(request)
-    sender = Sender.objects.filter(token_digest=digest_of(token)).first()
+    sender = _SENDER_BY_TOKEN.first(digest_of(token))
     return sender if sender is not None and sender.in_force(now()) else None
 
 

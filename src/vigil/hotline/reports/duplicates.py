@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -10,22 +10,21 @@ from django.db.models import Q
 
 from vigil.hotline.reports.enumerations import URGENCY, Channel, Priority
 from vigil.hotline.reports.lifecycle import ACTIONED_OUTCOMES, REPEATS_TO_URGENT
-from vigil.hotline.reports.models import Report, Submission, Url
+from vigil.hotline.reports.models import Report, Submission
 
 
-def first_reports(urls: Iterable[Url], digests: Collection[str]) -> dict[str, Report]:
-    """For each address (by ``url_digest``) and each file (by ``digest``) the report that stands for it, locked.
+def first_reports(urls: Mapping[UUID, str], digests: Collection[str]) -> dict[str, Report]:
+    """For each address (row to ``url_digest``) and each file (by ``digest``) the report that stands for it, locked.
 
     That is the latest one which is no duplicate itself and is open or was actioned. Things without one are left out.
     """
-    by_row = {url.pk: url.url_digest for url in urls}
-    rows = _naming({"url__in": list(by_row)}) + _naming({"digest__in": [digest for digest in digests if digest]})
+    rows = _naming({"url__in": list(urls)}) + _naming({"digest__in": [digest for digest in digests if digest]})
     reports = _standing({key for _, _, key in rows})
     firsts: dict[str, Report] = {}
     for url, digest, key in sorted((row for row in rows if row[2] in reports), key=lambda row: reports[row[2]].received_at):
         report = reports[key]
         if report.is_open or report.outcome in ACTIONED_OUTCOMES:  # as it is now that it is locked
-            firsts[digest if url is None else by_row.get(url, digest)] = report
+            firsts[digest if url is None else urls.get(url, digest)] = report
     return firsts
 
 
@@ -43,11 +42,6 @@ def _standing(keys: set[UUID]) -> dict[UUID, Report]:
     standing = Q(is_open=True) | Q(outcome__in=sorted(ACTIONED_OUTCOMES))
     found = Report.objects.filter(standing, pk__in=keys, dedupe_of=None).exclude(channel=Channel.CHILD_SELF_REPORT)
     return {each.pk: each for each in found.select_for_update(no_key=True).order_by("pk")}
-
-
-def first_report_of(url: Url) -> Report | None:
-    """The report of which another one naming only ``url`` would be a duplicate, locked; None where there is none."""
-    return first_reports([url], ()).get(url.url_digest)
 
 
 def raised(first: Report, claimed: Priority) -> Priority:

@@ -8,18 +8,21 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from django.db import connection, models, transaction
 
 from vigil.base.errors import InputError
 from vigil.hotline.access.clock import now
+from vigil.hotline.access.entity import new_id
 from vigil.hotline.access.people import Person, must
 from vigil.hotline.access.permissions import Permission
-from vigil.hotline.access.rows import insert, insert_unless_there, update
+from vigil.hotline.access.rows import Values, insert, insert_or_advance, insert_values, update
+from vigil.hotline.access.sealing import SealedText
 from vigil.hotline.audit.actions import record, record_many
 from vigil.hotline.audit.codes import Code
 from vigil.hotline.partners.models import Sender
@@ -108,11 +111,11 @@ class Read:
     arrival: Arrival
     named: tuple[Named, ...]
 
-    def urls(self) -> Iterator[tuple[str, str, CanonicalUrl]]:
+    def urls(self) -> Iterator[tuple[str, SealedText, CanonicalUrl]]:
         """Each address that can be read: its digest, as received, and in canonical form."""
         for each in self.named:
             if each.reading is not None and each.reading.url is not None:
-                yield each.url_digest, each.item.raw, each.reading.url
+                yield each.url_digest, each.raw, each.reading.url
 
     def keys(self) -> list[str] | None:
         """The digests the duplicate rule goes by, one for each item; None where it names what the rule does not judge."""
@@ -216,10 +219,10 @@ def do_submit_draft(person: Person, draft: Draft, arrival: Arrival) -> Report:
 
 def _take_in(person: Person, reads: Sequence[Read]) -> list[Report]:
     at = now()
-    new, before = _known_urls(person, reads, at)
+    urls, before = _rows_of_urls(person, reads, at)
     files = {each.digest for read in reads for each in read.named if each.item.algorithm is HashAlgorithm.SHA256}
     _wait_for(files)
-    firsts = first_reports(before.values(), files)
+    firsts = first_reports(before, files)
     counted: Counter[Report] = Counter()
     claimed: dict[Report, Priority] = {}
     reports: list[Report] = []
@@ -237,8 +240,8 @@ def _take_in(person: Person, reads: Sequence[Read]) -> list[Report]:
     events += [_count_on(first, number, claimed[first]) for first, number in counted.items()]
     earlier = [first for first in counted if not first._state.adding]
     insert(reports)
-    insert(list(_submissions(person, reports, reads, new | before)))
-    _keep_contacts(person, reports, reads, at)
+    insert_values(Submission, list(_submissions(person, at, reports, reads, urls)))
+    insert_values(ReporterContact, list(_contacts(person, reports, reads, at)))
     update(earlier, *COUNTED_ON)
     record_many(person, events)
     return reports
@@ -293,35 +296,30 @@ def _received(report: Report, read: Read) -> dict[str, str | int | bool | None]:
 
 
 def _submissions(
-    person: Person, reports: Sequence[Report], reads: Sequence[Read], urls: dict[str, Url]
-) -> Iterator[Submission]:
+    person: Person, at: datetime, reports: Sequence[Report], reads: Sequence[Read], urls: Mapping[str, UUID]
+) -> Iterator[Values]:
     for report, read in zip(reports, reads, strict=True):
         for order, each in enumerate(read.named, start=1):
-            reading = each.reading
-            yield Submission(
-                report=report,
-                type=each.item.type,
-                raw=each.item.raw,
-                url=urls[each.url_digest] if each.url_digest else None,
-                refusal=reading.refusal if reading is not None else "",
-                algorithm=each.item.algorithm or "",
-                digest=each.digest,
-                order=order,
-                created_by=person.label,
-            )
+            yield {
+                "report_id": report.pk,
+                "type": each.item.type,
+                "raw": each.raw,
+                "url_id": urls[each.url_digest] if each.url_digest else None,
+                "refusal": each.reading.refusal if each.reading is not None else "",
+                "algorithm": each.item.algorithm or "",
+                "digest": each.digest,
+                "order": order,
+                "created_at": at,
+                "created_by": person.label,
+            }
 
 
-def _keep_contacts(person: Person, reports: Sequence[Report], reads: Sequence[Read], at: datetime) -> None:
-    """Keep, sealed and apart, how to reach those who asked for an answer."""
-    insert(
-        [
-            ReporterContact(
-                report=report, fields=read.arrival.contact, purge_at=at + CONTACT_LIFE, created_by=person.label
-            )
-            for report, read in zip(reports, reads, strict=True)
-            if read.arrival.contact.strip()
-        ]
-    )
+def _contacts(person: Person, reports: Sequence[Report], reads: Sequence[Read], at: datetime) -> Iterator[Values]:
+    """How to reach those who asked for an answer, sealed and apart."""
+    for report, read in zip(reports, reads, strict=True):
+        if read.arrival.contact.strip():
+            purge = at + CONTACT_LIFE
+            yield {"report_id": report.pk, "fields": read.arrival.contact, "purge_at": purge, "created_by": person.label}
 
 
 def _count_on(
@@ -334,48 +332,40 @@ def _count_on(
     return codes.REPEATED, first, {"repeats": first.repeats}
 
 
-def _known_urls(person: Person, reads: Iterable[Read], instant: datetime) -> tuple[dict[str, Url], dict[str, Url]]:
-    """The rows of all addresses by digest: those that are made here, and those that were there before, locked. Two reports
-    of one address at the same instant wait for each other.
-
-    Batches cannot wait in a circle: each adds its new rows first, in the order of their digests, and then locks the old
-    ones in the same order.
+def _rows_of_urls(person: Person, reads: Iterable[Read], instant: datetime) -> tuple[dict[str, UUID], dict[UUID, str]]:
+    """The row of each address by digest, and the digest of each row that was there before. All of them are locked: two reports
+    of one address at the same instant wait for each other, and batches cannot wait in a circle, because each takes its
+    addresses in the order of their digests.
     """
-    wanted: dict[str, tuple[str, CanonicalUrl, datetime]] = {}
+    wanted: dict[str, tuple[SealedText, CanonicalUrl, datetime]] = {}
     for read in reads:
         at = read.arrival.received_at or instant
         for digest, raw, url in read.urls():
             first_raw, _, latest = wanted.get(digest, (raw, url, at))
             wanted[digest] = first_raw, url, max(at, latest)
-    if not wanted:
-        return {}, {}
-    known = set(Url.objects.filter(url_digest__in=list(wanted)).values_list("url_digest", flat=True))
-    new = [
-        Url(
-            canonical=url.text(), raw=raw, url_digest=digest, canon=CANON, scheme=url.scheme, host=url.host,
-            registrable_domain=registrable_domain(url), tld=top_level(url), first_seen=at, last_seen=at,
-            created_by=person.label,
-        )
-        for digest, (raw, url, at) in sorted(wanted.items())
-        if digest not in known
-    ]
-    made = insert_unless_there(new)
-    found = {row.url_digest: row for row in new if row.pk in made}
-    return found, _locked_urls({digest: at for digest, (_, _, at) in wanted.items() if digest not in found})
+    new = {digest: new_id() for digest in sorted(wanted)}
+    rows = insert_or_advance(
+        Url, [_url_values(person, new[digest], digest, *wanted[digest]) for digest in new], "url_digest", "last_seen"
+    )
+    return rows, {key: digest for digest, key in rows.items() if key != new[digest]}
 
 
-def _locked_urls(seen: dict[str, datetime]) -> dict[str, Url]:
-    """The rows of these digests, locked in one order, with the instant at which they were seen last kept."""
-    if not seen:
-        return {}
-    # Nothing sealed is opened for this; and rows that only name an address need not wait for who counts on it.
-    rows = Url.objects.select_for_update(no_key=True).filter(url_digest__in=list(seen)).order_by("url_digest")
-    found = {row.url_digest: row for row in rows.only("url_digest", "last_seen")}
-    later = [row for digest, row in found.items() if seen[digest] > row.last_seen]
-    for row in later:
-        row.last_seen = seen[row.url_digest]
-    update(later, "last_seen")
-    return found
+def _url_values(person: Person, key: UUID, digest: str, raw: SealedText, url: CanonicalUrl, at: datetime) -> Values:
+    text = url.text()
+    return {
+        "id": key,
+        "canonical": raw if raw.open() == text else text,  # sealed once where both are the same
+        "raw": raw,
+        "url_digest": digest,
+        "canon": CANON,
+        "scheme": url.scheme,
+        "host": url.host,
+        "registrable_domain": registrable_domain(url),
+        "tld": top_level(url),
+        "first_seen": at,
+        "last_seen": at,
+        "created_by": person.label,
+    }
 
 
 def _wait_for(files: Collection[str]) -> None:

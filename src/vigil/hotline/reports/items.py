@@ -7,7 +7,7 @@ from typing import Final
 
 from vigil.base.errors import InputError
 from vigil.base.limits import Limit
-from vigil.hotline.access.sealing import matching_digest
+from vigil.hotline.access.sealing import SealedText, matching_digest
 from vigil.hotline.reports.addresses import URL_PURPOSE, Reading, read_address
 from vigil.hotline.reports.enumerations import HEX_DIGITS, HashAlgorithm, SubmissionType
 from vigil.hotline.reports.limits import ADDRESS_CHARACTERS
@@ -30,9 +30,10 @@ class Item:
 @dataclass(frozen=True, slots=True, repr=False)
 class Named:
     """An item as it was read: ``reading`` of an address, with its ``url_digest`` where it can be read; ``digest`` by which
-    another report of the same file is found."""
+    another report of the same file is found; ``raw`` is the text as received, sealed once however often it is kept."""
 
     item: Item
+    raw: SealedText
     reading: Reading | None = None
     digest: str = ""
     url_digest: str = ""
@@ -46,7 +47,7 @@ def file_item(algorithm: HashAlgorithm, value: str) -> Item:
 def named(item: Item) -> Named:
     """What ``item`` names. Raises InputError for a hash that is none and for what is too long; addresses are never refused."""
     if item.type is SubmissionType.HASH:
-        return Named(item, digest=_digest(item))
+        return Named(item, SealedText(item.raw), digest=_digest(item))
     limit = ADDRESS_CHARACTERS if item.type is SubmissionType.URL else NAME_CHARACTERS
     if len(item.raw) > limit.value:
         raise InputError(
@@ -54,9 +55,9 @@ def named(item: Item) -> Named:
             where="address" if item.type is SubmissionType.URL else item.type.value, mend="Shorten it.",
         )  # fmt: skip
     if item.type is not SubmissionType.URL:
-        return Named(item)
+        return Named(item, SealedText(item.raw))
     reading = read_address(item.raw)
-    return Named(item, reading, url_digest="" if reading.url is None else url_digest(reading.url))
+    return Named(item, SealedText(item.raw), reading, url_digest="" if reading.url is None else url_digest(reading.url))
 
 
 def url_digest(url: CanonicalUrl) -> str:

@@ -19,7 +19,7 @@ from vigil.hotline.partners.models import Sender
 from vigil.hotline.reports.enumerations import Status
 from vigil.hotline.reports.intake import Read, check_submit, do_submit_reports
 from vigil.hotline.reports.models import Report
-from vigil.hotline.reports.once import answer_once
+from vigil.hotline.reports.once import answer_once, submit_once
 from vigil.hotline.reports.queries import public_state_of
 from vigil.hotline.reports.references import read_reference
 
@@ -64,7 +64,7 @@ def report(request: HttpRequest) -> HttpResponseBase:
     sender = sender_of(request)
     try:
         read = check_submit(sender, arrival_of(read_one(request.body), sender))
-        done = answer_once(sender, key_in(request), request.body, lambda: _receipt(do_submit_reports(sender, [read])[0]))
+        done = submit_once(sender, read, key_in(request), request.body, _receipt)
     except VigilError as error:
         return problem_of(error, 422 if error.http_status == 400 and error.code != "json_malformed" else None)
     answer = JsonResponse(done.answer, status=200 if done.again else 201)
