@@ -24,6 +24,7 @@ from vigil.edge.policy import Policy
 from vigil.edge.rpz.settings import Rpz, rpz_rules
 from vigil.edge.spoe.settings import Spoe, spoe_rules
 from vigil.edge.tables import Table, are_networks, endpoint_of, is_address, is_loopback
+from vigil.edge.webhooks.settings import Endpoint, Webhook, endpoints, webhook_rules
 
 KEPT: Final = "editions"  # below the state folder: what the client of editions keeps
 WEB_PATH: Final = re.compile(r"/[A-Za-z0-9._/-]{0,100}")
@@ -282,6 +283,7 @@ class NodeFile(Table, frozen=True, kw_only=True):
     policy: Policy = Policy()
     screen: Screening = Screening()
     certify: Certification = Certification()
+    webhooks: tuple[Webhook, ...] = ()
 
 
 class ShadowFile(Table, frozen=True, kw_only=True):
@@ -328,6 +330,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     curation_token: Token | None = None
     hma_tokens: tuple[RoleToken, ...] = ()
     terms: bytes | None = None
+    webhooks: tuple[Endpoint, ...] = ()
 
 
 def load(path: Path) -> NodeConfig:
@@ -387,6 +390,7 @@ def resolve(file: NodeFile, raw: bytes, folder: Path) -> NodeConfig:
         curation_token=_token(None, file.hma.curation_token_file, folder, "hma.curation_token_file"),
         hma_tokens=role_tokens((folder / file.hma.tokens_file).resolve()) if file.hma.tokens_file else (),
         terms=_read(folder / file.screen.terms_file, "screen.terms_file") if file.screen.terms_file else None,
+        webhooks=endpoints(file.webhooks, folder),
     )
 
 
@@ -559,6 +563,7 @@ def _rules(file: NodeFile) -> list[tuple[str, bool, str]]:
         *hma_rules(file.hma),
         *rpz_rules(file.rpz),
         *spoe_rules(file.spoe),
+        *webhook_rules(file.webhooks),
         ("forward_auth.peers", are_networks(file.forward_auth.peers), "Name addresses or networks such as 10.0.0.0/24."),
         ("forward_auth.proxies", _are_names(file.forward_auth.proxies), "Name each proxy once."),
         ("limits.media_bytes", 1 <= bounds.media_bytes <= limits.MEDIA_BYTES.value, "Use 1 to 67108864."),

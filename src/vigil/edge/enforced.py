@@ -219,6 +219,11 @@ class Enforced:
         table = self._tables.get(question.algorithm)
         return [] if table is None else table.rows.all(_found(table, question), self.lists, int(now.timestamp()))
 
+    def entry_numbers(self) -> npt.NDArray[np.uint64]:
+        """The numbers of all entries that can match here, sorted, each once."""
+        parts = [self._urls.index.entry_numbers(), *(table.rows.entries for table in self._tables.values())]
+        return np.unique(np.concatenate(parts))
+
     def _without_table(self, algorithm: str) -> Unsure | None:
         """Nothing of that kind is listed: the answer is no, unless it is listed in a form this node cannot compare."""
         if algorithm in self.ignored_signals:

@@ -37,6 +37,10 @@ class NodeCollector(Collector):
         yield GaugeMetricFamily("vigil_edge_edition_age_seconds", "Age of the edition in force.", seen.age_seconds or 0)
         yield GaugeMetricFamily("vigil_edge_counts_waiting", "Vectors not yet taken by the hotline.", node.waiting())
 
+        if node.config.webhooks:
+            yield GaugeMetricFamily("vigil_edge_webhooks_waiting", "Notices not yet taken by a receiver.", node.webhooks.waiting)
+            lost = node.webhooks.lost + node.webhooks.given_up
+            yield CounterMetricFamily("vigil_edge_webhooks_lost", "Notices refused, given up, or without room.", lost)
         if node.certified is not None:
             yield GaugeMetricFamily("vigil_edge_certified", "1 while the last self-test was green.", int(node.certified))
 

@@ -36,6 +36,7 @@ from vigil.edge.rounds import Rounds
 from vigil.edge.screen import load_terms, screened
 from vigil.edge.state import Readiness, State, readiness
 from vigil.edge.traffic import Traffic
+from vigil.edge.webhooks.notices import Webhooks
 from vigil.editions.refusal import EditionUnreachable
 from vigil.match.verdict import Outcome, Verdict
 
@@ -84,6 +85,7 @@ class Node:
         self._puller = Puller(
             client or _client(config), self._build, config.state / KEPT, self._indexes, self.state, self._swapped, log
         )
+        self.webhooks = Webhooks(config.state, config.webhooks, config.file.limits.media_seconds, clock, log)
         self._threads: list[Rounds] = []
         self._listener: Listener | None = None
         self._deaf = 0
@@ -100,6 +102,7 @@ class Node:
             self._threads.append(Rounds("certify", self.certify_round, self.log))
         if self._courier is not None:
             self._threads.append(Rounds("courier", self.courier_round, self.log))
+        self._threads += self.webhooks.threads()
         self._listener = self._listening()
         if self._listener is not None:
             self._threads.append(Rounds("listener", self.listen_round, self.log))
@@ -160,6 +163,7 @@ class Node:
             self._next_show = now + timedelta(seconds=counts.interval_seconds)
             self._ledger.prune(now)
         self._books.tick(now, show_open=show)
+        self.webhooks.sweep()
         return min(counts.flush_seconds, counts.interval_seconds)
 
     def courier_round(self) -> float:
@@ -319,6 +323,7 @@ class Node:
 
     def _swapped(self, enforced: Enforced, now: datetime) -> None:
         self._books.in_force(enforced.number, enforced.lists, now)
+        self.webhooks.in_force(enforced)
         self.swapped_in()
 
 

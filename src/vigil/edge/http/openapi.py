@@ -13,6 +13,7 @@ from vigil.edge.http.table import TABLE
 from vigil.edge.http.texts import Line, QueryBody, TextBody
 from vigil.edge.pages import HELP_PREFIX
 from vigil.edge.policy import Action
+from vigil.edge.webhooks.settings import Event
 from vigil.match.verdict import Outcome
 
 _NUMBER_OR_NULL: Final = {"type": ["integer", "null"]}
@@ -34,6 +35,7 @@ def document() -> dict[str, Any]:
             "schemas": {**_request_schemas(), "Verdict": _verdict(), "Verdicts": _verdicts(), "Problem": _problem()},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
+        "webhooks": {event.value: {"post": _notice(event)} for event in Event},
     }
 
 
@@ -98,7 +100,45 @@ def _operation(
 
 def _match() -> dict[str, Any]:
     files = {kind: {"type": "string", "contentEncoding": "binary"} for kind in _FILES}
-    return _operation("A batch of signals, or one file.", _either(), body={"application/json": _ref("MatchBody"), **files})
+    operation = _operation("A batch of signals, or one file.", _either(), body={"application/json": _ref("MatchBody"), **files})
+    taken = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
+    operation["responses"]["202"] = _response("A file whose verdict comes by a notice.", taken, "application/json")
+    operation["parameters"] = [_header("Prefer", "`respond-async`: answer a file later, by a notice.", required=False)]
+    return operation
+
+
+def _notice(event: Event) -> dict[str, Any]:
+    """What a node posts to a receiver."""
+    entries = {"type": "array", "items": {"type": "integer"}}
+    data: dict[str, Any] = {
+        Event.MEDIA_VERDICT: {
+            "allOf": [
+                _ref("Verdict"),
+                {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}, "action": _action()}},
+            ]
+        },
+        Event.EDITION_IN_FORCE: _members({"edition": {"type": "integer"}, "previous": _NUMBER_OR_NULL}),
+        Event.ENTRIES_WITHDRAWN: _members({"edition": {"type": "integer"}, "entries": entries, "total": {"type": "integer"}}),
+    }[event]
+    body = _members({"type": {"const": event.value}, "timestamp": {"type": "string", "format": "date-time"}, "data": data})
+    return {
+        "summary": {
+            Event.MEDIA_VERDICT: "The verdict on a file that was taken with `Prefer: respond-async`.",
+            Event.EDITION_IN_FORCE: "Another edition is enforced.",
+            Event.ENTRIES_WITHDRAWN: "Entries that answered before and do not any more.",
+        }[event],
+        "parameters": [_header(f"webhook-{name}", "Standard Webhooks.") for name in ("id", "timestamp", "signature")],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {"2XX": {"description": "Taken."}, "410": {"description": "Never to be taken."}},
+    }
+
+
+def _members(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _header(name: str, description: str, *, required: bool = True) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": required, "description": description, "schema": {"type": "string"}}
 
 
 def _ready() -> dict[str, Any]:

@@ -68,6 +68,7 @@ class Door:
         self.registry = registry_of(node)
         self.decoder = Decoder(workers=bounds.media_at_once)
         self.threads = ThreadPoolExecutor(bounds.media_at_once + 1, thread_name_prefix="vigil-answers")
+        self.later: set[asyncio.Task[None]] = set()
         self._media = 0
         self._media_most = bounds.media_at_once + bounds.media_waiting
 

@@ -367,6 +367,10 @@ class UrlIndex:
         """The list of the entry at ``place``, and its row."""
         return self._lists[place], self._rows[place]
 
+    def entry_numbers(self) -> NDArray[np.uint64]:
+        """The numbers of all entries, in the order of the index."""
+        return np.asarray(self._entries, np.uint64)
+
     def host_entries(self) -> HostEntries:
         """The entries for whole hosts that an adapter which sees only the host may enforce."""
         scopes, flags = np.asarray(self._scopes), np.asarray(self._flags)

@@ -1,0 +1,1 @@
+"""Notices to a platform's own application: signed, sent until they are taken, kept on disk meanwhile."""
