@@ -27,7 +27,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.editions import ENTRIES, NOW, world
+from benchmarks.editions import ENTRIES, NOW, processor_seconds, world
 from benchmarks.harness import PROCESSOR, Measurement, bench, seconds
 from vigil.editions.build import BuiltEdition, build_edition
 from vigil.editions.client import EditionClient
@@ -312,11 +312,6 @@ def partner_door() -> Iterator[tuple[int, str, int]]:
         finally:
             door.terminate()
             door.wait()
-
-
-def processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def poll(connection: http.client.HTTPConnection, token: str) -> None:

@@ -49,16 +49,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(command: list[str], port: int, path: str) -> Iterator[None]:
-    """A server, until it is stopped; ready when ``path`` answers 200."""
+def process(command: list[str], port: int, path: str) -> Iterator[int]:
+    """A server, until it is stopped, and its number; ready when ``path`` answers 200."""
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
         pause = threading.Event()
         while not answered(port, path):
             if server.poll() is not None:
                 raise AssertionError("the server did not start")
-            pause.wait(0.1)
-        yield
+            pause.wait(0.05)
+        yield server.pid
     finally:
         server.terminate()
         server.wait()

@@ -298,9 +298,9 @@ def test_addresses_under_a_partners_own_digest_key_name_it(tmp_path: Path) -> No
 # ---- coalitions
 
 
-def joined(members: Sequence[str], how: str, chance: random.Random) -> set[Mark]:
+def joined(members: Sequence[str], how: str, chance: random.Random, name: str = "pages") -> set[Mark]:
     """What those who compare their copies can make of the presence code of one list: where all agree they cannot know."""
-    words = np.stack([BOOK.code_word(member, "pages") for member in members])
+    words = np.stack([BOOK.code_word(member, name) for member in members])
     first = np.array([chance.random() for _ in range(words.shape[1])])
     made = {
         "union": words.any(axis=0),
@@ -311,7 +311,7 @@ def joined(members: Sequence[str], how: str, chance: random.Random) -> set[Mark]
         "most_have_it": words.sum(axis=0) * 2 > len(words),
         "few_have_it": words.any(axis=0) & (words.all(axis=0) | (words.sum(axis=0) * 2 <= len(words))),
     }[how]
-    return {Mark("pages", MarkKind.SHARED, int(place)) for place in np.flatnonzero(made)}
+    return {Mark(name, MarkKind.SHARED, int(place)) for place in np.flatnonzero(made)}
 
 
 @pytest.mark.parametrize("how", ["union", "intersection", "mixed", "mostly_one", "random_where_they_differ"])

@@ -278,6 +278,36 @@ class TestKeys:
         assert found.value.code == "key_missing"
         assert acme.edition().number == 2
 
+    def test_a_key_that_is_ended_reads_nothing_from_the_next_edition_on(
+        self, house: Hotline, host: Host, acme: Partner, brix: Partner
+    ) -> None:
+        """The node goes on in its own state folder: what it has is under the old key, what comes under the new one alone."""
+        acme.client(host, house).pull(house.now)
+        old, new = acme.identity, Identity(new_identity())
+        shares = [
+            Share("p-acme", some_contents(4), new.recipient, ended=frozenset({old.recipient})),
+            brix.share(some_contents(2)),
+        ]
+        for _ in range(2):
+            house.publish(shares=shares)
+            with pytest.raises(EditionRefused) as found:
+                acme.client(host, house).pull(house.now)
+            assert found.value.code == "key_missing" and acme.edition().number == 1
+        acme.identity = new
+        acme.client(host, house).pull(house.now)
+        assert acme.edition().number == 3 and sound(house)
+
+    def test_a_key_that_overlaps_ends_at_once_where_that_was_decided_later(
+        self, house: Hotline, host: Host, acme: Partner
+    ) -> None:
+        old, new = acme.identity, Identity(new_identity())
+        house.publish(shares=[Share("p-acme", some_contents(4), new.recipient)])
+        acme.client(host, house).pull(house.now)
+        house.publish(shares=[Share("p-acme", some_contents(4), new.recipient, ended=frozenset({old.recipient}))])
+        with pytest.raises(EditionRefused) as found:
+            acme.client(host, house).pull(house.now)
+        assert found.value.code == "key_missing"
+
     @staticmethod
     def keys(partner: Partner) -> dict[str, Any]:
         from vigil.editions.folder import files_of

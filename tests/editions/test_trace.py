@@ -32,7 +32,7 @@ from vigil.editions.partners import all_digest_keys, rotate_partner
 from vigil.editions.publish import withdraw_partner
 from vigil.editions.selftest import added_to
 from vigil.editions.shares import Share
-from vigil.editions.trace import Evidence, Unread, trace_file
+from vigil.editions.trace import Evidence, Unread, trace_books, trace_file
 from vigil.match.urls import Scope
 
 SMALL = replace(BOOK, partners=PARTNERS[:6], positions=256)
@@ -222,3 +222,33 @@ def test_three_who_put_their_copies_together_are_the_set_that_is_named(tmp_path:
     assert all(Evidence.NUMBERS not in each.evidence for each in found.named)
     *others, last = (each.partner for each in found.named)
     assert f"The copies of {', '.join(others)} and {last}." in found.words()
+
+
+# ---- books of before, other encodings, and what the command says
+
+
+def test_partners_of_an_old_book_and_of_the_new_one_in_one_file_are_both_named(tmp_path: Path) -> None:
+    """The names of marks were changed, and two partners put an old copy and a new one together."""
+    newer = replace(BOOK, key=hashlib.sha256(b"grelm").digest())
+    one, other = BOOK.copy_for(PARTNERS[3], CONTENTS), newer.copy_for(PARTNERS[8], CONTENTS)
+    path = tmp_path / "both.txt"
+    path.write_text("\n".join(sorted({entry.url.text() for entry in (*one.urls, *other.urls)})))
+    found = trace_books(path, [BOOK, newer])
+    assert names_in(found) == {PARTNERS[3], PARTNERS[8]} and all(each.wrong <= 1e-6 for each in found.named)
+    assert found.named[0].wrong >= 2 * min(each.wrong for each in trace_file(path, BOOK).named)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig"])
+def test_text_as_spreadsheets_save_it_is_searched(tmp_path: Path, encoding: str) -> None:
+    text = leaked(tmp_path, "csv", BOOK.copy_for(PARTNERS[5], CONTENTS)).read_text("utf-8")
+    path = tmp_path / "saved.csv"
+    path.write_bytes(("\ufeff" if encoding == "utf-16-be" else "").encode(encoding) + text.encode(encoding))
+    assert names_in(trace_file(path, BOOK)) == {PARTNERS[5]}
+
+
+def test_the_command_says_which_file_or_book_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VIGIL_HOTLINE_CONFIG", raising=False)
+    there = leaked(tmp_path, "csv", CONTENTS)
+    for arguments, code in (((tmp_path / "nothing",), "leak_unreadable"), ((there, "--marks", there), "marks_malformed")):
+        error = CliRunner().invoke(app, ["trace", *map(str, arguments)]).exception
+        assert isinstance(error, InputError) and error.code == code

@@ -48,16 +48,20 @@ class LazyVerbs(TyperGroup):
         try:
             module = importlib.import_module(module_name)
         except ModuleNotFoundError as error:
-            extra = EXTRAS.get(cmd_name, "edge")
-            typer.echo(
-                f"vigil {cmd_name} needs a part that is not installed ({error.name}). "
-                f"Install it with: pip install 'vigil[{extra}]'",
-                err=True,
-            )
-            raise SystemExit(2) from error
+            raise _part_missing(cmd_name, error) from error
         command = typer.main.get_command(module.app)
         command.name = cmd_name
         return command
+
+
+def _part_missing(verb: str, error: ModuleNotFoundError) -> SystemExit:
+    """Say which extra has what is not installed; the exit to leave with."""
+    extra = EXTRAS.get(verb, "edge")
+    typer.echo(
+        f"vigil {verb} needs a part that is not installed ({error.name}). Install it with: pip install 'vigil[{extra}]'",
+        err=True,
+    )
+    return SystemExit(2)
 
 
 def _only_listing(ctx: Any) -> bool:
@@ -98,6 +102,10 @@ def main() -> None:
     except VigilError as error:
         typer.echo(f"vigil: {error} [{error.code}]", err=True)
         raise SystemExit(error.exit_status) from error
+    except ModuleNotFoundError as error:  # what a command loads by itself
+        if (error.name or "vigil").startswith("vigil"):
+            raise
+        raise _part_missing(sys.argv[1], error) from error
     except BrokenPipeError as error:
         raise SystemExit(0) from error
     except OSError as error:

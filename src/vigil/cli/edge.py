@@ -1,4 +1,7 @@
-"""``vigil edge``: run an enforcement node, or check its configuration."""
+"""``vigil edge``: run an enforcement node, or check its configuration.
+
+A node begins anew with another allocator (:mod:`vigil.edge.wiping`): what it is made of is loaded after that, once.
+"""
 
 from __future__ import annotations
 
@@ -12,25 +15,22 @@ import typer
 
 from vigil.base.clock import SystemClock
 from vigil.base.errors import InputError
-from vigil.edge import config as edge_config
-from vigil.edge import workers
-from vigil.edge.identity import NodeKey
-from vigil.edge.journal import journal
-from vigil.edge.node import Node
-from vigil.edge.pages import texts
-from vigil.edge.shared import Region
 from vigil.edge.wiping import begin_with_wiping
 
-app = typer.Typer(help="Run an enforcement node.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="Run an enforcement node.", no_args_is_help=True)
 
 
 @app.command("serve")
 def serve(config: Annotated[Path, typer.Option("--config", help="The node's configuration (TOML).")]) -> None:
     """Answer requests until told to stop; SIGTERM lets running requests finish."""
+    begin_with_wiping()
+    from vigil.edge import config as edge_config
+    from vigil.edge import workers
     from vigil.edge.http.server import Service
+    from vigil.edge.journal import journal
+    from vigil.edge.node import Node
 
     loaded = edge_config.load(config)
-    begin_with_wiping()
     log = journal(loaded.file.node)
     log.info("starting", digest=loaded.digest)
     for code in unreviewed():
@@ -46,7 +46,11 @@ def worker(start: Annotated[str, typer.Argument(help="What the keeper hands its 
     """One worker of a node with several; started by the node itself."""
     import socket
 
+    from vigil.edge import config as edge_config
+    from vigil.edge import workers
     from vigil.edge.http.server import Service
+    from vigil.edge.journal import journal
+    from vigil.edge.shared import Region
 
     told = msgspec.json.decode(start, type=workers.Start)
     loaded = workers.with_ports(edge_config.load(Path(told.config)), told.port, told.icap_port)
@@ -65,6 +69,9 @@ def check_config(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Read the configuration as a start would, and say what should be known about it."""
+    from vigil.edge import config as edge_config
+    from vigil.edge.pages import texts
+
     loaded = edge_config.load(config)
     notes = edge_config.warnings(loaded)
     notes += [f"The text of the block page in {texts()[code].name} has not been reviewed." for code in unreviewed()]
@@ -83,7 +90,10 @@ def squid_helper(
     config: Annotated[Path | None, typer.Option("--config", help="Instead: a configuration with its own state folder.")] = None,
 ) -> None:
     """Answer Squid's external ACL on standard input and output, by a node or by an edition of its own."""
+    from vigil.edge import config as edge_config
     from vigil.edge import squid_helper as helper
+    from vigil.edge.journal import journal
+    from vigil.edge.node import Node
 
     if bool(node) == (config is not None):
         raise InputError("helper_source", "Either a node or a configuration must be given.", mend="Give --node or --config.")
@@ -105,6 +115,9 @@ def key(
     config: Annotated[Path, typer.Option("--config", help="The node's configuration (TOML).")],
 ) -> None:
     """Print the node's public key, which the hotline enrols; the private half is made where there is none yet."""
+    from vigil.edge import config as edge_config
+    from vigil.edge.identity import NodeKey
+
     typer.echo(NodeKey.of(edge_config.load(config).state).public)
 
 
@@ -121,6 +134,7 @@ def certify(
 
     green.
     """
+    from vigil.edge import config as edge_config
     from vigil.edge.certify import run as certification
 
     if (config is None) == (check is None) or (check is not None and not public):
@@ -150,4 +164,6 @@ def openapi() -> None:
 
 def unreviewed() -> list[str]:
     """Languages whose block page nobody has reviewed."""
+    from vigil.edge.pages import texts
+
     return [code for code, text in texts().items() if text.review.state != "reviewed"]

@@ -35,8 +35,10 @@ from vigil.editions.source import read_source
 from vigil.editions.verify import VerifyReport
 from vigil.editions.verify import verify as verify_folder
 
-app = typer.Typer(help="Build, export, show, compare, verify and pull editions; manage keys.", no_args_is_help=True)
-keys = typer.Typer(help="Signing keys: for the list office only.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="Build, export, show, compare, verify and pull editions; manage keys.", no_args_is_help=True
+)
+keys = typer.Typer(add_completion=False, help="Signing keys: for the list office only.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 app.command("trace")(trace)
 
@@ -110,7 +112,7 @@ def keys_show(
 
 @app.command("build")
 def build(
-    source: Annotated[Path, typer.Argument(help="Entries: a .csv or .jsonl file.", metavar="SOURCE")],
+    source: Annotated[Path, typer.Argument(help="Entries: .csv or .jsonl, see docs/reference/exports.md", metavar="SOURCE")],
     out: Annotated[Path, typer.Option("--out", help="The edition folder to publish into.", metavar="DIR")],
     key_folder: Annotated[Path, typer.Option("--keys", help="The key folder.", metavar="DIR")],
     number: Annotated[int | None, typer.Option("--number", help="Otherwise the next one.", min=1)] = None,
@@ -239,7 +241,7 @@ def verify(
 
 @app.command("export")
 def export(
-    source: Annotated[Path, typer.Argument(help="Entries: a .csv or .jsonl file.", metavar="SOURCE")],
+    source: Annotated[Path, typer.Argument(help="Entries: .csv or .jsonl, see docs/reference/exports.md", metavar="SOURCE")],
     form: Annotated[str, typer.Option("--format", help=f"One of: {', '.join(FORMATS)}.", metavar="FORMAT")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the files of the format.", metavar="DIR")],
     number: Annotated[int, typer.Option("--number", help="Number of the edition with the same entries.", min=1)],
@@ -309,6 +311,11 @@ def identity(
     text = new_identity()
     try:
         write_new(file, f"{text}\n".encode(), 0o600)
+    except FileExistsError as error:
+        raise InputError(
+            "identity_exists", "There is such a file already; an identity is never overwritten.", where=str(file),
+            mend="Name a new file.",
+        ) from error  # fmt: skip
     except OSError as error:
         raise InputError("identity_unwritable", "The identity cannot be written.", where=str(file)) from error
     typer.echo(Identity(text).recipient)

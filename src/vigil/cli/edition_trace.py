@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,9 +12,10 @@ import typer
 
 from vigil.base.errors import InputError
 from vigil.base.limits import Limit
+from vigil.editions.leak import require_leak
 from vigil.editions.marks import MarkBook, decode_book
 from vigil.editions.partners import all_digest_keys
-from vigil.editions.trace import Trace, trace_file
+from vigil.editions.trace import Trace, trace_books
 
 BOOK_BYTES = Limit(4 * 1024 * 1024, "bytes", "a book names partners and lists; the marks follow from its key")
 
@@ -31,8 +33,8 @@ def trace(
 ) -> None:
     """Name the partner, or the smallest set of partners, whose copy a leaked file is; exit status 1 where nobody can be named."""
     digest_keys = all_digest_keys(keys) if keys else None
-    found = [trace_file(file, book, digest_keys) for book in ([_read(marks)] if marks else _of_installation())]
-    best = max(found, key=lambda each: (len(each.named) > 0, each.marks))
+    require_leak(file)
+    best = trace_books(file, [_read(marks)] if marks else _of_installation(), digest_keys)
     if as_json:
         typer.echo(json.dumps(asdict(best) | {"words": best.words()}))
     else:
@@ -43,7 +45,14 @@ def trace(
 def _of_installation() -> list[MarkBook]:
     """Every book the hotline has used: the names of marks may have changed since the leak."""
     from vigil.hotline.management import boot
+    from vigil.hotline.settings.config import VARIABLE
 
+    if VARIABLE not in os.environ:
+        raise InputError(
+            "marks_missing",
+            "No book of marks is named, and no installation that has them.",
+            mend=f"Name a book: --marks FILE; or set {VARIABLE} to the installation's configuration.",
+        )
     boot.start("worker")
     from vigil.hotline.lists.marking import books
 

@@ -18,10 +18,10 @@ from vigil.hotline.management import boot, loops, serving
 from vigil.hotline.settings import config, keyfiles
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Administer the case system.")
-user = typer.Typer(no_args_is_help=True, help="Members of staff and their roles.")
-node = typer.Typer(no_args_is_help=True, help="Enforcement nodes and their tokens.")
-lists = typer.Typer(no_args_is_help=True, help="Lists that editions hold.")
-audit = typer.Typer(no_args_is_help=True, help="The audit log.")
+user = typer.Typer(add_completion=False, no_args_is_help=True, help="Members of staff and their roles.")
+node = typer.Typer(add_completion=False, no_args_is_help=True, help="Enforcement nodes and their tokens.")
+lists = typer.Typer(add_completion=False, no_args_is_help=True, help="Lists that editions hold.")
+audit = typer.Typer(add_completion=False, no_args_is_help=True, help="The audit log.")
 app.add_typer(user, name="user")
 app.add_typer(node, name="node")
 app.add_typer(lists, name="list")

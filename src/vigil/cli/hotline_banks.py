@@ -11,7 +11,7 @@ from vigil.base.clock import text_of
 from vigil.base.errors import InputError
 from vigil.hotline.management import boot
 
-app = typer.Typer(no_args_is_help=True, help="Banks of a platform, and the machines that use them.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Banks of a platform, and the machines that use them.")
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 

@@ -8,7 +8,9 @@ import typer
 
 from vigil.hotline.management import boot
 
-app = typer.Typer(no_args_is_help=True, help="Whether reported pages may be fetched, and on which legal basis.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Whether reported pages may be fetched, and on which legal basis."
+)
 
 
 @app.command("allow")

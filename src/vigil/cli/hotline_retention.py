@@ -10,8 +10,8 @@ import typer
 
 from vigil.hotline.management import boot
 
-retention = typer.Typer(no_args_is_help=True, help="How long what is kept is kept.")
-mail = typer.Typer(no_args_is_help=True, help="Reports by e-mail.")
+retention = typer.Typer(add_completion=False, no_args_is_help=True, help="How long what is kept is kept.")
+mail = typer.Typer(add_completion=False, no_args_is_help=True, help="Reports by e-mail.")
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 

@@ -10,7 +10,7 @@ import typer
 from vigil.base.clock import text_of
 from vigil.hotline.management import boot
 
-app = typer.Typer(no_args_is_help=True, help="Partners that report, and their tokens.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Partners that report, and their tokens.")
 
 
 @app.command("add")

@@ -24,7 +24,7 @@ from vigil.base.errors import InputError, VigilError
 from vigil.match.hashing import Algorithm, Kind, algorithm_named
 from vigil.match.index import DigestTable, HammingIndex
 
-app = typer.Typer(no_args_is_help=True, help="Build, search and verify an index of hashes.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Build, search and verify an index of hashes.")
 
 LARGEST_ID: Final = 2**64 - 1
 NUMBER: Final = re.compile(r"[0-9]{1,20}", re.ASCII)

@@ -21,7 +21,7 @@ from vigil.editions.load import load_edition
 from vigil.match.verdict import Outcome, Verdict
 from vigil.media import Decoder
 
-app = typer.Typer(help="Verdict per file against an edition.")
+app = typer.Typer(add_completion=False, help="Verdict per file against an edition.")
 
 
 @app.command()

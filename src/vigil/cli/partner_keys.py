@@ -1,4 +1,4 @@
-"""``vigil hotline partner rotate | withdraw``: keys and branch of a partner in the published editions; with the signing keys."""
+"""``vigil hotline partner key | rotate | withdraw``: keys and branch of a partner in the published editions."""
 
 from __future__ import annotations
 
@@ -15,6 +15,24 @@ Code = Annotated[str, typer.Argument(help="The partner's code, such as p-3f9k.",
 Reason = Annotated[str, typer.Option("--reason", help="Why, in a few words; nothing confidential.")]
 KeyFolder = Annotated[Path, typer.Option("--keys", help="Key folder of the list office.", envvar=KEYS_VARIABLE, metavar="DIR")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def partner_key(
+    code: Code,
+    recipient: Annotated[str, typer.Argument(help="Its new public key, from the partner itself.", metavar="AGE1…")],
+    reason: Reason,
+    overlap: Annotated[bool, typer.Option("--overlap", help="The key before reads for 48 hours more.")] = False,
+) -> None:
+    """Propose another public key for a partner's copy; a second person approves it in the console. The old one stops then."""
+    boot.start("worker")
+    from vigil.hotline.access.people import OPERATOR
+    from vigil.hotline.partners.agreements import partner_coded
+    from vigil.hotline.partners.recipients import do_propose_recipient
+
+    do_propose_recipient(OPERATOR, partner_coded(code), recipient, reason, overlap=overlap)
+    end = "reads for 48 hours after that" if overlap else "stops with that edition"
+    typer.echo(f"{code}: proposed. Once a second person has approved it (console, Partners), the office makes an edition")
+    typer.echo(f"under it; the key before {end}.")
 
 
 def partner_rotate(code: Code, reason: Reason, keys: KeyFolder, yes: Yes = False) -> None:

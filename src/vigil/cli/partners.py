@@ -11,10 +11,11 @@ import typer
 from vigil.base.clock import text_of
 from vigil.base.errors import InputError
 from vigil.base.files import write_atomically
-from vigil.cli.partner_keys import partner_rotate, partner_withdraw
+from vigil.cli.partner_keys import partner_key, partner_rotate, partner_withdraw
 from vigil.hotline.management import boot
 
-partner = typer.Typer(no_args_is_help=True, help="Partners, their agreements, marks in their copies.")
+partner = typer.Typer(add_completion=False, no_args_is_help=True, help="Partners, their agreements, marks in their copies.")
+partner.command("key")(partner_key)
 partner.command("rotate")(partner_rotate)
 partner.command("withdraw")(partner_withdraw)
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]

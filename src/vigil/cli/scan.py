@@ -11,7 +11,7 @@ import typer
 
 from vigil.scan.run import Wish, scan
 
-app = typer.Typer(help="Look through an archive of one's own.")
+app = typer.Typer(add_completion=False, help="Look through an archive of one's own.")
 
 
 @app.command()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vigil.hotline.partners.sources.models import Source
     from vigil.hotline.partners.sources.status import Status
 
-app = typer.Typer(no_args_is_help=True, help="Sources of lists that others send.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Sources of lists that others send.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 Credentials = Annotated[

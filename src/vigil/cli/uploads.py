@@ -10,7 +10,9 @@ import typer
 
 from vigil.base.clock import SystemClock
 
-app = typer.Typer(help="The upload gate of a platform: ask before anything is published.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="The upload gate of a platform: ask before anything is published.", no_args_is_help=True
+)
 ConfigOption = Annotated[Path, typer.Option("--config", help="The file of the gate (TOML).")]
 
 

@@ -15,7 +15,7 @@ from vigil.match.index.url import UrlHit, UrlIndex, UrlUnknown
 from vigil.match.urls import CANON, CanonicalUrl, UrlRefused, canonical, canonical_from_person
 from vigil.match.verdict import Outcome, Verdict
 
-app = typer.Typer(help="Canonical form of addresses, and their verdicts.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="Canonical form of addresses, and their verdicts.", no_args_is_help=True)
 
 Addresses = Annotated[list[str], typer.Argument(help="Addresses; - reads one a line from standard input.", metavar="URL…")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 import pyrage
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from vigil.base.errors import InputError
 from vigil.editions.limits import DIGEST_KEYS
@@ -21,6 +22,10 @@ from vigil.editions.refusal import EditionRefused, Refusal
 SUFFIX: Final = ".age"
 KEYS_NAME: Final = "keys.json"
 DIGEST_KEY_BYTES: Final = 32
+IDENTITY_PREFIX: Final = "AGE-SECRET-KEY-"
+BECH32: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"  # BIP 173
+RECIPIENT_START: Final = len("age1")
+RECIPIENT_LETTERS: Final = 52
 OVERHEAD: Final = 64 * 1024  # bytes that a cipher text may be longer than the text, beside one in four thousand
 
 
@@ -84,16 +89,43 @@ def encrypt(data: bytes, recipients: Sequence[str]) -> bytes:
 
 
 def require_recipient(text: str) -> str:
-    """A partner's public key (``age1…``), or InputError ``recipient_malformed``."""
+    """A partner's public key (``age1…``), or InputError ``recipient_malformed`` or ``recipient_secret``.
+
+    Strict: the spelling that the library itself writes (small letters, checksum of Bech32, no stray bits), and no point of
+    small order: to those the library encrypts nothing and ends the process in the middle of an edition.
+    """
+    if text.strip().upper().startswith(IDENTITY_PREFIX):
+        raise InputError(
+            "recipient_secret",
+            "This is a secret identity, not a public key.",
+            where="recipient",
+            mend="Whoever has seen it can read the copy: the partner makes a new identity and hands over the line with age1.",
+        )
     try:
-        pyrage.x25519.Recipient.from_str(text)
-    except pyrage.RecipientError as error:
+        sound = str(pyrage.x25519.Recipient.from_str(text)) == text and _shares_secrets(text)
+    except pyrage.RecipientError:
+        sound = False
+    if not sound:
         raise InputError(
             "recipient_malformed",
             "The public key of a partner cannot be used.",
+            where="recipient",
             mend="Ask the partner for the line that begins with age1; vigil edition identity prints it.",
-        ) from error
+        )
     return text
+
+
+def _shares_secrets(recipient: str) -> bool:
+    """Whether a secret can be agreed on with this key, whose spelling was checked: not so with the points of small order."""
+    bits = 0
+    for letter in recipient[RECIPIENT_START : RECIPIENT_START + RECIPIENT_LETTERS]:
+        bits = bits << 5 | BECH32.index(letter)
+    point = (bits >> 4).to_bytes(32, "big")  # 52 letters hold 260 bits, of which the last four are nothing
+    try:
+        X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(point))
+    except ValueError:
+        return False
+    return True
 
 
 def sealed_bytes(size: int) -> int:

@@ -142,7 +142,9 @@ class EditionClient:
         self._path = branch_path(self._role)
         self._sealed = self._role.startswith(PARTNER_PREFIX)
         if self._sealed and identity is None:
-            raise InputError("identity_missing", "A partner's copy needs the partner's identity.", mend="Name its file.")
+            raise InputError(
+                "identity_missing", "A partner's copy needs the partner's identity.", mend="Name its file: --identity FILE."
+            )
         self._identity = identity if self._sealed else None
         self._names = (*FILES, KEYS_NAME) if self._sealed else FILES
         self._extra = tuple(extra) if self._sealed else ()

@@ -29,6 +29,7 @@ FILE_BYTES: Final = Limit(4 * 1024**3, "bytes", "a leaked list is no larger than
 NUMBERS: Final = Limit(200_000, "numbers", "enough entry numbers to tell whose they are")
 BLOCK: Final = 8 * 1024 * 1024
 OVERLAP: Final = 4096
+WIDE: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 PARQUET: Final = b"PAR1"
 SEALED: Final = (b"age-encryption.org/", b"-----BEGIN AGE")
 PACKED: Final = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
@@ -69,8 +70,8 @@ class Leak:
             self.strange_digests = True
 
 
-def read_leak(path: Path, hosts: frozenset[bytes], digests: frozenset[bytes]) -> Leak:
-    """Search a file for ``hosts`` and ``digests``. Raises InputError where it cannot be read, is packed or encrypted."""
+def require_leak(path: Path) -> bytes:
+    """The first bytes of a file that can be searched. Raises InputError where it cannot be read, is packed or encrypted."""
     try:
         size = path.stat().st_size
         with path.open("rb") as stream:
@@ -83,11 +84,17 @@ def read_leak(path: Path, hosts: frozenset[bytes], digests: frozenset[bytes]) ->
         raise InputError("leak_encrypted", "The file is encrypted: what is in it cannot be seen.", where=path.name)
     if start.startswith(PACKED):
         raise InputError("leak_packed", "The file is packed.", where=path.name, mend="Unpack it first.")
+    return start
+
+
+def read_leak(path: Path, hosts: frozenset[bytes], digests: frozenset[bytes]) -> Leak:
+    """Search a file for ``hosts`` and ``digests``. Raises InputError as :func:`require_leak` does."""
+    start = require_leak(path)
     if start.startswith(PARQUET):
         return _parquet(path, hosts, digests)
     if is_hash_list(start):
         return _hash_list(path, digests)
-    return _text(path, hosts, digests)
+    return _text(path, hosts, digests, WIDE.get(start[:2]))
 
 
 def _hash_list(path: Path, digests: frozenset[bytes]) -> Leak:
@@ -101,13 +108,15 @@ def _hash_list(path: Path, digests: frozenset[bytes]) -> Leak:
     return leak
 
 
-def _text(path: Path, hosts: frozenset[bytes], digests: frozenset[bytes]) -> Leak:
+def _text(path: Path, hosts: frozenset[bytes], digests: frozenset[bytes], wide: str | None) -> Leak:
+    """``wide``: the encoding of text with two bytes a letter, as spreadsheets save it; None for all other text."""
     leak = Leak(LeakForm.TEXT)
     with path.open("rb") as stream:
         tail = b""
         while block := stream.read(BLOCK):
-            _search(tail + block, hosts, digests, leak)
-            tail = block[-OVERLAP:]
+            data = tail + (block.decode(wide, errors="replace").encode() if wide else block)
+            _search(data, hosts, digests, leak)
+            tail = data[-OVERLAP:]
     return leak
 
 

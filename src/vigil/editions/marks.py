@@ -249,7 +249,9 @@ def decode_book(data: bytes) -> MarkBook:
         found = msgspec.json.decode(data, type=_Written)
         key = bytes.fromhex(found.key)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise InputError("marks_malformed", "This is not a book of marks.", mend="Make one: vigil hotline marks.") from error
+        raise InputError(
+            "marks_malformed", "This is not a book of marks.", mend="Make one: vigil hotline partner marks --out FILE."
+        ) from error
     if found.format != _FORMAT:
         raise InputError("marks_malformed", "The book of marks has another format than this software knows.")
     return MarkBook(key, found.domains, tuple(found.lists.items()), found.partners, found.positions)

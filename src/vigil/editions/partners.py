@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -76,16 +77,22 @@ class PartnerKeys:
         return encode_keys(self._valid)
 
 
-def ensure_partner(keys: Path, partner: str, recipient: str, now: datetime) -> PartnerKeys:
-    """The keys of a partner, made where there are none. A new ``recipient`` takes over; the one before it lasts 48 hours more."""
+def ensure_partner(
+    keys: Path, partner: str, recipient: str, now: datetime, ended: Collection[str] = frozenset()
+) -> PartnerKeys:
+    """The keys of a partner, made where there are none. A new ``recipient`` takes over.
+
+    The one before it lasts 48 hours more, unless it is among the ``ended``: for those nothing is encrypted any more.
+    """
     now = require_utc(now)
     record = _read(keys, partner)
     if record is None or record.withdrawn is not None:
         record = _enrolled(keys, partner, recipient, record)
-    elif record.recipients[-1].key != recipient:
-        kept = tuple(each for each in record.recipients if each.key != recipient)
-        fresh = (*_ending(kept, now), Recipient(require_recipient(recipient)))
-        record = msgspec.structs.replace(record, recipients=fresh)
+    else:
+        kept = tuple(each for each in record.recipients if each.key != recipient and each.key not in ended)
+        if record.recipients[-1].key != recipient:
+            kept = _ending(kept, now)
+        record = msgspec.structs.replace(record, recipients=(*kept, Recipient(require_recipient(recipient))))
     _write(keys, record)
     return _opened(keys, record, now)
 

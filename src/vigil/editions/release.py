@@ -139,7 +139,7 @@ def partner_branches(
         raise InputError("partner_twice", f"A partner stands twice among the shares, or there are more than {PARTNERS.value}.")
     folder, found, public = _folder(keys), [], {}
     for share in shares:
-        opened = ensure_partner(folder, share.partner, share.recipient, now)
+        opened = ensure_partner(folder, share.partner, share.recipient, now, share.ended)
         role = PARTNER_PREFIX + share.partner
         public[role] = opened.signer.public_key
         targets = Targets(version=built.number, expires=expiry(role, now))

@@ -43,12 +43,14 @@ class Share:
     ``contents``   its lists and entries, canaries included, absences left out
     ``recipient``  its public key (``age1…``)
     ``extra``      further files by name, encrypted and signed beside the edition
+    ``ended``      public keys it had before that must not read this edition; another one that was replaced reads for 48 hours
     """
 
     partner: str
     contents: EditionContents
     recipient: str
     extra: Mapping[str, bytes] = field(default_factory=dict)
+    ended: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

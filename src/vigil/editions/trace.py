@@ -122,6 +122,21 @@ def trace_file(
     return found if found.marks or found.named else replace(found, unread=_unread(leak, book, given))
 
 
+def trace_books(path: Path, books: Sequence[MarkBook], digest_keys: DigestKeys | None = None) -> Trace:
+    """Trace a file by several books, because names and key of the marks may have changed: whoever any of them names.
+
+    Each book more is a chance more to name somebody innocent, so each has to be surer by that.
+    """
+    found = [trace_file(path, book, digest_keys, CONFIDENCE / len(books)) for book in books]
+    best = max(found, key=lambda each: (len(each.named) > 0, each.marks))
+    surest: dict[str, Named] = {}
+    for each in (each for one in (best, *found) for each in one.named):
+        if each.partner not in surest or each.wrong < surest[each.partner].wrong:
+            surest[each.partner] = each
+    named = [replace(each, wrong=min(1.0, each.wrong * len(books))) for each in surest.values()]
+    return replace(best, named=tuple(sorted(named, key=lambda each: (each.wrong, each.partner))))
+
+
 def _unread(leak: Leak, book: MarkBook, digest_keys: DigestKeys) -> Unread | None:
     if leak.form == LeakForm.SAFE_BROWSING:
         return Unread.FORM

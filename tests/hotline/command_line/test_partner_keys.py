@@ -1,4 +1,4 @@
-"""``vigil hotline partner rotate | withdraw``: with a real office, real keys and the published folder checked whole."""
+"""``vigil hotline partner key | rotate | withdraw``: with a real office, real keys and the published folder checked whole."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyrage
 import pytest
 from pyrage import x25519
 from tests.hotline.lists.cases import listed, make_lists
@@ -25,6 +26,7 @@ from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.lists.models import Publication
 from vigil.hotline.lists.office import Office
 from vigil.hotline.lists.publications import do_request_publication
+from vigil.hotline.lists.recipients import do_change_recipient
 from vigil.hotline.management import boot
 from vigil.hotline.partners.actions import do_enrol_node
 from vigil.hotline.partners.agreements import (
@@ -37,6 +39,7 @@ from vigil.hotline.partners.agreements import (
 )
 from vigil.hotline.partners.enumerations import PartnerKind
 from vigil.hotline.partners.models import Node, Partner
+from vigil.hotline.partners.recipients import changes_waiting
 
 
 @pytest.fixture
@@ -94,6 +97,52 @@ def sound(editions: Path, clock: FixedClock) -> bool:
     report = verify(editions, root=None, now=clock.now())
     assert report.problems == ()
     return report.ok
+
+
+class TestKey:
+    def test_the_old_key_stops_with_the_next_edition(
+        self, office: Office, partner: Partner, people: dict[str, User], editions: Path, clock: FixedClock
+    ) -> None:
+        new = x25519.Identity.generate()
+        old_key = partner.recipient
+        assert "second person" in run("key", partner.code, new.to_public(), "--reason", "A laptop was lost.")
+        assert not Publication.objects.filter(state="requested").exists()
+        do_change_recipient(people["sam"], changes_waiting().get())
+        assert Publication.objects.get(state="requested").renewal
+        clock.advance(minutes=1)
+        office.work()
+        partner.refresh_from_db()
+        assert partner.recipient == str(new.to_public()) != old_key and sound(editions, clock)
+        (manifest,) = newest(editions, partner)
+        assert b'"number"' in pyrage.decrypt(manifest, [new])
+        assert manifest.count(b"-> X25519") == 1
+
+    def test_or_reads_for_48_hours_more(
+        self, office: Office, partner: Partner, people: dict[str, User], editions: Path, clock: FixedClock
+    ) -> None:
+        run("key", partner.code, x25519.Identity.generate().to_public(), "--reason", "Every year.", "--overlap")
+        do_change_recipient(people["sam"], changes_waiting().get())
+        for hours, readers in ((1, 2), (50, 1)):
+            clock.advance(hours=hours)
+            office.keep_fresh()
+            do_request_publication(people["paula"])
+            office.work()
+            assert newest(editions, partner)[0].count(b"-> X25519") == readers
+
+    def test_what_is_no_key_is_refused_and_not_repeated(self, partner: Partner) -> None:
+        for wrong in (partner.recipient[:-1], "AGE-SECRET-KEY-1QUIMBER"):
+            with pytest.raises(VigilError) as found:
+                run("key", partner.code, wrong, "--reason", "Why.")
+            assert wrong not in str(found.value) and found.value.exit_status == 2
+        with pytest.raises(VigilError, match="no partner"):
+            run("key", "p-nobody", partner.recipient, "--reason", "Why.")
+
+
+def newest(editions: Path, partner: Partner) -> list[bytes]:
+    """The manifest of the partner's copy as it is published now."""
+    folder = editions / "targets" / "partners" / partner.code
+    paths = sorted(folder.glob("*.edition.json.age"), key=lambda path: path.stat().st_mtime_ns)
+    return [path.read_bytes() for path in paths[-1:]]
 
 
 class TestRotate:

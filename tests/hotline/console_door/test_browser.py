@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page
+from pyrage import x25519
 from tests.hotline.console_door.conftest import SECRET_ADDRESS, Desk
 from tests.hotline.lists.cases import page as listed_page
 from tests.support.browsing import SCREENS, chromium, press
@@ -26,6 +27,7 @@ from vigil.hotline.lists.models import ListEntry
 from vigil.hotline.lists.publications import do_request_publication
 from vigil.hotline.partners.agreements import Terms, do_approve_agreement, do_propose_agreement, do_propose_partner
 from vigil.hotline.partners.enumerations import PartnerKind
+from vigil.hotline.partners.recipients import do_propose_recipient
 from vigil.hotline.reports.actions import do_take
 from vigil.hotline.reports.models import Report
 
@@ -107,6 +109,8 @@ def test_pages_of_lists_partners_and_agreements_look_right_and_are_accessible(
     do_list(desk.ben, desk.waiting_for_ben(), [listed_page(SECRET_ADDRESS)])
     entry, waiting = ListEntry.objects.get(), desk.assessed("http://two.example/b/c")
     partner = do_propose_partner(everybody, "Quimber Net", PartnerKind.ISP, hosts=["quimber.example"])
+    key = str(x25519.Identity.generate().to_public())
+    do_propose_recipient(everybody, partner, key, "Its machine was lost.")
     terms = Terms("contract 7", ("url",), clock.now(), clock.now() + timedelta(days=90), "Somebody", exports=("rpz",))
     proposed = do_propose_agreement(everybody, partner, terms)
     agreed = do_propose_agreement(everybody, partner, terms)
@@ -116,6 +120,7 @@ def test_pages_of_lists_partners_and_agreements_look_right_and_are_accessible(
         "propose": "/lists/url/propose/url/", "proposals": "/proposals/", "allow": "/allow/", "allow-new": "/allow/new/",
         "partners": "/partners/", "partner-new": "/partners/new/", "partner": f"/partners/{partner.pk}/",
         "agreement-new": f"/partners/{partner.pk}/agreement/", "partner-stop": f"/partners/{partner.pk}/stop/",
+        "partner-key": f"/partners/{partner.pk}/key/",
         "alarms": "/alarms/", "entry-change": f"/entries/{entry.pk}/change/", "approvals": "/approvals/",
     }  # fmt: skip
     page = enter(everybody, **LOOKS[look]).new_page()

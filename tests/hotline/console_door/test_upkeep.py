@@ -25,7 +25,7 @@ from vigil.hotline.lists.models import AllowEntry, EntryProposal, List, ListEntr
 from vigil.hotline.lists.queries import in_force
 from vigil.hotline.lists.withdrawals import do_hold_entry
 from vigil.hotline.partners.agreements import agreements_in_force
-from vigil.hotline.partners.models import Agreement, Partner
+from vigil.hotline.partners.models import Agreement, Partner, RecipientChange
 from vigil.hotline.statistics.models import CanaryAlarm
 
 RECIPIENT = str(x25519.Identity.generate().to_public())
@@ -307,6 +307,42 @@ class TestPartners:
         desk.at(sam).post(f"/agreements/{agreement.pk}/approval/")
         agreement.refresh_from_db()
         assert agreement.approved_at is None and "Refused" in text_of(client.get(f"/partners/{partner.pk}/"))
+
+    def test_two_people_change_the_public_key(self, desk: Desk, paula: User, sam: User) -> None:
+        client, boss = desk.at(paula), desk.at(sam)
+        partner = self.partner(client)
+        page, new = f"/partners/{partner.pk}/key/", str(x25519.Identity.generate().to_public())
+        given = {"recipient": new, "old": "stop", "reason": "A laptop was lost."}
+        for wrong in ({"recipient": new[:-1]}, {"recipient": RECIPIENT}, {"old": ""}, {"reason": ""}, {"more": "x"}):
+            answer = client.post(page, given | wrong)
+            assert answer.status_code == 422 and "error-summary" in text_of(answer)
+        assert boss.get(page).status_code == boss.post(page, given).status_code == 403
+        assert "until a second person has approved" in text_of(client.post(page, given, follow=True))
+        change = RecipientChange.objects.get()
+        assert "another public key" in text_of(boss.get("/partners/"))
+        assert client.post(f"/partner-keys/{change.pk}/approval/").status_code == 403
+        shown = text_of(boss.get(f"/partners/{partner.pk}/"))
+        assert "stops with the next edition" in shown and "A laptop was lost." in shown and new in shown
+        assert "encrypted for the new key" in text_of(boss.post(f"/partner-keys/{change.pk}/approval/", follow=True))
+        partner.refresh_from_db()
+        assert partner.recipient == new
+        assert "decided already" in text_of(boss.post(f"/partner-keys/{change.pk}/refusal/", follow=True))
+
+    def test_a_key_is_refused_by_who_proposed_it(self, desk: Desk, paula: User) -> None:
+        client = desk.at(paula)
+        partner = self.partner(client)
+        given = {"recipient": str(x25519.Identity.generate().to_public()), "old": "overlap", "reason": "Every year."}
+        client.post(f"/partners/{partner.pk}/key/", given)
+        assert "48 hours more" in text_of(client.get(f"/partners/{partner.pk}/"))
+        change = RecipientChange.objects.get()
+        assert "stays in use" in text_of(client.post(f"/partner-keys/{change.pk}/refusal/", follow=True))
+        partner.refresh_from_db()
+        assert partner.recipient == RECIPIENT and "Refused" in text_of(client.get(f"/partner-keys/{change.pk}/", follow=True))
+
+    def test_a_new_partner_with_a_key_that_is_none_comes_back(self, desk: Desk, paula: User) -> None:
+        given = {"title": "Quimber Net", "kind": "isp", "hosts": "", "recipient": RECIPIENT[:-1]}
+        answer = desk.at(paula).post("/partners/new/", given)
+        assert answer.status_code == 422 and "cannot be used" in text_of(answer) and not Partner.objects.exists()
 
     def test_an_alarm_is_shown_and_taken_up(self, desk: Desk, paula: User, clock: FixedClock) -> None:
         CanaryAlarm.objects.create(source="log", list="url", hour=clock.now(), number=3, created_by="system:operator")

@@ -50,6 +50,7 @@ class Permission(StrEnum):
     # partners and their agreements
     PARTNER_READ = "partner.read"
     PARTNER_PROPOSE = "partner.propose"
+    PARTNER_KEY = "partner.key"
     PARTNER_APPROVE = "partner.approve"
     PARTNER_STOP = "partner.stop"
     # two-person acts: the first seats that have no permission of their own yet, and the second seats
@@ -141,7 +142,7 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     R.LIST_PUBLISHER: _CASEWORK
     | {P.LIST_MANAGE, P.ENTRY_READ, P.ENTRY_WITHDRAW, P.PUBLICATION_REQUEST, P.APPEAL_READ,
        P.HOLD_READ, P.LIST_EMERGENCY, P.APPROVAL_READ,
-       P.ENTRY_PROPOSE, P.ENTRY_HOLD, P.PARTNER_READ, P.PARTNER_PROPOSE, P.PARTNER_STOP, P.BANK_POLICY,
+       P.ENTRY_PROPOSE, P.ENTRY_HOLD, P.PARTNER_READ, P.PARTNER_PROPOSE, P.PARTNER_KEY, P.PARTNER_STOP, P.BANK_POLICY,
        P.SOURCE_READ},
     R.SCHEME_OWNER: frozenset({P.CONSOLE_ENTER, P.STATISTICS_READ,
        P.SCHEME_READ, P.SCHEME_MANAGE, P.APPROVAL_READ}),
@@ -169,7 +170,7 @@ SYSTEMS: Final[dict[str, frozenset[Permission]]] = {
     "operator": frozenset(
         {P.SOURCE_MANAGE, P.SOURCE_READ, P.SOURCE_VOTE,
          P.PEOPLE_MANAGE, P.NODE_MANAGE, P.LIST_MANAGE, P.AUDIT_READ, P.AUDIT_SIGN, P.CAPTURE_ALLOW, P.RETENTION_RUN,
-         P.MAIL_IMPORT, P.REPORT_SUBMIT, P.PARTNER_READ, P.PARTNER_STOP}
+         P.MAIL_IMPORT, P.REPORT_SUBMIT, P.PARTNER_READ, P.PARTNER_KEY, P.PARTNER_STOP}
     ),
 }
 READS_LOGGED: Final = frozenset(
@@ -225,6 +226,7 @@ DESCRIPTIONS: Final[dict[Permission, str]] = {
     P.ENTRY_HOLD: "hold an entry back from editions, and let it go again",
     P.PARTNER_READ: "see partners, their agreements, deliveries and alarms",
     P.PARTNER_PROPOSE: "propose a partner or an agreement",
+    P.PARTNER_KEY: "propose another public key of a partner",
     P.PARTNER_APPROVE: "approve what somebody else proposed for a partner",
     P.PARTNER_STOP: "stop a partner at once",
     P.APPROVAL_READ: "see the two-person acts in which one has a seat",

@@ -23,7 +23,9 @@ from vigil.hotline.lists.sharing import PartnerCopy, copies_now
 def shares_of(contents: EditionContents, moment: datetime) -> tuple[Share, ...]:
     """The copy of every partner with an agreement in force and a public key; without a key there is no copy."""
     copies = copies_now(OFFICE, contents, moment)
-    return tuple(Share(each.partner, selftest.added_to(each.contents), each.recipient, _words(each)) for each in copies)
+    return tuple(
+        Share(each.partner, selftest.added_to(each.contents), each.recipient, _words(each), each.ended) for each in copies
+    )
 
 
 def _words(copy: PartnerCopy) -> dict[str, bytes]:

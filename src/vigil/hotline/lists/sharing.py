@@ -17,6 +17,7 @@ from vigil.hotline.lists.models import ListEntry
 from vigil.hotline.lists.words import files_for
 from vigil.hotline.partners.agreements import agreements_in_force
 from vigil.hotline.partners.models import Agreement, Partner
+from vigil.hotline.partners.recipients import ended_keys
 
 Entry = TypeVar("Entry", UrlEntry, HashEntry)
 
@@ -55,12 +56,16 @@ def grant_of(partner: str, agreements: Iterable[Agreement]) -> Grant:
 
 @dataclass(frozen=True, slots=True)
 class PartnerCopy:
-    """What one partner gets with an edition. ``words`` are files of keyword lists, which travel encrypted only."""
+    """What one partner gets with an edition. ``words`` are files of keyword lists, which travel encrypted only.
+
+    ``ended``: public keys that it had before and for which nothing may be encrypted any more.
+    """
 
     partner: str
     recipient: str
     contents: EditionContents
     words: dict[str, bytes]
+    ended: frozenset[str] = frozenset()
 
 
 def copies_now(person: Person, contents: EditionContents, moment: datetime) -> list[PartnerCopy]:
@@ -69,11 +74,11 @@ def copies_now(person: Person, contents: EditionContents, moment: datetime) -> l
     if not grants:
         return []
     book, jurisdictions = book_now(person), jurisdictions_of()
-    recipients = dict(Partner.objects.exclude(recipient="").values_list("code", "recipient"))
+    recipients, ended = dict(Partner.objects.exclude(recipient="").values_list("code", "recipient")), ended_keys()
     return [
         PartnerCopy(
             grant.partner, recipients[grant.partner], copy_of(grant, contents, jurisdictions, book),
-            _words(grant, moment, book.numbers_of(grant.partner)),
+            _words(grant, moment, book.numbers_of(grant.partner)), ended.get(grant.partner, frozenset()),
         )
         for grant in grants
         if grant.partner in recipients

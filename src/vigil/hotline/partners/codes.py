@@ -18,3 +18,10 @@ AGREEMENT_PROPOSED: Final = define("agreement.proposed", "An agreement was propo
 AGREEMENT_APPROVED: Final = define("agreement.approved", "A second person approved an agreement.", "partner")
 AGREEMENT_ENDED: Final = define("agreement.ended", "An agreement was ended or refused.", "partner")
 PEOPLE_SHOWN: Final = define("agreement.people_shown", "Who answers for lists at a partner was shown.", "partner")
+RECIPIENT_PROPOSED: Final = define(
+    "partner.key_proposed", "Another public key was proposed for a partner.", "partner", "overlap", "reason"
+)
+RECIPIENT_APPROVED: Final = define(
+    "partner.key_approved", "A second person approved another public key of a partner.", "partner", "overlap"
+)
+RECIPIENT_REFUSED: Final = define("partner.key_refused", "Another public key of a partner was refused.", "partner")

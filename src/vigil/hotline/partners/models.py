@@ -78,6 +78,36 @@ class Agreement(Entity):
         )
 
 
+class RecipientChange(Entity):
+    """Another public key for a partner: proposed by one person, approved by another; the partner's row has the one in use.
+
+    ``before``   the key it replaces, empty where there was none. ``recipient`` the new one.
+    ``overlap``  the key before reads for 48 hours more; otherwise it stops with the next edition.
+    ``reason``   in a few words, nothing confidential.
+    ``approved`` what was decided; None while it waits.
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="recipient_changes")
+    before = models.CharField(max_length=200, blank=True)
+    recipient = models.CharField(max_length=200)
+    overlap = models.BooleanField(default=False)
+    reason = models.CharField(max_length=300)
+    approved = models.BooleanField(null=True)
+    decided_by = models.CharField(max_length=200, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-created_at"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=~Q(approved=True) | ~Q(decided_by=F("created_by")), name="partners_two_people_change_a_key"
+            ),
+            models.UniqueConstraint(
+                fields=["partner"], condition=Q(approved=None), name="partners_one_change_of_key_waits"
+            ),
+        ]
+
+
 class Node(Entity):
     """One enforcement node (or a group behind one name) of a deployer. ``token_digest`` is a keyed digest.
 

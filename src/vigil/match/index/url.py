@@ -125,14 +125,15 @@ def record_of(
 ) -> UrlRecord:
     """The record of an entry: the one way from an address to its digests. Raises InputError where they do not fit."""
     require_entry(scope, url)
+    asked = int(flags)  # a million entries: see the plain numbers of flags
     return UrlRecord(
         key=entry_key(scope, url, digest_key, flags),
         host_key=host_key(url.host, digest_key),
         depth=depth_of(url.path) if scope is Scope.PREFIX else 0,
         scope=scope,
-        flags=int(flags),
-        port=url.effective_port() if flags & EntryFlag.PORT_EXACT else 0,
-        scheme=url.scheme if flags & EntryFlag.SCHEME_EXACT else "",
+        flags=asked,
+        port=url.effective_port() if asked & PORT_EXACT else 0,
+        scheme=url.scheme if asked & SCHEME_EXACT else "",
         entry=entry,
         list=list_number,
         expires=expires,

@@ -59,6 +59,7 @@ HOST_ONLY_SKIPPED: Final = int(EntryFlag.HOST_ONLY_SKIPPED)
 
 _QUERY_SET_PERSON: Final = f"vigil qset {TRACKING_VERSION}".encode()
 _HOST_PERSON: Final = b"vigil hostname"
+_PERSONS: Final = {scope: f"vigil {scope}".encode() for scope in Scope}
 
 
 def entry_key(
@@ -83,7 +84,7 @@ def host_key(host: str, digest_key: bytes | None = None) -> bytes:
 
 def key_state(scope: Scope, digest_key: bytes | None, *, query_set_only: bool = False) -> blake2b:
     """The digest of entries of a scope before their text; copied for each text in hot paths."""
-    person = _QUERY_SET_PERSON if query_set_only else f"vigil {scope}".encode()
+    person = _QUERY_SET_PERSON if query_set_only else _PERSONS[scope]
     return blake2b(digest_size=KEY_BYTES, key=digest_key or b"", person=person)
 
 

@@ -202,8 +202,8 @@ class PartnerForm(StrictForm):
         label="Its own names", required=False, max_length=8000, widget=forms.Textarea(attrs={**AREA, "rows": 2}),
         help_text="Host names of its own space: an entry there needs a second approver.",
     )  # fmt: skip
-    recipient = forms.RegexField(
-        r"^age1[0-9a-z]{58}$", label="Its public key", required=False, widget=forms.TextInput(attrs=PLAIN),
+    recipient = forms.CharField(
+        label="Its public key", required=False, max_length=200, widget=forms.TextInput(attrs=PLAIN),
         help_text="age1…: its copy is encrypted to it. Without one it gets no copy.",
     )  # fmt: skip
 
@@ -241,6 +241,23 @@ class AgreementForm(StrictForm):
             data["reference"], tuple(data["lists"]), starts, ends, data["people"], split(data["jurisdictions"]),
             tuple(data["exports"]),
         )  # fmt: skip
+
+
+class RecipientForm(StrictForm):
+    """Another public key of a partner."""
+
+    recipient = forms.CharField(
+        label="The new public key", max_length=200, widget=forms.TextInput(attrs=PLAIN),
+        help_text="The line that begins with age1, from the partner itself. Compare it by telephone.",
+    )  # fmt: skip
+    old = forms.ChoiceField(
+        label="The key it has now", widget=forms.RadioSelect,
+        choices=[
+            ("stop", "stops with the next edition: it may be in other hands, or it is lost"),
+            ("overlap", "reads for 48 hours more, while its nodes change over"),
+        ],
+    )  # fmt: skip
+    reason = forms.CharField(label="Why", max_length=300, help_text="In a few words, for the audit. Nothing confidential.")
 
 
 class StopForm(StrictForm):

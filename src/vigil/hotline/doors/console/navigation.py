@@ -18,7 +18,7 @@ from vigil.hotline.approvals.queries import waiting_for
 from vigil.hotline.compartments.access import hidden_from
 from vigil.hotline.holds.gate import overdue_of
 from vigil.hotline.lists.queries import approvals_due, held, open_appeals, proposals_waiting, reviews_due
-from vigil.hotline.partners.agreements import agreements_waiting
+from vigil.hotline.partners.recipients import waiting_for_second
 from vigil.hotline.reports.children import open_child_cases
 from vigil.hotline.reports.enumerations import Status
 from vigil.hotline.reports.models import Report
@@ -70,7 +70,7 @@ ROOMS: Final = (
     Room("Lists", "Publish", "publish", Permission.PUBLICATION_REQUEST),
     Room("Lists", "Banks", "banks", Permission.BANK_POLICY),
     Room("Lists", "Appeals", "appeals", Permission.APPEAL_READ, count=lambda _: open_appeals().count()),
-    Room("Partners", "Partners", "partners", Permission.PARTNER_READ, count=lambda _: agreements_waiting().count()),
+    Room("Partners", "Partners", "partners", Permission.PARTNER_READ, count=lambda _: waiting_for_second()),
     Room("Partners", "Alarms", "alarms", Permission.PARTNER_READ, count=lambda _: alarms_open().count()),
     Room("Oversight", "Second person", "approvals", Permission.APPROVAL_READ,
          count=lambda person: waiting_for(person).count()),

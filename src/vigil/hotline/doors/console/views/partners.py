@@ -13,13 +13,15 @@ from django.views.decorators.http import require_POST, require_safe
 from vigil.base.errors import VigilError
 from vigil.editions.model import ListKind
 from vigil.hotline.access.clock import now
+from vigil.hotline.access.people import Person
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import requires
 from vigil.hotline.doors.console import words
-from vigil.hotline.doors.console.list_forms import AgreementForm, PartnerForm, StopForm, show, split
+from vigil.hotline.doors.console.list_forms import AgreementForm, PartnerForm, RecipientForm, StopForm, show, split
 from vigil.hotline.doors.console.requests import Staff, action, allowed, done
 from vigil.hotline.doors.console.words import Tag
 from vigil.hotline.lists.models import List
+from vigil.hotline.lists.recipients import do_change_recipient
 from vigil.hotline.partners.agreements import (
     agreements_waiting,
     check_approve_agreement,
@@ -36,7 +38,14 @@ from vigil.hotline.partners.agreements import (
     partners,
 )
 from vigil.hotline.partners.enumerations import PartnerKind
-from vigil.hotline.partners.models import Agreement, Delivery, Node, Partner
+from vigil.hotline.partners.models import Agreement, Delivery, Node, Partner, RecipientChange
+from vigil.hotline.partners.recipients import (
+    changes_waiting,
+    check_approve_recipient,
+    check_refuse_recipient,
+    do_propose_recipient,
+    do_refuse_recipient,
+)
 from vigil.hotline.statistics.canaries import alarms_open, do_see_alarm
 from vigil.hotline.statistics.models import CanaryAlarm
 
@@ -52,7 +61,10 @@ def partners_page(request: Staff) -> HttpResponse:
          "fetched": last.get(each.code)}
         for each in partners()
     ]  # fmt: skip
-    context = {"rows": rows, "waiting": agreements_waiting(), "can_propose": request.person.may(Permission.PARTNER_PROPOSE)}
+    context = {
+        "rows": rows, "waiting": agreements_waiting(), "changes": changes_waiting(),
+        "can_propose": request.person.may(Permission.PARTNER_PROPOSE),
+    }  # fmt: skip
     return render(request, "console/partners.html", context)
 
 
@@ -101,11 +113,31 @@ def _page(request: Staff, pk: UUID, people_of: UUID | None = None) -> HttpRespon
     context = {
         "partner": found, "kind": words.PARTNER_KIND[PartnerKind(found.kind)], "tag": _tag(found), "agreements": agreements,
         "nodes": Node.objects.filter(partner=found.code).order_by("name"), "deliveries": deliveries, "moment_now": now(),
-        "can_propose": person.may(Permission.PARTNER_PROPOSE), "can_stop": allowed(check_stop_partner, person, found),
+        "can_propose": person.may(Permission.PARTNER_PROPOSE), "can_key": person.may(Permission.PARTNER_KEY),
+        "can_stop": allowed(check_stop_partner, person, found),
         "can_resume": allowed(check_resume_partner, person, found), "stopped_by": words.actor(found.stopped_by),
-        "alarms": CanaryAlarm.objects.filter(partner=found.code)[:10],
+        "alarms": CanaryAlarm.objects.filter(partner=found.code)[:10], "changes": _changes(person, found),
     }  # fmt: skip
     return render(request, "console/partner.html", context)
+
+
+def _changes(person: Person, found: Partner) -> list[dict[str, Any]]:
+    """The keys that were proposed for it, the newest first; the acts that this person may do now."""
+    return [
+        {"change": each, "tag": _change_tag(each), "by": words.actor(each.created_by), "decided_by": words.actor(each.decided_by),
+         "can_approve": allowed(check_approve_recipient, person, each),
+         "can_refuse": allowed(check_refuse_recipient, person, each)}
+        for each in found.recipient_changes.select_related("partner")
+    ]  # fmt: skip
+
+
+def _change_tag(found: RecipientChange) -> Tag:
+    if found.approved is None:
+        return Tag("waits", "Waits for a second person")
+    if not found.approved:
+        return Tag("done", "Refused")
+    in_use = found.recipient == found.partner.recipient
+    return Tag("working", "In use") if in_use else Tag("done", "Replaced")
 
 
 def _agreement_tag(found: Agreement) -> Tag:
@@ -167,6 +199,47 @@ def agreement_end(request: Staff, pk: UUID) -> HttpResponse:
 def agreement(request: Staff, pk: UUID) -> HttpResponse:
     """The page of an agreement is that of its partner."""
     return redirect("partner", pk=get_object_or_404(Agreement, pk=pk).partner_id)
+
+
+@requires(Permission.PARTNER_KEY)
+def recipient_new(request: Staff, pk: UUID) -> HttpResponse:
+    """Propose another public key."""
+    found = get_object_or_404(Partner, pk=pk)
+    form = RecipientForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            do_propose_recipient(request.person, found, data["recipient"], data["reason"], overlap=data["old"] == "overlap")
+            done(request, "Proposed. The key it has now stays in use until a second person has approved the new one.")
+            return redirect("partner", pk=pk)
+        except VigilError as error:
+            show(form, error)
+    return render(request, "console/partner_key.html", {"form": form, "partner": found}, status=422 if form.errors else 200)
+
+
+@requires(Permission.PARTNER_READ)
+@require_safe
+def recipient(request: Staff, pk: UUID) -> HttpResponse:
+    """The page of a proposed key is that of its partner."""
+    return redirect("partner", pk=get_object_or_404(RecipientChange, pk=pk).partner_id)
+
+
+@requires(Permission.PARTNER_APPROVE)
+@action(back="recipient")
+def recipient_approve(request: Staff, pk: UUID) -> HttpResponse:
+    """Approve as the second person."""
+    found = do_change_recipient(request.person, get_object_or_404(RecipientChange, pk=pk))
+    done(request, "Approved. The next edition is encrypted for the new key.")
+    return redirect("partner", pk=found.partner_id)
+
+
+@requires(Permission.PARTNER_STOP)
+@action(back="recipient")
+def recipient_refuse(request: Staff, pk: UUID) -> HttpResponse:
+    """Leave the key as it is."""
+    found = do_refuse_recipient(request.person, get_object_or_404(RecipientChange, pk=pk))
+    done(request, "Refused. The key it has now stays in use.")
+    return redirect("partner", pk=found.partner_id)
 
 
 @requires(Permission.PARTNER_STOP)
