@@ -6,10 +6,12 @@ import hashlib
 import http.server
 import io
 import ipaddress
+import shlex
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,11 +28,13 @@ from vigil.base.errors import RefusedError
 from vigil.base.limits import Limit
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.models import User
-from vigil.hotline.access.people import OPERATOR, WORKER
+from vigil.hotline.access.people import OPERATOR, PUBLIC, WORKER
 from vigil.hotline.access.roles import Role
 from vigil.hotline.reports.captures import claim_next, do_allow_captures, do_request_capture, run
+from vigil.hotline.reports.fetch_process import ProcessFetcher, setup_of
 from vigil.hotline.reports.fetcher import RouteFetcher
 from vigil.hotline.reports.fetching import Address, Failure, Fetched, FetchError, fetchable
+from vigil.hotline.reports.intake import Arrival, do_submit_report
 from vigil.hotline.reports.models import Capture
 from vigil.hotline.reports.routes import DirectRoute
 from vigil.hotline.reports.warc import record_of
@@ -177,6 +181,34 @@ class TestTls:
         capture = captured(analyst, Brought())
         assert capture.tls_fingerprint == fingerprint and capture.resolved_ip == "127.0.0.1"
         assert capture.page_sha256 == hashlib.sha256(PAGE).hexdigest()
+
+    @pytest.mark.parametrize("trusted", [True, False])
+    def test_the_fetching_process_records_the_certificate_of_a_real_server(
+        self, analyst: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: bool
+    ) -> None:
+        """The worker, its fetching process with an empty environment, and a server on loopback. The process trusts the
+        laboratory because the program that starts it says so, as a machine's own store of authorities would."""
+        lab = authority(tmp_path, "secure.example")
+        program = tmp_path / "python"
+        trust = f"SSL_CERT_FILE={shlex.quote(str(lab.authority))} " if trusted else ""
+        program.write_text(f'#!/bin/sh\n{trust}exec {shlex.quote(sys.executable)} "$@"\n')
+        program.chmod(0o700)
+        monkeypatch.setattr("vigil.hotline.reports.fetch_process.sys.executable", str(program))
+        fingerprint = x509.load_pem_x509_certificate(lab.certificate.read_bytes()).fingerprint(hashes.SHA256()).hex()
+        with secure_server(lab) as port, closing(ProcessFetcher(setup_of("direct", allowed=("127.0.0.0/8",)))) as fetcher:
+            report = do_submit_report(PUBLIC, Arrival(f"https://127.0.0.1:{port}/room/7"))
+            url = report.submissions.get().url
+            assert url is not None
+            do_request_capture(analyst, report, url)
+            claimed = claim_next()
+            assert claimed is not None
+            run(claimed, fetcher, hash_image)
+        capture = Capture.objects.get(pk=claimed.pk)
+        found = (capture.status, capture.tls_fingerprint, capture.resolved_ip, capture.page_sha256)
+        if trusted:
+            assert found == ("done", fingerprint, "127.0.0.1", hashlib.sha256(PAGE).hexdigest())
+        else:
+            assert (capture.status, capture.failure, capture.page_sha256) == ("failed", Failure.TLS_FAILED.value, "")
 
     @pytest.mark.parametrize("host", ["secure.example", "other.example"])
     def test_one_that_nobody_trusts_or_of_another_name_is_refused(

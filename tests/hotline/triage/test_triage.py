@@ -205,6 +205,25 @@ def test_sites_and_brands_are_clustered_under_neutral_codes() -> None:
     assert "quimber" not in repr(list(Cluster.objects.values_list()))
 
 
+def test_numbered_mirrors_are_one_brand_and_common_names_are_none() -> None:
+    for address in (
+        "https://zorblat7.example/1",
+        "https://m.zorblat-12.test/2",
+        "https://zorblat.invalid/3",
+        "https://zorblatter.example/4",
+        "https://images1.example/5",
+        "https://images2.example/6",
+        "https://qui1.example/7",
+        "https://qui2.example/8",
+    ):
+        sorted_(reported(address))
+    brand = Cluster.objects.get(kind=ClusterKind.BRAND)
+    hosts = {member.report.submissions.get().url.host for member in brand.members.all()}
+    assert hosts == {"zorblat7.example", "m.zorblat-12.test", "zorblat.invalid"}
+    assert not Cluster.objects.exclude(kind=ClusterKind.BRAND).exists()
+    assert brand.rule_version == "2" and "zorblat" not in repr(list(Cluster.objects.values_list()))
+
+
 def test_a_child_at_risk_raises_an_emergency_until_the_police_know(
     make_user: Callable[..., User], console_client: Callable[..., DoorClient]
 ) -> None:

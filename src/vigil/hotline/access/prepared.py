@@ -25,11 +25,21 @@ class Prepared(Generic[Row]):
         self._build: Final = build
         self._samples: Final = samples
         self._texts: dict[str, tuple[str, list[Any]]] = {}
+        self._shapes: dict[str, tuple[list[str], list[tuple[int, Callable[..., Any], Any]]]] = {}
 
     def first(self, *values: Value) -> Row | None:
         """The first row, in no order."""
-        rows = list(self._model._base_manager.raw(*self._asked(values)))
-        return rows[0] if rows else None
+        with connection.cursor() as cursor:
+            cursor.execute(*self._asked(values))
+            row = cursor.fetchone()
+        return None if row is None else self._row_of(list(row))
+
+    def _row_of(self, values: list[Any]) -> Row:
+        """A row of the model, from what the database gives for its columns."""
+        names, converters = self._shapes[connection.vendor]
+        for place, convert, expression in converters:
+            values[place] = convert(values[place], expression, connection)
+        return self._model.from_db(connection.alias, names, values)
 
     def exists(self, *values: Value) -> bool:
         """Whether there is a row."""
@@ -40,7 +50,14 @@ class Prepared(Generic[Row]):
     def _asked(self, values: tuple[Value, ...]) -> tuple[str, list[Any]]:
         """The text for this kind of database, and its values in their places."""
         if connection.vendor not in self._texts:
-            text, places = self._build(*self._samples).order_by()[:1].query.sql_with_params()
+            compiler = self._build(*self._samples).order_by()[:1].query.get_compiler(connection.alias)
+            text, places = compiler.as_sql()
+            columns = [column for column, _, _ in compiler.select]
+            converters = compiler.get_converters(columns)
+            self._shapes[connection.vendor] = (
+                [column.target.attname for column in columns],
+                [(place, each, column) for place, (found, column) in converters.items() for each in found],
+            )
             self._texts[connection.vendor] = text, list(places)
         text, found = self._texts[connection.vendor]
         given = {_adapted(sample): _adapted(value) for sample, value in zip(self._samples, values, strict=True)}

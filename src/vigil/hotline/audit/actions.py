@@ -49,9 +49,9 @@ def record(person: Person, code: Code, subject: models.Model | str, *, purpose: 
     if not connection.in_atomic_block:
         raise OutsideTransactionError("record() was called outside a transaction")
     _check(code, details)
-    head = _locked_head()
+    seq, previous = _locked_end()
     event = AuditEvent(
-        seq=head.seq + 1,
+        seq=seq + 1,
         at=now(),
         actor=person.label,
         roles=",".join(sorted(person.roles)),
@@ -59,11 +59,11 @@ def record(person: Person, code: Code, subject: models.Model | str, *, purpose: 
         subject=subject_of(subject),
         purpose=purpose,
         details=canonical_details(details),
-        prev_hash=head.hash,
+        prev_hash=previous,
     )
     event.hash = hash_of(event)
     event.save()
-    AuditHead.objects.filter(pk=AuditHead.ONLY).update(seq=event.seq, hash=event.hash)
+    _move_end(event.seq, event.hash)
     return event
 
 
@@ -78,8 +78,8 @@ def record_many(
         _check(code, details)
     if not wanted:
         return 0
-    head = _locked_head()
-    at, actor, roles, seq, previous = now(), person.label, ",".join(sorted(person.roles)), head.seq, head.hash
+    seq, previous = _locked_end()
+    at, actor, roles = now(), person.label, ",".join(sorted(person.roles))
     rows: list[Values] = []
     for code, subject, details in wanted:
         seq += 1
@@ -87,7 +87,7 @@ def record_many(
         previous = hash_of(line)
         rows.append({name: getattr(line, name) for name in _Line.__slots__} | {"hash": previous})
     insert_values(AuditEvent, rows)
-    AuditHead.objects.filter(pk=AuditHead.ONLY).update(seq=seq, hash=previous)
+    _move_end(seq, previous)
     return len(rows)
 
 
@@ -104,18 +104,36 @@ def _check(code: Code, details: dict[str, Detail]) -> None:
         raise ValueError(f"a detail of audit code {code.code} is longer than {DETAIL_LENGTH} characters")
 
 
-def _locked_head() -> AuditHead:
-    """The end of the chain, locked. A missing one with events before it means that somebody removed it."""
-    there = AuditHead.objects.select_for_update().filter(pk=AuditHead.ONLY)
-    head = there.first()
-    if head is not None:
-        return head
-    # Events first, then the head once more: another writer may have committed the first event and the head just now.
+def _locked_end() -> tuple[int, str]:
+    """Number and hash of the last event, locked. A missing end with events before it means that somebody removed it."""
+    end = _asked_end()
+    if end is not None:
+        return end
+    # Events first, then the end once more: another writer may have committed the first event and the end just now.
     events = AuditEvent.objects.exists()
-    head = there.first()
-    if head is not None:
-        return head
+    end = _asked_end()
+    if end is not None:
+        return end
     if events:
         raise RefusedError("audit_head_missing", "The end of the audit log is missing.", mend="Run `vigil hotline audit verify`.")
     AuditHead.objects.bulk_create([AuditHead(hash=GENESIS)], ignore_conflicts=True)
-    return AuditHead.objects.select_for_update().get(pk=AuditHead.ONLY)
+    head = AuditHead.objects.select_for_update().get(pk=AuditHead.ONLY)
+    return head.seq, head.hash
+
+
+# All writers wait for this row. Its two statements are written out, because making their text takes longer than the database.
+_END: Final = "SELECT seq, hash FROM audit_audithead WHERE id = %s"
+_MOVE: Final = "UPDATE audit_audithead SET seq = %s, hash = %s WHERE id = %s"
+
+
+def _asked_end() -> tuple[int, str] | None:
+    locked = f"{_END} FOR UPDATE" if connection.features.has_select_for_update else _END
+    with connection.cursor() as cursor:
+        cursor.execute(locked, [AuditHead.ONLY])
+        row = cursor.fetchone()
+    return None if row is None else (row[0], row[1])
+
+
+def _move_end(seq: int, digest: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVE, [seq, digest, AuditHead.ONLY])

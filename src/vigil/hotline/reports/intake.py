@@ -202,7 +202,7 @@ def do_submit_report(person: Person, arrival: Arrival) -> Report:
 def do_submit_reports(person: Person, reads: Sequence[Read]) -> list[Report]:
     """Take several reports in, in their order, in one transaction: all of them or none."""
     with transaction.atomic():
-        return _take_in(person, reads)
+        return take_in(person, reads)
 
 
 def do_submit_draft(person: Person, draft: Draft, arrival: Arrival) -> Report:
@@ -211,13 +211,14 @@ def do_submit_draft(person: Person, draft: Draft, arrival: Arrival) -> Report:
     with transaction.atomic():
         locked = Draft.objects.select_for_update().get(pk=draft.pk)
         if locked.report is None:
-            locked.report = _take_in(person, [read])[0]
+            locked.report = take_in(person, [read])[0]
             locked.address, locked.theme, locked.words = "", "", ""
             locked.save(update_fields=["report", "address", "theme", "words"])
     return locked.report
 
 
-def _take_in(person: Person, reads: Sequence[Read]) -> list[Report]:
+def take_in(person: Person, reads: Sequence[Read]) -> list[Report]:
+    """:func:`do_submit_reports` inside the caller's transaction, all of which must end where this raises."""
     at = now()
     urls, before = _rows_of_urls(person, reads, at)
     files = {each.digest for read in reads for each in read.named if each.item.algorithm is HashAlgorithm.SHA256}

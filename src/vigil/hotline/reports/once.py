@@ -18,7 +18,7 @@ from django.db import IntegrityError, transaction
 from vigil.base.errors import InputError, RefusedError
 from vigil.hotline.access.rows import insert_unless_there, update
 from vigil.hotline.partners.models import Sender
-from vigil.hotline.reports.intake import Read, do_submit_reports
+from vigil.hotline.reports.intake import Read, take_in
 from vigil.hotline.reports.models import IdempotencyKey, Report
 from vigil.hotline.reports.together import Together
 
@@ -97,7 +97,7 @@ def _take_singles(singles: Sequence[_Single]) -> list[Answer | None]:
         chosen = [each for each in singles if each.row is None or each.row.pk in fresh]
         answers: dict[int, Answer] = {}
         if chosen:
-            reports = do_submit_reports(chosen[0].sender, [each.read for each in chosen])
+            reports = take_in(chosen[0].sender, [each.read for each in chosen])
             answers = {id(each): each.answer(report) for each, report in zip(chosen, reports, strict=True)}
         kept = [(each.row, answers[id(each)]) for each in chosen if each.row is not None]
         for row, made in kept:

@@ -1,13 +1,15 @@
-"""What a case belongs to: clusters by rules, version 1, with codes that say nothing.
+"""What a case belongs to: clusters by rules, version 2, with codes that say nothing.
 
 site_family    three or more cases under one registrable domain
 tld_hop        the same name registered under two or more endings
+brand          the same name with other numbers behind it, whatever the endings: ``zorblat7.example``, ``zorblat-12.test``
 duplicate_set  the same page (by SHA-256) captured at two or more addresses
 campaign       the same words in three or more reports
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -22,9 +24,15 @@ from vigil.hotline.reports.models import Capture, Report, Url
 from vigil.hotline.triage import codes
 from vigil.hotline.triage.models import Cluster, ClusterKind, Member, Triage
 
-RULE: Final = "1"
+RULE: Final = "2"  # 2: brands across numbers
 FAMILY: Final = 3
 CAMPAIGN: Final = 3
+SHORTEST_BRAND: Final = 5
+NO_BRANDS: Final = frozenset(
+    {"files", "forum", "image", "images", "media", "photo", "photos", "picture", "pictures", "server", "share", "video", "videos"}
+)
+"""Names that say what a site does, not whose it is."""
+NUMBERED: Final = re.compile(r"[-_0-9]+$")
 MOST: Final = 500
 """Members that are added at once; those beyond join as they are sorted themselves."""
 
@@ -57,6 +65,7 @@ def bonds_of(report: Report, urls: list[Url], words_digest: str) -> Iterator[Bon
     for url in {url.registrable_domain: url for url in urls}.values():
         yield from _site(url)
         yield from _hop(url)
+        yield from _brand(url)
     for page in set(Capture.objects.filter(report=report).exclude(page_sha256="").values_list("page_sha256", flat=True)):
         captures = Capture.objects.filter(page_sha256=page)
         if captures.values("url").distinct().count() > 1:
@@ -83,6 +92,24 @@ def _hop(url: Url) -> Iterator[Bond]:
     if alike.count() > 1:
         found = Report.objects.filter(submissions__url__registrable_domain__startswith=f"{name}.", dedupe_of=None)
         yield Bond(ClusterKind.TLD_HOP, name, _cases(found))
+
+
+def brand_of(domain: str) -> str:
+    """The name in a registrable domain without the numbers behind it; empty where that is too short or says too little."""
+    name = NUMBERED.sub("", domain.partition(".")[0])
+    return name if len(name) >= SHORTEST_BRAND and name not in NO_BRANDS and not name.startswith("xn--") else ""
+
+
+def _brand(url: Url) -> Iterator[Bond]:
+    """Numbered mirrors: who is blocked under one name comes back under the next number."""
+    brand = brand_of(url.registrable_domain)
+    if not url.tld or not brand:
+        return
+    near = Url.objects.filter(registrable_domain__startswith=brand).values_list("registrable_domain", flat=True)
+    alike = {domain for domain in near.order_by("registrable_domain").distinct()[:MOST] if brand_of(domain) == brand}
+    if len({domain.partition(".")[0] for domain in alike}) > 1:
+        found = Report.objects.filter(submissions__url__registrable_domain__in=sorted(alike), dedupe_of=None)
+        yield Bond(ClusterKind.BRAND, brand, _cases(found))
 
 
 def _cases(found: QuerySet[Report]) -> tuple[Report, ...]:
