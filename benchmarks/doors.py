@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from benchmarks import million
 from benchmarks.dns import LOAD_CORE, SERVER_CORE, TICKS
 from benchmarks.harness import Measurement, bench
 from benchmarks.icap import free_port, reqmod
@@ -29,12 +30,12 @@ from vigil.base.clock import SystemClock
 from vigil.edge.spoe import wire
 from vigil.edge.spoe.wire import FrameType, Kind
 from vigil.editions.build import build_edition
-from vigil.editions.keys import KeyRing, create_keys
+from vigil.editions.keys import KeyRing
 from vigil.editions.model import EditionContents, ListInfo, UrlEntry
 from vigil.editions.publish import publish
 from vigil.match.urls import Scope, canonical
 
-URLS = 1_000_000
+URLS = million.URLS
 REQUESTS = 50_000
 CONNECTIONS = 32
 SECONDS = 3
@@ -88,13 +89,8 @@ def world() -> Iterator[World]:
     with tempfile.TemporaryDirectory(prefix="vigil-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        keys = create_keys(folder / "keys", SystemClock().now())
-        (folder / "root.json").write_bytes(keys.root)
-        yield World(folder, keys)
-
-
-def pages() -> tuple[UrlEntry, ...]:
-    return tuple(UrlEntry(n, "urls", canonical(f"http://site{n}.example/page"), Scope.URL) for n in range(URLS))
+        (folder / "root.json").write_bytes(million.keys().root)
+        yield World(folder, million.keys())
 
 
 @contextmanager
@@ -248,7 +244,7 @@ def exchanged(port: int, request: bytes) -> bytes:
 def icap_worker(seed: int) -> Measurement:
     """REQMOD for hosts that are not listed, a million addresses in force, one question outstanding on each connection."""
     with world() as place:
-        place.publish(1, pages())
+        million.put(place.folder, Scope.URL)
         with icap(place, Load(place.folder)) as runs:
             return measured(runs, seed=seed)
 
@@ -257,7 +253,7 @@ def icap_worker(seed: int) -> Measurement:
 def icap_urlcheck(seed: int) -> Measurement:
     """The same beside c-icap, which is written in C: CPU for one request, theirs to ours."""
     with world() as place:
-        place.publish(1, pages())
+        million.put(place.folder, Scope.URL)
         load, port = Load(place.folder), free_port()
         with icap(place, load) as ours:
             pass
@@ -280,7 +276,7 @@ def original(host: str) -> bytes:
 def forward_auth_worker(seed: int) -> Measurement:
     """nginx's question for hosts that are not listed."""
     with world() as place:
-        place.publish(1, pages())
+        million.put(place.folder, Scope.URL)
         config, http = place.config('[forward_auth]\nproxies = ["nginx"]\n')
         with server(node(config)[0], http) as process:
             await_edition(http)
@@ -308,7 +304,7 @@ def hello() -> bytes:
 def spoe_worker(seed: int) -> Measurement:
     """HAProxy's question for hosts that are not listed."""
     with world() as place:
-        place.publish(1, pages())
+        million.put(place.folder, Scope.URL)
         port = free_port()
         config, http = place.config(f"[spoe]\nenabled = true\nport = {port}\n")
         with server(node(config)[0], port) as process:
@@ -374,7 +370,7 @@ def through(port: int, script: Path, connections: int) -> Through:
 def squids(connections: int) -> tuple[list[Through], list[Through]]:
     """Squid with the node and Squid alone, in turn."""
     with world() as place, ExitStack() as stack:
-        place.publish(1, pages())
+        million.put(place.folder, Scope.URL)
         folder, icap_port, origin, alone, guarded = place.folder, free_port(), free_port(), free_port(), free_port()
         config, http = place.config(f"[icap]\nenabled = true\nport = {icap_port}\n")
         stack.enter_context(server(node(config)[0], icap_port, {LOAD_CORE}))
@@ -459,10 +455,13 @@ def instant(log: Path, event: str, edition: int) -> float:
 
 @bench(name="rpz_to_bind", at_most=1.0, unit="s")
 def rpz_to_bind(seed: int) -> Measurement:
-    """From an edition in force at the node to its enforcement in BIND: 100,000 domains, one more each time."""
+    """From an edition in force to its enforcement in BIND: 100,000 domains among a million addresses, one more each time."""
     with world() as place, ExitStack() as stack:
         entries = [UrlEntry(n, "urls", canonical(f"http://site{n}.example/"), Scope.DOMAIN) for n in range(DOMAINS + ROUNDS + 1)]
-        place.publish(1, entries[:DOMAINS])
+        pages = [
+            UrlEntry(n, "urls", canonical(f"http://page{n}.example/page"), Scope.URL) for n in range(2 * DOMAINS, URLS + DOMAINS)
+        ]
+        place.publish(1, [*entries[:DOMAINS], *pages])
         folder, rpz, port, log = place.folder, free_port(), free_port(), place.folder / "node.log"
         (folder / "names.txt").write_text("".join(f"{entry.url.host}\n" for entry in entries))
         (folder / "keys.conf").write_text(f'key "vigil" {{ algorithm hmac-sha256; secret "{SECRET}"; }};\n')
@@ -473,16 +472,16 @@ def rpz_to_bind(seed: int) -> Measurement:
         await_edition(http)
         (folder / "named.conf").write_text(BIND.format(folder=folder, port=port, dead=free_port(), primary=rpz, secret=SECRET))
         stack.enter_context(server(["named", "-g", "-n", "1", "-c", str(folder / "named.conf")], port, {LOAD_CORE}))
-        took = [enforced_after(place, port, log, entries, number) for number in range(2, ROUNDS + 3)][1:]
-        return Measurement(statistics.median(took), {"domains": DOMAINS, "seed": seed}, took)
+        took = [enforced_after(place, port, log, entries, pages, number) for number in range(2, ROUNDS + 3)][1:]
+        return Measurement(statistics.median(took), {"urls": DOMAINS + len(pages), "domains": DOMAINS, "seed": seed}, took)
 
 
-def enforced_after(place: World, port: int, log: Path, entries: list[UrlEntry], number: int) -> float:
+def enforced_after(place: World, port: int, log: Path, entries: list[UrlEntry], pages: list[UrlEntry], number: int) -> float:
     """Seconds from edition ``number`` being in force to its new name being enforced."""
     pause, added = threading.Event(), entries[DOMAINS + number - 2].url.host
     while not is_enforced(port, f"n{number}.{entries[0].url.host}"):
         pause.wait(0.05)
-    place.publish(number, entries[: DOMAINS + number - 1])
+    place.publish(number, [*entries[: DOMAINS + number - 1], *pages])
     asked = 0
     while not is_enforced(port, f"n{(asked := asked + 1)}.{added}"):
         pause.wait(0.01)

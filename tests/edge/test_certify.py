@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
 import threading
@@ -192,6 +193,29 @@ def test_banks_that_are_not_loaded_or_match_everything_are_red(said: bytes, matc
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
         assert seen_by(HmaProbe(Http("127.0.0.1", server.server_address[1]), asks=True), selftest.CASES[-1])[0] is seen
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(("found", "seen"), [(b'{"selftest": []}', Seen.BLOCKED), (b'{"urls": []}', Seen.PASSED)])
+def test_lists_that_answer_beside_banks_must_find_the_picture_of_the_test(found: bytes, seen: Seen) -> None:
+    class Lists(_Banks):
+        def do_GET(self) -> None:
+            assert f"signal_type=sha256&signal={hashlib.sha256(selftest.picture()).hexdigest()}" in self.path
+            self.send_response(200)
+            self.send_header("content-length", str(len(found)))
+            self.end_headers()
+            self.wfile.write(found)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Lists)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    try:
+        probe = HmaProbe(Http("127.0.0.1", server.server_address[1]), asks=True, lists=True)
+        (case,) = [case for case in selftest.CASES if case.sees is selftest.Sees.BANKED_LISTS]
+        assert case.sees in probe.sees and case.listed
+        assert seen_by(probe, case)[0] is seen
+        assert case.sees not in HmaProbe(probe.server, asks=False, lists=True).sees
     finally:
         server.shutdown()
         server.server_close()

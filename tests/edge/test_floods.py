@@ -119,3 +119,28 @@ def test_messages_wait_until_the_hotline_takes_them() -> None:
         server.server_close()
     assert [path for path, _, _ in seen] == ["/v1/matches", "/v1/matches"]
     assert seen[0] == seen[1] and seen[0][1] == "Bearer a-token-of-a-node"
+
+
+def test_counted_by_the_second_or_by_the_instant_it_is_the_same() -> None:
+    by_second, by_instant = Floods("n-1", k=10), Floods("n-1", k=10)
+    for step in range(400):
+        now = NOON + timedelta(minutes=step % 90)
+        by_second.add_at(7 + step % 2, step % 3, int(now.timestamp()))
+        by_instant.add(7 + step % 2, step % 3, now)
+    assert by_second._open == by_instant._open
+    assert by_second.drain() == by_instant.drain() != {}
+    by_second.add_at(7, 1, int(NOON.timestamp()))
+    assert by_second.drain() == {7: {1: 1}}, "what was handed on is forgotten, and counting goes on"
+
+
+@given(st.lists(st.tuples(st.integers(0, 3 * COUNTERS), st.integers(1, 50)), max_size=20))
+def test_what_others_counted_is_added_without_counting_too_much(rows: list[tuple[int, int]]) -> None:
+    floods, true = Floods("n-1", k=0), Counter[int]()
+    for number in range(COUNTERS):
+        floods.add(7, number, NOON)
+        true[number] += 1
+    for entry, number in rows:
+        floods.add(7, entry, NOON, number)
+        true[entry] += number
+    (counts,) = floods.drain().values()
+    assert len(counts) <= COUNTERS and all(0 < number <= true[entry] for entry, number in counts.items())

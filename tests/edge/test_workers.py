@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.edge.test_process import Process
 from tests.edge.world import Hotline, config_text, until, url_entry
 
+from vigil.base.clock import FixedClock
 from vigil.edge.counts import CountClass, Tally
 from vigil.edge.doors import DoorName
+from vigil.edge.floods import Floods
 from vigil.edge.shared import SLOTS, Harvest, Region, SharedTally
+from vigil.edge.workers import Keeper, Worker, WorkerNode, follow
 from vigil.editions.cipher import Identity, new_identity
 
 NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
@@ -201,6 +207,28 @@ def test_where_no_place_is_free_an_event_counts_as_lost() -> None:
     shared = SharedTally(segment, [segment])
     shared.adder(7, "urls", CountClass.DNS_ANSWER, DoorName.DNS).add(int(NOW.timestamp()))
     assert segment.traffic.lost_counts == 1
+
+
+def test_what_matched_at_a_worker_comes_to_the_keepers_watch_for_floods() -> None:
+    """Workers hand on what they counted, so that a share below the floor at each of them is a flood at the node."""
+    keeper, floods = Mock(clock=FixedClock(NOW)), Floods("n-1", k=10)
+    keeper.node.floods = floods
+    for _ in range(2):
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        counted = Floods("n-1", k=10)
+        for _ in range(60):
+            counted.add(7, 3, NOW)
+        node = Mock(tells_floods=True, floods=counted)
+        node.matches = partial(WorkerNode.matches, node)
+        thread = follow(node, theirs, lambda: None)
+        until(lambda counted=counted: not counted._open)
+        worker = Worker(Mock(), mine, 1, first=True)
+        mine.setblocking(False)
+        until(lambda worker=worker: Keeper._hear(keeper, worker) or floods._open)
+        mine.close()
+        thread.join(20)
+    (message,) = floods.take(NOW + timedelta(hours=1))
+    assert json.loads(message.body)["entries"] == [{"entry": 3, "number": 100}]
 
 
 def test_what_counts_again_and_again_counts_into_the_shared_numbers() -> None:

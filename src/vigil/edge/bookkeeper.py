@@ -9,7 +9,8 @@ import threading
 from datetime import datetime, timedelta
 from typing import Final
 
-from vigil.edge.counts import Cell, Column, Rules, Tally, next_vector
+from vigil.edge.carry import Carry
+from vigil.edge.counts import Cell, Column, Rules, Tally, Vector, next_vector
 from vigil.edge.ledger import Ledger
 
 PAUSE_LONGEST: Final = timedelta(seconds=120)
@@ -21,6 +22,7 @@ class Bookkeeper:
     def __init__(self, node: str, tally: Tally, ledger: Ledger, rules: Rules, *, open_hours: bool) -> None:
         self._node, self._tally, self._ledger, self._rules = node, tally, ledger, rules
         self._open_hours = open_hours
+        self._carry = Carry(node, ledger.carry)
         self._lock = threading.Lock()
         self._covered_to: datetime | None = None
         self._in_force: tuple[int, tuple[str, ...]] | None = None
@@ -44,6 +46,7 @@ class Bookkeeper:
             self._cover(now)
             for cell in self._tally.closable(now):
                 self._close(cell)
+            self._close_periods(now)
             if show_open and self._open_hours:
                 self._show_open()
             self._ledger.save(self._tally.columns())
@@ -58,8 +61,15 @@ class Bookkeeper:
     def _close(self, cell: Cell) -> None:
         column = self._tally.columns()[cell]
         if column.counts or column.messages or column.covered >= 0.5:
-            self._make(cell, column)
+            self._carry.add(cell, self._make(cell, column), column)
         self._tally.drop(cell)
+
+    def _close_periods(self, now: datetime) -> None:
+        """Days and weeks that are over: what came together of small numbers goes out."""
+        if self._carry.is_due(now):
+            for carried in self._carry.close(now):
+                self._ledger.post_carried(carried)
+            self._carry.drop(now)
 
     def _show_open(self) -> None:
         for cell, column in self._tally.columns().items():
@@ -67,8 +77,9 @@ class Bookkeeper:
             if column.made is None or (column.made.counts, column.made.messages) != (vector.counts, vector.messages):
                 self._make(cell, column)
 
-    def _make(self, cell: Cell, column: Column) -> None:
+    def _make(self, cell: Cell, column: Column) -> Vector:
         vector = next_vector(self._node, cell, column, self._rules)
         self._tally.mark(cell, vector)
         self._ledger.save(self._tally.columns())
         self._ledger.post(cell, vector)
+        return vector

@@ -193,13 +193,13 @@ class Enforced:
         found = self._urls.index.lookup_host(name, int(now.timestamp()))
         return self._url_hit(found) if found is not None else None
 
-    def name_class(self, name: str, second: int) -> tuple[int, int] | None:
-        """What all entries share that are treated as the one that :meth:`name_hit` finds: their list and set of labels."""
+    def name_class(self, name: str, second: int) -> tuple[int, int, int] | None:
+        """List, set of labels and number of the entry that :meth:`name_hit` finds; the first two decide what is done."""
         place = self._urls.index.host_place(name, second)
         if place < 0:
             return None
         rank, row = self._urls.index.class_at(place)
-        return rank, int(self._urls.labels.codes[row])
+        return rank, int(self._urls.labels.codes[row]), self._urls.index.entry_at(place)
 
     def host_scopes(self) -> HostScopes:
         """The entries for whole hosts, for the names of a policy zone all at once; made when first asked for."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
-from vigil.edge.counts import hour_of, hour_text
+from vigil.edge.counts import SECONDS, hour_of, hour_text
 
 COUNTERS: Final = 1024
 TOLD: Final = 50
@@ -38,16 +38,53 @@ class Floods:
         self._node = node
         self._lock = threading.Lock()
         self._open: dict[tuple[datetime, int], dict[int, int]] = {}
+        self._edition = self._start = 0
+        self._counts: dict[int, int] = {}
 
-    def add(self, edition: int, entry: int, now: datetime) -> None:
-        """Count one match of an entry."""
-        key = (hour_of(now), edition)
+    def add(self, edition: int, entry: int, now: datetime, number: int = 1) -> None:
+        """Count ``number`` matches of an entry."""
         with self._lock:
-            counts = self._open.setdefault(key, {})
-            if entry in counts or len(counts) < COUNTERS:
-                counts[entry] = counts.get(entry, 0) + 1
-                return
-            self._open[key] = {each: number - 1 for each, number in counts.items() if number > 1}
+            self._add(self._open.setdefault((hour_of(now), edition), {}), entry, number)
+
+    def add_at(self, edition: int, entry: int, second: int) -> None:
+        """One match in the second ``second`` (unix); the hour is not worked out again for each."""
+        with self._lock:
+            if edition != self._edition or not self._start <= second < self._start + SECONDS:
+                self._turn(edition, second)
+            self._add(self._counts, entry, 1)
+
+    def _turn(self, edition: int, second: int) -> None:
+        hour = hour_of(datetime.fromtimestamp(second, UTC))
+        self._edition, self._start = edition, int(hour.timestamp())
+        self._counts = self._open.setdefault((hour, edition), {})
+
+    @staticmethod
+    def _add(counts: dict[int, int], entry: int, number: int) -> None:
+        """Misra and Gries: where there is no room, all lose what the new one has, and it has what is left of it."""
+        if entry in counts or len(counts) < COUNTERS:
+            counts[entry] = counts.get(entry, 0) + number
+            return
+        least = min(number, min(counts.values()))
+        kept = {each: count - least for each, count in counts.items() if count > least}
+        counts.clear()
+        counts.update(kept)
+        if number > least:
+            counts[entry] = number - least
+
+    def drain(self) -> dict[int, dict[int, int]]:
+        """All that was counted, by edition and entry, which is forgotten here: a worker hands it to the keeper."""
+        with self._lock:
+            found: dict[int, dict[int, int]] = {}
+            for (_, edition), counts in self._open.items():
+                mine = found.setdefault(edition, {})
+                for entry, number in counts.items():
+                    mine[entry] = mine.get(entry, 0) + number
+            self._forget()
+        return found
+
+    def _forget(self) -> None:
+        self._open.clear()
+        self._edition = 0
 
     def take(self, now: datetime) -> list[Message]:
         """The messages of hours that are over; everything else about them is forgotten."""
@@ -55,6 +92,8 @@ class Floods:
         with self._lock:
             over = sorted(key for key in self._open if key[0] < current)
             closed = [(key, self._open.pop(key)) for key in over]
+            if over:
+                self._edition = 0
         return [message for key, counts in closed if (message := self._message(*key, counts)) is not None]
 
     def _message(self, hour: datetime, edition: int, counts: dict[int, int]) -> Message | None:

@@ -1,6 +1,7 @@
 """Counts on disk: what is still open, and what waits to be sent.
 
 ``counts/open.json``   the open columns, written whole every few seconds: a killed process loses at most those seconds.
+``counts/carry.json``  small numbers of closed hours on their way into days and weeks (:mod:`vigil.edge.carry`).
 ``counts/outbox/``     one file a vector, the exact bytes that are sent, again and again, until the hotline has them.
 ``counts/refused/``    vectors that the hotline will never take; kept for the operator.
 
@@ -17,6 +18,7 @@ from typing import Final
 import msgspec
 
 from vigil.base.files import write_atomically
+from vigil.edge.carry import Carried
 from vigil.edge.counts import Cell, Column, CountClass, Vector
 
 KEEP: Final = timedelta(days=400)
@@ -39,6 +41,7 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self._open = folder / "open.json"
+        self.carry = folder / "carry.json"
         self.outbox = folder / "outbox"
         self.refused = folder / "refused"
         for part in (folder, self.outbox, self.refused):
@@ -73,6 +76,12 @@ class Ledger:
         for other in self.outbox.glob(f"{_stem(cell)}~*.json"):
             if other != target:
                 other.unlink(missing_ok=True)
+
+    def post_carried(self, carried: Carried) -> None:
+        """The same for a day or a week, told once."""
+        stamp, name = carried.start.replace("-", ""), "_" if carried.list == "*" else carried.list
+        path = self.outbox / f"{stamp}T00~{carried.period}-{carried.k}~{name}~0.json"
+        write_atomically(path, carried.encoded(), mode=PRIVATE)
 
     def waiting(self) -> list[Path]:
         """The vectors to send, oldest hour first."""

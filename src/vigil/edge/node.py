@@ -78,6 +78,7 @@ class Node:
         self._courier = Courier(counts.url, config.counts_token, self._ledger, self.key) if counts.url else None
         self.floods = Floods(config.file.node, counts.k)
         told = counts.url if counts.floods else None
+        self.tells_floods = told is not None
         self._flood_courier = FloodCourier(told, config.counts_token, self.floods) if told else None
         self._send_failures = 0
         self._next_show: datetime | None = None
@@ -285,6 +286,12 @@ class Node:
             return None
         return self.tally.adder(verdict.edition, verdict.list, entry_class(verdict.labels, kind), door)
 
+    def add_hit(self, adder: Adder, edition: int, entry: int, second: int) -> None:
+        """Count a hit of ``entry`` by what :meth:`adder` gave, in the second ``second`` (unix)."""
+        adder.add(second)
+        if self.tells_floods and adder.kind not in OUTSIDE:
+            self.floods.add_at(edition, entry, second)
+
     def _count_hit(self, verdict: Verdict, kind: CountClass, now: datetime, door: DoorName) -> None:
         if verdict.signal != URL:
             kind = CountClass.KEYWORD_WARNING if verdict.signal == KEYWORD else CountClass.MEDIA_MATCH
@@ -298,7 +305,7 @@ class Node:
             self.tally.note(f"shadow:{door}:{other}")
         found = entry_class(verdict.labels, kind)
         self.tally.add(verdict.edition, verdict.list, found, now, door=door)
-        if self._flood_courier is not None and found not in OUTSIDE and verdict.edition and verdict.entry is not None:
+        if self.tells_floods and found not in OUTSIDE and verdict.edition and verdict.entry is not None:
             self.floods.add(verdict.edition, verdict.entry, now)
 
     def bypassed(self, verdict: Verdict, door: DoorName = DoorName.HTTP) -> None:

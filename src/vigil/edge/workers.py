@@ -28,12 +28,14 @@ from vigil.edge.config import NodeConfig
 from vigil.edge.enforced import NO_KEYS, Enforced, Keys, open_enforced
 from vigil.edge.node import Node
 from vigil.edge.puller import Pulled
+from vigil.edge.rounds import Rounds
 from vigil.edge.shared import Harvest, Region, SharedTally
 from vigil.edge.state import Concern, Failure
 from vigil.editions.model import Secret
 
 PAUSE_SECONDS: Final = 0.05
 RESPAWN_SECONDS: Final = 1.0
+MATCHES_SECONDS: Final = 2.0  # what a killed worker may lose of its watch for floods, never of its counts
 START_SECONDS: Final = 30.0
 MESSAGE_BYTES: Final = 64 * 1024
 KEEPER_SEGMENT: Final = 0
@@ -58,11 +60,16 @@ class Word(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a worker says: it listens on ``port``; the edition in ``folder`` is in force; ``failed`` to open one."""
+    """What a worker says: it listens on ``port``; the edition in ``folder`` is in force; ``failed`` to open one.
+
+    ``matches``: entries of ``edition`` and how often each matched since the last time, for the keeper's watch for floods.
+    """
 
     port: int | None = None
     folder: str | None = None
     failed: str | None = None
+    edition: int = 0
+    matches: tuple[tuple[int, int], ...] = ()
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -131,6 +138,10 @@ class WorkerNode(Node):
 
     def waiting(self) -> int:
         return self._waiting
+
+    def matches(self) -> list[Reply]:
+        """How often entries matched since the last time."""
+        return [Reply(edition=edition, matches=tuple(found.items())) for edition, found in self.floods.drain().items()]
 
     def take(self, word: Word) -> Reply | None:
         """Show the keeper's state; put the edition it names into force. What to answer, where there is something."""
@@ -259,6 +270,8 @@ class Keeper:
                 worker.folder, worker.asked = reply.folder, None
             if reply.failed is not None:
                 worker.asked, worker.failed = None, reply.failed
+            for entry, number in reply.matches:
+                self.node.floods.add(reply.edition, entry, self.clock.now(), number)
 
     def _bury(self, port: int, icap: int) -> None:
         """Replace workers that ended by themselves; not faster than one a second, or a wrong setting would spin."""
@@ -379,6 +392,13 @@ def follow(node: WorkerNode, control: socket.socket, drain: Callable[[], None]) 
                 _send(control, reply)
         drain()
 
+    def tell() -> float:
+        for reply in node.matches():
+            _send(control, reply)
+        return MATCHES_SECONDS
+
+    if node.tells_floods:
+        Rounds("matches", tell, node.log).start()
     thread = threading.Thread(target=hear, name="vigil-keeper", daemon=True)
     thread.start()
     return thread

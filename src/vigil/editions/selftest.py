@@ -40,6 +40,7 @@ class Sees(StrEnum):
     FILE = "file"
     QUERY = "query"
     BANKS = "banks"
+    BANKED_LISTS = "banked_lists"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ CASES: Final = (
     Case("picture_beside", Sees.FILE, False),
     Case("term", Sees.QUERY, True, TERM),
     Case("term_beside", Sees.QUERY, False, "quimber"),
+    Case("picture_in_lists", Sees.BANKED_LISTS, True),
     Case("banks_loaded", Sees.BANKS, False),
 )
 

@@ -267,6 +267,20 @@ def test_repeats_know_names_only_as_digests_and_only_for_a_second() -> None:
     assert not Repeats(b"l" * 16)._seen
 
 
+def test_listed_names_come_to_the_watch_for_floods(hotline: Hotline, state: Path) -> None:
+    """Once for a name and second, remembered names and those that come for the first time; tests and canaries never."""
+    listed(hotline)
+    with front(hotline, state) as node:
+        memory = door_of(node).desk.memory
+        for second in range(1, 4):
+            for name in ("host.example", f"w{second}.domain.example", "probe.example", "zorblat.example"):
+                ask(node, name)
+            memory.repeats._second = -second
+        found = node.node.floods.drain()
+    (counts,) = found.values()
+    assert sorted(counts.values()) == [3, 3], "a host, and the domain above three names"
+
+
 def test_strangers_are_refused_and_learn_nothing(hotline: Hotline, state: Path, resolver: Resolver) -> None:
     listed(hotline)
     with (

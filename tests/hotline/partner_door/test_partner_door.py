@@ -74,6 +74,17 @@ def test_sent_twice_counts_once(machine: Machine) -> None:
     assert (kept.counts["navigation"], kept.counts["prefetch"], kept.k, kept.in_force) == (142, None, 10, True)
 
 
+def test_small_numbers_carried_into_a_day_are_taken_at_the_same_address(machine: Machine) -> None:
+    day = {
+        "v": 1, "rules": 2, "node": "n-1", "list": "urls", "period": "day", "start": "2026-11-20",
+        "counts": {"navigation": 20}, "cells": {"navigation": 24}, "k": 10,
+    }  # fmt: skip
+    assert [machine.post(day).status_code for _ in range(3)] == [201, 200, 200]
+    answer = machine.post({**day, "counts": {"navigation": 30}})
+    assert (answer.status_code, code_of(answer)) == (409, "counts_conflict")
+    assert not CountVector.objects.exists()
+
+
 def test_other_numbers_under_the_same_key_raise_an_alarm(machine: Machine) -> None:
     machine.post(vector())
     other = vector(covered_seconds=3000)

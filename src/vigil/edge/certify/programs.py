@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
+from vigil.edge.certify import transfer
 from vigil.edge.certify.probes import SECONDS, Answer, Http
-from vigil.edge.dns.wire import Type
-from vigil.edge.rpz import tsig
-from vigil.edge.rpz import wire as dns
-from vigil.edge.rpz.tsig import Key, Signer, TsigError
+from vigil.edge.certify.transfer import exactly
+from vigil.edge.rpz.tsig import Key
 from vigil.edge.spoe import wire as spop
 from vigil.edge.spoe.wire import Broken, FrameType, Kind
 from vigil.editions.certificate import Seen
-from vigil.editions.selftest import Case, Sees
+from vigil.editions.selftest import CASES, LIST, Case, Sees, picture
 
-RECORDS_MOST: Final = 65_535
-MESSAGES_MOST: Final = 100_000
-LENGTH_BYTES: Final = 2
 ALIVE: Final = b"I-AM-ALIVE"
 UNBANKED: Final = "0f" * 32  # a PDQ hash that no picture has
 ACTIONS: Final = {b"block": Seen.BLOCKED, b"deny": Seen.BLOCKED, b"pass": Seen.PASSED, b"refuse": Seen.UNKNOWN}
-
-
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        part = connection.recv(size - len(data))
-        if not part:
-            raise ConnectionError("the door ended the connection")
-        data += part
-    return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +43,7 @@ class SpoeProbe:
             connection.sendall(_hello() + spop.frame(FrameType.NOTIFY, 1, 1, payload))
             try:
                 for wanted in (FrameType.AGENT_HELLO, FrameType.ACK):
-                    found = spop.read_frame(_exactly(connection, int.from_bytes(_exactly(connection, spop.LENGTH_BYTES), "big")))
+                    found = spop.read_frame(exactly(connection, int.from_bytes(exactly(connection, spop.LENGTH_BYTES), "big")))
                     if found.kind != wanted:
                         return Seen.FAILED, "disconnected"
                 action = spop.read_variables(found.payload).get(b"action")
@@ -74,9 +60,12 @@ def _hello() -> bytes:
     return spop.frame(FrameType.HAPROXY_HELLO, 0, 0, pairs)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RpzProbe:
-    """The hidden primary: the whole zone is transferred as a secondary does. ``now``: unix seconds, for the signature."""
+    """The hidden primary: the whole zone is transferred as a secondary does, once, by a process of its own.
+
+    So neither the memory nor the interpreter of the node is busy with a zone of a million names. ``now``: unix seconds.
+    """
 
     host: str
     port: int
@@ -85,66 +74,51 @@ class RpzProbe:
     now: Callable[[], int] = field(repr=False)
     name: str = "rpz"
     sees: frozenset[Sees] = frozenset({Sees.HOST})
+    _seen: transfer.Seen | None = field(default=None, repr=False)
 
     def ask(self, case: Case) -> Answer:
-        wanted = f"{urlsplit(case.address).hostname}.{self.zone}"
-        blocked, count = False, 0
-        try:
-            for message in self._transfer():
-                if message.rcode:
-                    return Seen.FAILED, str(message.rcode)
-                blocked = blocked or any(each.owner == wanted for each in message.answers)
-                count += len(message.answers)
-        except dns.Malformed:
-            return Seen.FAILED, "malformed"
-        return (Seen.BLOCKED if blocked else Seen.PASSED), f"{count} records"
+        if self._seen is None:
+            owners = [self._owner(each) for each in CASES if Sees.HOST is each.sees]
+            self._seen = transfer.in_child(transfer.Wanted(self.host, self.port, self.zone, owners, self.now()), self.key)
+        found = self._seen
+        if found.failed:
+            return Seen.FAILED, found.failed
+        return (Seen.BLOCKED if self._owner(case) in found.owners else Seen.PASSED), f"{found.records} records"
 
-    def _transfer(self) -> Iterator[dns.Message]:
-        """The messages of an AXFR, up to the SOA that ends it."""
-        raw, mac = dns.request(int.from_bytes(os.urandom(2), "big"), self.zone, Type.AXFR), b""
-        if self.key is not None:
-            raw = Signer(self.key, b"").sign(raw, self.now())
-            signed = tsig.signature_in(raw, dns.read_message(raw))
-            mac = signed.mac if signed is not None else b""
-        with socket.create_connection((self.host, self.port), timeout=SECONDS) as connection:
-            connection.sendall(len(raw).to_bytes(LENGTH_BYTES, "big") + raw)
-            soas = 0
-            for number in range(MESSAGES_MOST):
-                raw = _exactly(connection, int.from_bytes(_exactly(connection, LENGTH_BYTES), "big"))
-                message = dns.read_message(raw, RECORDS_MOST)
-                if number == 0 and not self._is_signed(raw, message, mac):
-                    raise ConnectionError("the answer is not signed with the key")
-                soas += sum(each.type == Type.SOA for each in message.answers)
-                yield message
-                if soas > 1 or message.rcode:
-                    return
-
-    def _is_signed(self, raw: bytes, message: dns.Message, mac: bytes) -> bool:
-        if self.key is None or message.rcode:
-            return True
-        found = tsig.signature_in(raw, message)
-        return found is not None and tsig.verify(found, {self.key.name: self.key}, self.now(), mac) is TsigError.NONE
+    def _owner(self, case: Case) -> str:
+        return f"{urlsplit(case.address).hostname}.{self.zone}"
 
 
 @dataclass(frozen=True, slots=True)
 class HmaProbe:
     """The HMA-compatible door: its index is loaded and fresh; where this machine may ask without a token, it also looks up.
 
-    That a banked hash matches cannot be told here: banks are a platform's own, and no test hash is in them.
+    Where lists of the edition answer there too (``hma.lists``), the picture of the test list must be found. Banks are the
+    platform's own, and no test hash is in them: of them it can only be told that they are loaded and do not match everything.
     """
 
     server: Http
     asks: bool
+    lists: bool = False
     name: str = "hma"
-    sees: frozenset[Sees] = frozenset({Sees.BANKS})
+
+    @property
+    def sees(self) -> frozenset[Sees]:
+        return frozenset({Sees.BANKS, Sees.BANKED_LISTS}) if self.asks and self.lists else frozenset({Sees.BANKS})
 
     def ask(self, case: Case) -> Answer:
+        if case.sees is Sees.BANKED_LISTS:
+            digest = hashlib.sha256(picture()).hexdigest()
+            return self._found(f"/m/lookup?signal_type=sha256&signal={digest}", lambda found: LIST in found)
         status, body = self.server.ask("GET", "/status")
         if status != 200 or body.strip() != ALIVE:
             return Seen.FAILED, body[:40].decode("ascii", "replace").strip() or str(status)
         if not self.asks:
             return Seen.PASSED, "status"
-        status, body = self.server.ask("GET", f"/m/raw_lookup?signal_type=pdq&signal={UNBANKED}")
+        return self._found(f"/m/raw_lookup?signal_type=pdq&signal={UNBANKED}", lambda found: bool(found.get("matches")))
+
+    def _found(self, path: str, matches: Callable[[dict[str, object]], bool]) -> Answer:
+        status, body = self.server.ask("GET", path)
         if status != 200:
             return Seen.FAILED, str(status)
-        return (Seen.PASSED if not json.loads(body).get("matches") else Seen.BLOCKED), "lookup"
+        return (Seen.BLOCKED if matches(json.loads(body)) else Seen.PASSED), "lookup"

@@ -57,7 +57,7 @@ def doors_of(config: NodeConfig, clock: Clock) -> list[Probe]:
         now = partial(_unix, clock)
         found.append(RpzProbe(_reached(file.rpz.host), file.rpz.port, file.rpz.zone, next(iter(keys.values()), None), now))
     if file.hma.enabled:
-        found.append(HmaProbe(Http(_reached(file.hma.host), file.hma.port), file.hma.open_on_loopback))
+        found.append(HmaProbe(Http(_reached(file.hma.host), file.hma.port), file.hma.open_on_loopback, file.hma.lists))
     return found + [_other(door, frozenset(file.dns.page_addresses)) for door in file.certify.doors]
 
 

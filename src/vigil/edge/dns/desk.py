@@ -15,7 +15,7 @@ from vigil.edge.counts import Adder, CountClass
 from vigil.edge.decide import decide
 from vigil.edge.dns import answers
 from vigil.edge.dns.answers import Style, Why
-from vigil.edge.dns.memory import Memory
+from vigil.edge.dns.memory import Listed, Memory
 from vigil.edge.dns.wire import HEADER_BYTES, TAIL, Ede, Flag, Ignored, Query, Rcode, Refused, plain_name, read_query
 from vigil.edge.doors import DoorName
 from vigil.edge.enforced import Enforced
@@ -52,7 +52,7 @@ class Desk:
         text, own = self.settings.explanation_text.encode(), self.settings.private_text.encode()
         self._why = Why(code, text) if code is not None else None
         self._private_why = Why(code, own or text) if code is not None else None
-        self.memory = Memory(key, self._listed)
+        self.memory = Memory(key, self._listed, node.add_hit)
         self._adders: dict[tuple[int, int], Adder | None] = {}
         self._adders_of: tuple[Enforced | None, float] = None, 0.0
 
@@ -111,8 +111,8 @@ class Desk:
             if adder is None and self.node.act(verdict, DoorName.DNS).passes:
                 return self._onward(query, room)
             answer = self._blocked(query, verdict.edition or 0, room, why)
-            if datagram is not None and edition is not None and adder is not None:
-                self.memory.keep(datagram, query.question, answer, room, edition, adder, second)
+            if datagram is not None and edition is not None and adder is not None and verdict.entry is not None:
+                self.memory.keep(datagram, query.question, answer, room, edition, (adder, verdict.entry), second)
             return answer
         if verdict.verdict is Outcome.NOT_LISTED:
             found = self._onward(query, room)
@@ -126,8 +126,8 @@ class Desk:
             self.node.bypassed(verdict, DoorName.DNS)
         return self._onward(query, room)
 
-    def _listed(self, wire: bytes, edition: Enforced, second: int) -> Adder | Literal[False] | None:
-        """What counts a name in wire form that is listed; False where it is not; None where it must be decided with care."""
+    def _listed(self, wire: bytes, edition: Enforced, second: int) -> Listed | Literal[False] | None:
+        """How a name in wire form that is listed is counted; False where it is not; None where it must be decided with care."""
         if edition is not self._adders_of[0]:
             self._adders, self._adders_of = {}, (edition, edition.hard_until.timestamp())
         name = plain_name(wire) if second < self._adders_of[1] else None
@@ -136,11 +136,13 @@ class Desk:
         found = edition.name_class(name, second)
         if found is None:
             return False
-        if found not in self._adders:
+        rank, labels, entry = found
+        if (rank, labels) not in self._adders:
             verdict = decide(NameQuestion(name), edition, self.node.clock.now())
             known = verdict.verdict is Outcome.LISTED
-            self._adders[found] = self.node.adder(verdict, CountClass.DNS_ANSWER, DoorName.DNS) if known else None
-        return self._adders[found]
+            self._adders[rank, labels] = self.node.adder(verdict, CountClass.DNS_ANSWER, DoorName.DNS) if known else None
+        adder = self._adders[rank, labels]
+        return (adder, entry) if adder is not None else None
 
     def _onward(self, query: Query, room: int) -> bytes | Forward:
         if not self.settings.upstream:
@@ -158,7 +160,7 @@ class Desk:
 
     def _count(self, verdict: Verdict, adder: Adder | None, now: datetime) -> None:
         """Once for a name and second; an adder knows already what the policy says."""
-        if adder is None:
+        if adder is None or verdict.edition is None or verdict.entry is None:
             self.node.count(verdict, CountClass.DNS_ANSWER, now, DoorName.DNS)
         else:
-            adder.add(int(now.timestamp()))
+            self.node.add_hit(adder, verdict.edition, verdict.entry, int(now.timestamp()))

@@ -23,8 +23,10 @@ MOST_SHAPES: Final = 1024
 REST_BYTES: Final = 15  # type, class, and an OPT record without options: cookies and the like are nobody's to remember
 ID_BYTES: Final = 2
 REMEMBERED_SECONDS: Final = 30  # as long as an entry that ends may be enforced too long
-# What counts a listed name; False for one that is not listed; None for one that must be looked at with care.
-Decided = Adder | Literal[False] | None
+# How a listed name is counted; False for one that is not listed; None for one that must be looked at with care.
+Listed = tuple[Adder, int]  # what counts an entry, and its number
+Decided = Listed | Literal[False] | None
+Count = Callable[[Adder, int, int, int], None]  # one hit: adder, edition, entry, second
 Decide = Callable[[bytes, Enforced, int], Decided]
 
 
@@ -62,11 +64,11 @@ class Around:
 class Memory:
     """For UDP and one edition at a time. ``key``: 16 random bytes. ``decide``: of names that come for the first time."""
 
-    def __init__(self, key: bytes, decide: Decide) -> None:
-        self._decide = decide
+    def __init__(self, key: bytes, decide: Decide, count: Count) -> None:
+        self._decide, self._count = decide, count
         self.repeats = Repeats(key)
         self._edition: Enforced | None = None
-        self._names: dict[int, tuple[int, int, Adder]] = {}
+        self._names: dict[int, tuple[int, int, Listed]] = {}
         self._shapes: dict[bytes, Around] = {}
         self._others: dict[bytes, Around] = {}
 
@@ -82,20 +84,20 @@ class Memory:
         mark = hash(name)
         known = self._names.get(mark)
         if known is None:
-            adder, digest = self._decide(name, edition, second), 0
+            listed, digest = self._decide(name, edition, second), 0
         else:
-            adder, digest = self._known(known, name, edition, second)
-        if adder is False:
+            listed, digest = self._known(known, name, edition, second)
+        if listed is False:
             around = self._others.get(shape)
-        if around is None or adder is None:
+        if around is None or listed is None:
             return None
-        if adder:
-            digest = digest or self._know(mark, name, adder, second)
+        if listed:
+            digest = digest or self._know(mark, name, listed, second)
             if self.repeats.is_new(digest, second):
-                adder.add(second)
+                self._count(listed[0], edition.number, listed[1], second)
         return message[:ID_BYTES] + around.head + message[HEADER_BYTES : end + TAIL.size] + around.tail
 
-    def _known(self, known: tuple[int, int, Adder], name: bytes, edition: Enforced, second: int) -> tuple[Decided, int]:
+    def _known(self, known: tuple[int, int, Listed], name: bytes, edition: Enforced, second: int) -> tuple[Decided, int]:
         """What is remembered, unless it is of another name or too old."""
         digest = self.repeats.digest(name)
         if known[0] == digest and known[1] > second:
@@ -103,16 +105,16 @@ class Memory:
         return self._decide(name, edition, second), 0
 
     def keep(
-        self, message: bytes, question: bytes, answer: bytes, room: int, edition: Enforced, adder: Adder, second: int
+        self, message: bytes, question: bytes, answer: bytes, room: int, edition: Enforced, listed: Listed, second: int
     ) -> None:
-        """Remember that ``message`` got ``answer`` and is counted by ``adder``.
+        """Remember that ``message`` got ``answer`` and is counted as ``listed``.
 
         Not where a longer name would have lost something of the answer for lack of ``room`` in bytes.
         """
         self._begin(edition)
         if self._keep_shape(self._shapes, message, question, answer, room):
             name = question[: -TAIL.size].lower()
-            self._know(hash(name), name, adder, second)
+            self._know(hash(name), name, listed, second)
 
     def keep_other(self, message: bytes, question: bytes, answer: bytes, room: int, edition: Enforced) -> None:
         """Remember that ``message`` got ``answer`` because its name is not listed; nothing of the name is kept."""
@@ -134,10 +136,10 @@ class Memory:
         shapes[message[ID_BYTES:HEADER_BYTES] + rest] = Around(answer[ID_BYTES:HEADER_BYTES], answer[end + TAIL.size :])
         return True
 
-    def _know(self, mark: int, name: bytes, adder: Adder, second: int) -> int:
+    def _know(self, mark: int, name: bytes, listed: Listed, second: int) -> int:
         """Remember a name in small letters by two keyed hashes, 128 bits; the second of them."""
         if len(self._names) >= MOST_NAMES:
             self._names.clear()
         digest = self.repeats.digest(name)
-        self._names[mark] = (digest, second + REMEMBERED_SECONDS, adder)
+        self._names[mark] = (digest, second + REMEMBERED_SECONDS, listed)
         return digest

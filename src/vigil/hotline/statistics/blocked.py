@@ -8,7 +8,7 @@ from datetime import datetime
 
 from vigil.hotline.partners.models import Node
 from vigil.hotline.statistics.classes import HEADLINE, CountClass
-from vigil.hotline.statistics.models import CountVector
+from vigil.hotline.statistics.models import CarriedCount, CountVector
 
 SECONDS_PER_HOUR = 3600
 
@@ -17,6 +17,7 @@ SECONDS_PER_HOUR = 3600
 class Blocked:
     """Sums over a period. ``suppressed`` cells were sent as "0 to k-1"; ``largest_error`` is what they may hide at most.
 
+    ``carried``: of the headline what came as sums of such cells, ``carried_weeks`` of it by week, and so under no day.
     ``messages``: texts shown and help followed, by variant (``law.displayed``).
     """
 
@@ -27,6 +28,8 @@ class Blocked:
     messages: Counter[str] = field(default_factory=Counter)
     suppressed: int = 0
     largest_error: int = 0
+    carried: int = 0
+    carried_weeks: int = 0
     noisy: int = 0
     nodes: int = 0
     enrolled: int = 0
@@ -38,7 +41,7 @@ class Blocked:
     @property
     def total(self) -> int:
         """Requests for pages and of unstated kind: the headline."""
-        return sum(self.by_day.values())
+        return sum(self.by_day.values()) + self.carried_weeks
 
 
 def blocked_between(since: datetime, until: datetime, so_far: datetime | None = None) -> Blocked:
@@ -55,6 +58,8 @@ def blocked_between(since: datetime, until: datetime, so_far: datetime | None = 
         key = (node, vector.hour, vector.list)
         covered[key] = covered.get(key, 0) + vector.covered_seconds
         _add(found, vector)
+    for each in CarriedCount.objects.filter(start__gte=since.date(), start__lt=until.date()):
+        _add_carried(found, each)
     found.nodes, found.rules = len(nodes), tuple(sorted(rules))
     found.editions = tuple(sorted(editions - {0}))
     _note_coverage(found, covered, min(until, so_far or until))
@@ -75,6 +80,21 @@ def _add(found: Blocked, vector: CountVector) -> None:
         found.by_class[kind] += number
         if kind in HEADLINE:
             found.by_day[day] += number
+
+
+def _add_carried(found: Blocked, carried: CarriedCount) -> None:
+    """Small numbers that came together: of a week they belong to no day."""
+    found.messages.update(carried.messages)
+    for name, number in carried.counts.items():
+        kind = CountClass(name)
+        found.by_class[kind] += number
+        if kind in HEADLINE:
+            found.carried += number
+            found.largest_error = max(0, found.largest_error - number)
+            if carried.period == "day":
+                found.by_day[carried.start.isoformat()] += number
+            else:
+                found.carried_weeks += number
 
 
 def _note_coverage(found: Blocked, covered: dict[tuple[str, datetime, str], int], until: datetime) -> None:

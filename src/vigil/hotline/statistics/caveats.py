@@ -27,6 +27,10 @@ def _parts(blocked: Blocked) -> Iterator[str]:
             f"{blocked.suppressed} small cells were not sent as numbers: the total may be too low by up to "
             f"{blocked.largest_error}."
         )
+    if blocked.carried:
+        yield f"{blocked.carried} came as sums of small numbers over a day or a week, in steps."
+    if blocked.carried_weeks:
+        yield f"{blocked.carried_weeks} of them are known by week only and stand under no day."
     if blocked.noisy:
         yield f"{blocked.noisy} vectors carry random noise, drawn once each, which protects single events."
     yield (

@@ -98,12 +98,12 @@ def read_vector(body: bytes) -> Vector:
     try:
         return msgspec.json.decode(body, type=Vector)
     except msgspec.ValidationError as error:
-        raise UnprocessableError("vector_wrong", "This is not a vector of counts.", where=_place(error)) from error
+        raise UnprocessableError("vector_wrong", "This is not a vector of counts.", where=place_of(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError("json_malformed", "This is not JSON.") from error
 
 
-def _place(error: msgspec.ValidationError) -> str:
+def place_of(error: msgspec.ValidationError) -> str:
     """The path in a message of msgspec, such as ``$.hour``; never the value."""
     return str(error).rpartition(" - at `")[2].rstrip("`") if " - at `" in str(error) else "$"
 

@@ -48,6 +48,32 @@ class CountVector(Entity):
         indexes: ClassVar[list[models.Index]] = [models.Index(fields=["in_force", "hour"], name="statistics_by_hour")]
 
 
+class CarriedCount(AppendOnly):
+    """What a node carried of small numbers into a day or a week of one list, in steps of ``k``: told once.
+
+    ``counts``, ``messages``  number by class, and by message of the pages.
+    ``cells``                 of how many hidden numbers each of them is made.
+    """
+
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="carried")
+    list = models.CharField(max_length=64)
+    period = models.CharField(max_length=4, choices=[("day", "day"), ("week", "week, from Monday")])
+    start = models.DateField()
+    rules = models.PositiveSmallIntegerField()
+    k = models.PositiveSmallIntegerField()
+    counts = models.JSONField()
+    messages = models.JSONField(default=dict)
+    cells = models.JSONField()
+    signed = models.BooleanField(default=False)
+    body_digest = models.CharField(max_length=64)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["node", "list", "period", "start", "k"], name="statistics_carried_once")
+        ]
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["start"], name="statistics_carried_by_start")]
+
+
 class CountAlarm(AppendOnly):
     """A node sent other bytes under a key it had used. Somebody should find out why."""
 

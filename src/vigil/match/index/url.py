@@ -368,6 +368,10 @@ class UrlIndex:
         """The list of the entry at ``place``, and its row."""
         return self._lists[place], self._rows[place]
 
+    def entry_at(self, place: int) -> int:
+        """The number of the entry at ``place``."""
+        return int(self._entries[place])
+
     def entry_numbers(self) -> NDArray[np.uint64]:
         """The numbers of all entries, in the order of the index."""
         return np.asarray(self._entries, np.uint64)

@@ -17,6 +17,7 @@ from vigil.hotline.doors.errors import problem, problem_of
 from vigil.hotline.doors.partner.ballots import VOTES_BYTES, take_votes
 from vigil.hotline.doors.partner.repository import answer_with_branch, answer_with_file
 from vigil.hotline.partners.models import Node
+from vigil.hotline.statistics.carried import do_take_carried, is_carried
 from vigil.hotline.statistics.certificates import do_take_certificate
 from vigil.hotline.statistics.counts import VECTOR_BYTES, do_take_counts
 from vigil.hotline.statistics.matches import BODY_BYTES, do_take_matches
@@ -33,7 +34,7 @@ def node_of(request: HttpRequest) -> Node:
 @requires(Permission.COUNTS_SEND)
 @csrf_exempt  # a bearer token is not sent by a browser on its own
 def counts(request: HttpRequest) -> HttpResponseBase:
-    """``POST /v1/counts``: one vector."""
+    """``POST /v1/counts``: one vector, of an hour, or of small numbers carried into a day or a week."""
     if request.method != "POST":
         return _only("POST")
     if request.content_type != JSON:
@@ -41,10 +42,18 @@ def counts(request: HttpRequest) -> HttpResponseBase:
     if len(request.body) > VECTOR_BYTES.value:
         return problem(413)
     try:
-        taken = do_take_counts(node_of(request), request.body, request.headers.get(HEADER, ""))
+        revision, fresh = _taken(node_of(request), request.body, request.headers.get(HEADER, ""))
     except VigilError as error:
         return problem_of(error)
-    return JsonResponse({"kept": True, "revision": taken.vector.revision}, status=201 if taken.fresh else 200)
+    return JsonResponse({"kept": True, "revision": revision}, status=201 if fresh else 200)
+
+
+def _taken(node: Node, body: bytes, signature: str) -> tuple[int, bool]:
+    """The revision that is kept, and whether it is new."""
+    if is_carried(body):
+        return 0, do_take_carried(node, body, signature)
+    taken = do_take_counts(node, body, signature)
+    return taken.vector.revision, taken.fresh
 
 
 @requires(Permission.EDITION_FETCH)
