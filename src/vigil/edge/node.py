@@ -28,7 +28,7 @@ from vigil.edge.identity import NodeKey
 from vigil.edge.journal import fault_of
 from vigil.edge.ledger import Ledger
 from vigil.edge.pages import Kind, Page, Pages
-from vigil.edge.policy import KEYWORD, Choice, Decision, Policy, differs, resolve
+from vigil.edge.policy import KEYWORD, MEDIA, Choice, Decision, Policy, differs, resolve
 from vigil.edge.puller import Client, Puller
 from vigil.edge.questions import URL, Question
 from vigil.edge.repeats import Window
@@ -307,6 +307,14 @@ class Node:
         self.tally.add(verdict.edition, verdict.list, found, now, door=door)
         if self.tells_floods and found not in OUTSIDE and verdict.edition and verdict.entry is not None:
             self.floods.add(verdict.edition, verdict.entry, now)
+
+    def take_hits(
+        self, edition: int | None, name: str | None, kind: CountClass, now: datetime, number: int, door: DoorName
+    ) -> None:
+        """Count hits that another process found at ``door``: as let through where the policy lets them pass."""
+        if kind is CountClass.MEDIA_MATCH and self.act(Verdict(Outcome.LISTED, edition, MEDIA, name), door).passes:
+            kind = CountClass.BYPASSED
+        self.tally.add(edition, name, kind, now, number, door)
 
     def bypassed(self, verdict: Verdict, door: DoorName = DoorName.HTTP) -> None:
         """Count traffic that was let through although the answer was unknown."""

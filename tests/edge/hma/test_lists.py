@@ -14,10 +14,12 @@ import pytest
 from tests.edge.world import Hotline, config_text, hash_entry, running, until
 
 from vigil.edge.hma.store import BankRow, Page, Row, Writer
+from vigil.edge.http.server import Service
 from vigil.editions.model import ListInfo
 
 NEAR, FAR, BOTH = "ab" * 32, "0f" * 32, "c3" * 32
 MD5 = "0123456789abcdef0123456789abcdef"
+BANKS = (BankRow(1, "ZORBLAT", 1.0),)
 LISTS = (
     ListInfo("urls", "url"),
     ListInfo("pictures", "hash_csam", max_distance=31),
@@ -42,6 +44,8 @@ def bits(value: str, number: int) -> str:
 class Door:
     """What the door of a running node answers."""
 
+    service: Service | None = None
+
     def __init__(self, port: int) -> None:
         self.line = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
 
@@ -58,15 +62,18 @@ class Door:
 
 
 @contextmanager
-def serving(hotline: Hotline, state: Path, *, lists: bool = True, more: str = "") -> Iterator[Door]:
+def serving(
+    hotline: Hotline, state: Path, *, lists: bool = True, more: str = "", rows: tuple[BankRow, ...] = BANKS
+) -> Iterator[Door]:
     """A node whose platform has banked ``BOTH``, with its worker process."""
-    page = Page("0.0", "1.1", False, 1, (BankRow(1, "ZORBLAT", 1.0),), {}, (Row(7, 1, 1, 31, 1000, (("pdq", BOTH),)),), ())
+    page = Page("0.0", "1.1", False, 1, rows, {}, (Row(7, 1, 1, 31, 1000, (("pdq", BOTH),)),), ())
     assert Writer(state / "hma").apply(page)
     with running(config_text(hotline, state, HMA.format(lists=str(lists).lower()) + more)) as node:
         until(lambda: node.node.state.enforced is not None)
         door = node.service.hma
         assert door is not None
         asking = Door(door.port)
+        asking.service = node.service
         try:
             yield asking
         finally:

@@ -14,7 +14,7 @@ from tests.hotline.partners.sources.server import Reply, World, open_hasty, serv
 
 from vigil.base.clock import FixedClock
 from vigil.base.errors import RefusedError
-from vigil.hotline.access.people import OPERATOR
+from vigil.hotline.access.people import OPERATOR, WORKER
 from vigil.hotline.banks import actions, exchanging
 from vigil.hotline.banks.exchanges import (
     do_create_exchange,
@@ -245,3 +245,28 @@ def test_a_killed_filling_goes_on(shared: Shared, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(exchanging, "_bank", whole)
     step()
     assert banked() == shared.values() and BankContent.objects.count() == 7
+
+
+def test_what_the_source_still_has_outlives_the_retention(shared: Shared, follower: Machine, clock: FixedClock) -> None:
+    """The bank keeps what its source has in force; once nobody hears of the source for so long, it goes, and comes again."""
+    created(shared)
+    shared.put(1)
+    worked()
+    assert banked() == shared.values() and len(banked()) == 1
+    days = BankPolicy.objects.get().retention_days
+    for _ in range(3):
+        clock.advance(days=days // 2 + 1)
+        worked()
+        assert actions.do_expire_contents(WORKER) == 0
+    assert banked() == shared.values(), "fetched within the retention: governed by the source"
+    do_switch_exchange(CURATOR, BANK, enabled=False)
+    clock.advance(days=days + 1)
+    worked()
+    assert actions.do_expire_contents(WORKER) == 1 and banked() == set(), "nobody vouches for it any more"
+    worked()
+    assert banked() == set()
+    do_switch_exchange(CURATOR, BANK, enabled=True)
+    worked()
+    again(clock)
+    assert banked() == shared.values(), "the source still has it"
+    assert actions.do_expire_contents(WORKER) == 0

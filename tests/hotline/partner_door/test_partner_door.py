@@ -167,6 +167,14 @@ def test_unchecked_requests_belong_to_no_list(machine: Machine) -> None:
     assert machine.post(body).status_code == 201
 
 
+def test_hits_of_a_bank_belong_to_its_list_and_to_no_edition(machine: Machine) -> None:
+    do_create_list(OPERATOR, "bank-7", ListKind.BANK)
+    body = vector(list="bank-7", edition=0, covered_seconds=0, counts={"media_match": 250_000})
+    assert machine.post(body).status_code == 201
+    assert machine.post(vector(edition=7, covered_seconds=0, counts={"media_match": 250_000})).status_code == 422
+    assert machine.post(vector(list="bank-8", edition=0, covered_seconds=0)).status_code == 422
+
+
 def test_what_the_edge_sends_is_taken(machine: Machine, clock: FixedClock) -> None:
     """The two sides share no code; this holds them together."""
     tally = edge_counts.Tally()

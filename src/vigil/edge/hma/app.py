@@ -19,13 +19,16 @@ from urllib.parse import quote
 import msgspec
 import numpy as np
 
-from vigil.base.errors import VigilError
+from vigil.base.clock import SystemClock
+from vigil.base.errors import UnavailableError, VigilError
+from vigil.edge.counts import CountClass, Tally, entry_class
+from vigil.edge.doors import DoorName
 from vigil.edge.forward_auth.addresses import Pairs
 from vigil.edge.hma import requests
 from vigil.edge.hma.config import WorkerOptions
 from vigil.edge.hma.forward import Forwarder
 from vigil.edge.hma.lists import Lists
-from vigil.edge.hma.lookup import Answer, Draw, Match, answer
+from vigil.edge.hma.lookup import Answer, Draw, Hits, Match, answer
 from vigil.edge.hma.openapi import PAGE, SITE_MAP, document
 from vigil.edge.hma.requests import bad
 from vigil.edge.hma.store import Reader
@@ -52,6 +55,7 @@ EVERYTHING: Final = Draw()
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 FORM_BYTES: Final = 64 * 1024
 NOTHING: Final = b"{}\n"
+CLOCK: Final = SystemClock()
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 _batch: Final = msgspec.json.Decoder(dict[str, list[str]])
 
@@ -85,9 +89,12 @@ Handler = Callable[[Asked], Awaitable[Reply]]
 class HmaApp:
     """One worker."""
 
-    def __init__(self, options: WorkerOptions, reader: Reader, lists: Lists | None = None) -> None:
+    def __init__(
+        self, options: WorkerOptions, reader: Reader, lists: Lists | None = None, tally: Tally | None = None
+    ) -> None:
         hma = options.hma
         self._options, self._reader, self._lists = options, reader, lists
+        self._tally = tally or Tally()
         self._tokens = [(token.digest.encode(), frozenset(token.roles)) for token in options.tokens]
         self._rules = Rules(hma.fetch_hosts, hma.fetch_networks, options.media_bytes)
         self._decoder = Decoder(workers=options.media_at_once)
@@ -148,7 +155,7 @@ class HmaApp:
             return self._said(error)
 
     def refused(self) -> None:
-        """A request that the protocol refused itself: nothing is counted at this door."""
+        """A request that the protocol refused itself: it asked about nothing, so nothing is counted."""
 
     def _said(self, error: Exception) -> Reply:
         """What a failure is answered with. A mistake of ours is counted, answered as 500, and a test looks at the count."""
@@ -308,6 +315,7 @@ class HmaApp:
             return None
         kind, value = requests.signal_of(name, text)
         found = self._answer(self._loaded(), kind, value, draw)
+        self._count(found.hits)
         return _matches(found.matches, found.left_out) if found.matches or found.left_out else _NOTHING_FOUND
 
     async def _lookup_fetched(self, query: dict[str, str], draw: Draw, name: str) -> Reply:
@@ -330,12 +338,22 @@ class HmaApp:
         """By type, those without a usable value with nothing."""
         matches: dict[str, Any] = {name: {} for name in found.left_out}
         left_out: set[str] = set()
+        hits: Hits = {}
         for name, text in found.values.items():
             kind = SIGNAL_TYPES[name]
             made = self._answer(reader, kind, kind.parse(text), draw)
             matches[name] = made.matches
             left_out |= made.left_out
+            hits = made.hits | hits
+        self._count(hits)
         return matches, left_out
+
+    def _count(self, hits: Hits) -> None:
+        """One event a list for each thing that was asked about; nothing of who asked, or about what."""
+        if hits:
+            moment = CLOCK.now()
+            for (edition, name), kind in hits.items():
+                self._tally.add(edition, name, kind, moment, door=DoorName.HMA)
 
     def _answer(self, reader: Reader, kind: SignalType, value: bytes, draw: Draw) -> Answer:
         moment = time.time()
@@ -347,10 +365,16 @@ class HmaApp:
         """Add what stands on the lists of the edition in force. They always take part: no share of traffic is drawn for them."""
         if self._lists is None:
             return
-        for hit in self._lists.find(kind, value, moment):
+        try:
+            found_there = self._lists.find(kind, value, moment)
+        except UnavailableError:
+            self._tally.add(self._lists.edition, None, CountClass.UNKNOWN, CLOCK.now(), door=DoorName.HMA)
+            raise
+        for hit in found_there:
             if draw.banks is None or hit.list in draw.banks:
                 found: Match = {"bank_content_id": hit.entry, "distance": kind.distance_text(hit.distance)}
                 made.matches.setdefault(hit.list, []).append(found)
+                made.hits.setdefault((self._lists.edition, hit.list), entry_class(hit.labels, CountClass.MEDIA_MATCH))
 
     async def _lookup_batch(self, asked: Asked) -> Reply:
         """Ours: ``{"pdq": [hash, …]}`` in, ``{"pdq": [matches, …]}`` out, in order."""
@@ -391,6 +415,7 @@ class HmaApp:
             return {}
         made = answer(reader, kind, found, draw, partial(kind.text, value), moment)
         self._with_lists(made, kind, value, draw, moment)
+        self._count(made.hits)
         return made.matches
 
     async def _raw_lookup(self, asked: Asked) -> Reply:

@@ -13,12 +13,14 @@ import msgspec
 from vigil.base.clock import Clock
 from vigil.base.errors import UnavailableError
 from vigil.edge.config import NodeConfig
+from vigil.edge.counts import Tally
 from vigil.edge.enforced import Enforced
 from vigil.edge.hma.config import WorkerOptions
 from vigil.edge.hma.follower import Follower
 from vigil.edge.hma.lists import say_where
 from vigil.edge.hma.store import Writer
 from vigil.edge.rounds import Rounds
+from vigil.edge.shared import Harvest, Region
 
 BACKLOG: Final = 1024
 LOOK_SECONDS: Final = 0.5
@@ -28,9 +30,11 @@ STOP_SECONDS: Final = 12.0
 class HmaDoor:
     """Start it beside the node; it stops with it."""
 
-    def __init__(self, config: NodeConfig, clock: Clock, log: Any) -> None:
+    def __init__(self, config: NodeConfig, clock: Clock, log: Any, tally: Tally) -> None:
         hma = config.file.hma
-        self._log = log
+        self._log, self._clock = log, clock
+        self._region = Region.create(hma.workers + 1)  # the first segment takes over what ended workers counted
+        self._harvest = Harvest(self._region, tally)
         self._options = _options(config)
         self._with_lists, self._state = hma.lists, config.state
         self._socket = _listen(hma.host, hma.port)
@@ -48,7 +52,7 @@ class HmaDoor:
 
     def start(self) -> None:
         """Start workers and follower."""
-        self._workers = [self._spawn() for _ in range(self._wanted)]
+        self._workers = [self._spawn(place) for place in range(self._wanted)]
         for each in self._rounds:
             each.start()
         self._log.info("hma_listening", port=self.port)
@@ -65,20 +69,26 @@ class HmaDoor:
             except subprocess.TimeoutExpired:
                 worker.kill()
                 worker.wait()
+        self._harvest.collect()
         self._socket.close()
 
     def _look_after(self) -> float:
-        """Start anew what has ended."""
+        """Add up what was counted; start anew what has ended."""
         for place, worker in enumerate(self._workers):
             if worker.poll() is not None:
                 self._log.error("hma_worker_ended", status=worker.returncode)
-                self._workers[place] = self._spawn()
+                self._harvest.retire(place + 1, self._clock.now())
+                self._workers[place] = self._spawn(place)
+        self._harvest.collect()
         return LOOK_SECONDS
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        descriptor = self._socket.fileno()
-        command = [sys.executable, "-m", "vigil.edge.hma.worker", str(descriptor), str(os.getpid())]
-        worker = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[descriptor])  # noqa: S603  a command of ours
+    def _spawn(self, place: int) -> subprocess.Popen[bytes]:
+        descriptor, region = self._socket.fileno(), self._region
+        numbers = (descriptor, os.getpid(), region.descriptor, region.segments, place + 1)
+        command = [sys.executable, "-m", "vigil.edge.hma.worker", *map(str, numbers)]
+        worker = subprocess.Popen(  # noqa: S603  a command of ours
+            command, stdin=subprocess.PIPE, pass_fds=[descriptor, region.descriptor]
+        )
         if worker.stdin is not None:
             worker.stdin.write(self._options)
             worker.stdin.close()

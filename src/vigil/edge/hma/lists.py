@@ -47,6 +47,11 @@ class Lists:
         except (OSError, VigilError):
             return
 
+    @property
+    def edition(self) -> int:
+        """The number of the edition that was met last; 0 where there is none."""
+        return self._enforced.number if self._enforced is not None else 0
+
     def find(self, kind: SignalType, value: bytes, now: float) -> list[Hit]:
         """Entries that are near or equal, the nearest first. Raises UnavailableError where the edition is too old to answer."""
         self.refresh()

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from vigil.edge.counts import NO_EDITION, CountClass
 from vigil.edge.hma.store import Reader
 from vigil.match.signal_types import SignalType
 
 Match = dict[str, int | str]
 Found = Iterable[tuple[int, int, int, int]]
 ON: Final = 1
+Hits = dict[tuple[int, str], CountClass]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,14 @@ class Draw:
 
 @dataclass(slots=True)
 class Answer:
-    """Matches by name of the bank; ``left_out`` names banks that would have matched and were not drawn."""
+    """Matches by name of the bank; ``left_out`` names banks that would have matched and were not drawn.
+
+    ``hits``: what is counted, the class of the event by edition (0: a bank) and list.
+    """
 
     matches: dict[str, list[Match]] = field(default_factory=dict)
     left_out: set[str] = field(default_factory=set)
+    hits: Hits = field(default_factory=dict)
 
 
 def answer(reader: Reader, kind: SignalType, found: Found, draw: Draw, text: Callable[[], str], now: float) -> Answer:
@@ -55,5 +61,7 @@ def answer(reader: Reader, kind: SignalType, found: Found, draw: Draw, text: Cal
             if share == 0 or share < drawn:
                 made.left_out.add(name)
                 continue
+        if bank in reader.banks.lists:
+            made.hits[NO_EDITION, reader.banks.lists[bank]] = CountClass.MEDIA_MATCH
         made.matches.setdefault(name, []).append({"bank_content_id": number, "distance": kind.distance_text(distance)})
     return made

@@ -57,11 +57,12 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
 
 
 class BankRow(msgspec.Struct, frozen=True, array_like=True):
-    """A bank of the feed."""
+    """A bank of the feed; ``list`` is its name in counts, where the hotline says it."""
 
     number: int
     name: str
     ratio: float
+    list: str = ""
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -78,12 +79,16 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Banks(msgspec.Struct, frozen=True):
-    """``banks.json``: name and ratio by number, the ratio of types, how many values of each type, and the newest's time."""
+    """``banks.json``: name and ratio by number, the ratio of types, how many values of each type, and the newest's time.
+
+    ``lists``: under which name the hits of a bank are counted, by number.
+    """
 
     banks: dict[int, tuple[str, float]]
     types: dict[str, float]
     sizes: dict[str, int]
     built_to: dict[str, int]
+    lists: dict[int, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,10 +327,11 @@ class Writer:
         contents = np.memmap(folder / "contents", CONTENT, "r")
         banks = self._banks.banks if page is None else {bank.number: (bank.name, bank.ratio) for bank in page.banks}
         types = self._banks.types if page is None else page.types
+        lists = self._banks.lists if page is None else {bank.number: bank.list for bank in page.banks if bank.list}
         alive = np.isin(contents["bank"], np.array([*banks], np.uint32))
         held = contents["types"][alive]
         sizes = {name: int(np.count_nonzero(held & bit)) for name, bit in BITS.items()}
-        self._banks = Banks(banks, types, sizes, built_to)
+        self._banks = Banks(banks, types, sizes, built_to, lists)
         self._live = int(np.count_nonzero(alive))
         self._version += 1
         write_atomically(folder / "banks.json", msgspec.json.encode(self._banks), mode=0o600)

@@ -8,13 +8,16 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Final, Protocol
 
 import uvicorn
 
 from vigil.base.errors import UnavailableError
+from vigil.edge.counts import CountClass, Tally
 from vigil.edge.dns.server import DnsDoor
+from vigil.edge.doors import DoorName
 from vigil.edge.hma.door import HmaDoor
 from vigil.edge.http.app import EdgeApp
 from vigil.edge.http.protocol import protocol_with
@@ -81,6 +84,25 @@ class NodeServer(uvicorn.Server):
                 signal.signal(number, handler)
 
 
+class HitsOf(Tally):
+    """Takes the hits that processes of a door counted into the counts of ``node``, by its policy."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        self._node = node
+
+    def add(
+        self,
+        edition: int | None,
+        name: str | None,
+        kind: CountClass,
+        now: datetime,
+        number: int = 1,
+        door: DoorName = DoorName.HTTP,
+    ) -> None:
+        self._node.take_hits(edition, name, kind, now, number, door)
+
+
 class Service:
     """A node, its door and its listening socket."""
 
@@ -91,7 +113,7 @@ class Service:
         self.port: int = self._socket.getsockname()[1]
         self.icap = IcapDoor(self.door) if node.config.file.icap.enabled else None
         self.dns = DnsDoor(node) if node.config.file.dns.enabled else None
-        self.hma = HmaDoor(node.config, node.clock, node.log) if node.config.file.hma.enabled and node.first else None
+        self.hma = _hma(node) if node.config.file.hma.enabled and node.first else None
         hma = self.hma
         if hma is not None:
             node.swaps.append(lambda: hma.take_edition(node.state.enforced))
@@ -123,6 +145,10 @@ class Service:
     def stop(self) -> None:
         """Begin the drain; from any thread."""
         self._server.drain()
+
+
+def _hma(node: Node) -> HmaDoor:
+    return HmaDoor(node.config, node.clock, node.log, HitsOf(node))
 
 
 def _rpz(node: Node) -> RpzDoor:

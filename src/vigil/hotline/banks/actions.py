@@ -6,10 +6,11 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from vigil.base.errors import InputError, RefusedError
 from vigil.base.limits import Limit
@@ -19,7 +20,7 @@ from vigil.hotline.access.people import Person, must
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.audit.actions import record
 from vigil.hotline.banks import codes
-from vigil.hotline.banks.models import Bank, BankContent, BankSignal, Turn, TypeRatio
+from vigil.hotline.banks.models import Bank, BankContent, BankSignal, ExchangeContent, Turn, TypeRatio
 from vigil.hotline.banks.policy import policy_in_force
 from vigil.hotline.banks.queries import bank_named, banks, content_in
 from vigil.hotline.lists.models import List
@@ -234,19 +235,31 @@ def erase(content: BankContent, turn: int) -> None:
 
 
 def do_expire_contents(person: Person, most: int = EXPIRED_AT_ONCE) -> int:
-    """Erase what is past the retention of its bank's policy, ``most`` at once; gives how many."""
+    """Erase what is past the retention of its bank's policy, ``most`` at once; gives how many.
+
+    What an exchange brought is governed by its source, as long as that says so: it is erased only where nobody has fetched the
+    source with success within the retention either, and comes again should the source still have it then (decision 0251).
+    """
     must(person, Permission.BANK_EXPIRE)
     erased = 0
     with transaction.atomic():
         turn = next_turn()
         for bank in banks().select_related("policy"):
             before = now() - timedelta(days=bank.policy.retention_days)
-            for content in BankContent.objects.filter(bank=bank, gone=False, added_at__lt=before)[: most - erased]:
+            old = BankContent.objects.filter(bank=bank, gone=False, added_at__lt=before)
+            for content in old.exclude(pk__in=_vouched_for(bank, before))[: most - erased]:
                 erase(content, turn)
+                ExchangeContent.objects.filter(content=content).delete()
                 erased += 1
         if erased:
             record(person, codes.CONTENT_EXPIRED, "bank:all", contents=erased)
     return erased
+
+
+def _vouched_for(bank: Bank, since: datetime) -> QuerySet[ExchangeContent, int | None]:
+    """Contents of ``bank`` that a source has in force which was fetched with success since then."""
+    found = ExchangeContent.objects.filter(content__bank=bank, imported__gone=False, imported__source__succeeded_at__gte=since)
+    return found.values_list("content_id", flat=True)
 
 
 def do_switch_type(person: Person, name: str, ratio: object) -> TypeRatio:

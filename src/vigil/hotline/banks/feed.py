@@ -48,7 +48,10 @@ def page_after(person: Person, place: str) -> dict[str, Any]:
             "next": f"{rows[-2 if more else -1].changed}.{rows[-2 if more else -1].number}" if rows else place,
             "more": more,
             "live": BankContent.objects.filter(gone=False, bank__deleted_at=None).count(),
-            "banks": [[each.number, each.name, each.ratio] for each in Bank.objects.filter(deleted_at=None)],
+            "banks": [
+                [each.number, each.name, each.ratio, each.list.name]
+                for each in Bank.objects.filter(deleted_at=None).select_related("list")
+            ],
             "types": dict(TypeRatio.objects.values_list("name", "ratio")),
             "contents": [_row(row) for row in rows[: PAGE.value] if not row.gone],
             "gone": [row.number for row in rows[: PAGE.value] if row.gone],

@@ -144,7 +144,8 @@ def _check_time(vector: Vector) -> None:
 
 def _check_numbers(vector: Vector) -> None:
     noisy = vector.privacy.kind == "laplace"
-    seconds = 3600 if vector.list == NO_LIST else vector.covered_seconds + 1
+    # What belongs to no edition (unchecked requests, hits of banks) is in force for no time that could be noted.
+    seconds = 3600 if vector.list == NO_LIST or not vector.edition else vector.covered_seconds + 1
     ceiling = EVENTS_PER_SECOND.value * seconds
     shown = (*vector.counts.values(), *(vector.messages or {}).values())
     numbers = [number for number in shown if number is not None]

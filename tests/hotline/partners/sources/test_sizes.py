@@ -180,3 +180,79 @@ def test_a_page_too_large_in_the_middle_is_gone_round_after_some_runs(
     assert source.failures == 0, source.error_text
     assert {value for prints in in_force(source).values() for _, value in prints} == set(values) - {values[4]}
     assert {flaw for _, flaw in set_aside(source)} == {"enormous"}
+
+
+def bombed(stamps: dict[int, str], bombs: set[int]) -> Callable[[Asked], Reply]:
+    """StopNCII with a value for each second of ``stamps``; an answer with one of ``bombs`` in it explodes."""
+
+    def answer(asked: Asked) -> Reply:
+        since, size = int(asked.query["startTimestamp"]), int(asked.query["pageSize"])
+        found = [each for each in sorted(stamps) if each >= since]
+        first = int(asked.query.get("nextPageToken", 0))
+        some, rest = found[first : first + size], found[first + size :]
+        if bombs & set(some):
+            return BOMB
+        records = [
+            {"lastModtimestamp": each, "signalType": "ImagePDQ", "hashValue": stamps[each], "hashStatus": "Active",
+             "caseNumbers": {}} for each in some
+        ]  # fmt: skip
+        return Reply(json.dumps({
+            "nextPageToken": str(first + size) if rest else None, "hasMoreRecords": bool(rest), "hashRecords": records,
+            "nextSetTimestamp": max(some, default=0),
+        }).encode())  # fmt: skip
+
+    return answer
+
+
+@pytest.mark.parametrize("days", [0, 3, 400])
+def test_a_bomb_far_ahead_never_holds_a_feed(
+    world: World, made: Callable[[SourceKind], Source], clock: FixedClock, days: int
+) -> None:
+    """An answer that explodes, dated seconds, days or a year after the last good one: gone round, named, within one run."""
+    start = int(clock.now().timestamp()) - 500 * 86400
+    bomb = start + 10 + days * 86400
+    stamps = {each: f"{each:064x}" for each in (start, start + 5, bomb, bomb + 1, bomb + 90 * 86400)}
+    world.answer = bombed(stamps, {bomb})
+    source = made(SourceKind.STOPNCII)
+    fetched(source)
+    assert source.failures == 0, source.error_text
+    assert {value for prints in in_force(source).values() for _, value in prints} == {
+        value for each, value in stamps.items() if each != bomb
+    }
+    assert len(world.asked) < 120
+    assert {flaw for _, flaw in set_aside(source)} == {"bomb"}
+    assert any(name.endswith(f"to {bomb}") or name == f"changes after {bomb}" for name, _ in set_aside(source))
+
+
+def test_a_bomb_dated_in_the_future_holds_back_nothing(
+    world: World, made: Callable[[SourceKind], Source], clock: FixedClock
+) -> None:
+    start = int(clock.now().timestamp()) - 10_000
+    stamps = {start: f"{start:064x}", start + 10**9: "ff00" * 16}
+    world.answer = bombed(stamps, {start + 10**9})
+    source = made(SourceKind.STOPNCII)
+    for later in (0, 7000, 9000):
+        if later:
+            clock.advance(hours=1)
+            stamps[start + later] = f"{start + later:064x}"
+        world.asked.clear()
+        fetched(source)
+        assert source.failures == 0, source.error_text
+        assert len(in_force(source)) == len(stamps) - 1
+        assert len(world.asked) < 80
+    assert ("bomb", True) in {(flaw, "dated later than now" in name) for name, flaw in set_aside(source)}
+
+
+def test_several_bombs_are_gone_round_one_after_the_other(
+    world: World, made: Callable[[SourceKind], Source], clock: FixedClock
+) -> None:
+    start = int(clock.now().timestamp()) - 10_000
+    stamps = {start + 100 * place: f"{start + 100 * place:064x}" for place in range(1, 9)}
+    bombs = {start + 200, start + 300, start + 600}
+    world.answer = bombed(stamps, bombs)
+    source = made(SourceKind.STOPNCII)
+    fetched(source)
+    assert source.failures == 0, source.error_text
+    assert {value for prints in in_force(source).values() for _, value in prints} == {
+        value for each, value in stamps.items() if each not in bombs
+    }

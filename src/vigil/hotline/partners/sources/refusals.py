@@ -8,6 +8,7 @@ but such answers is not asked for ever: the run ends with the refusal itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from vigil.hotline.partners.sources.limits import REFUSED_IN_A_ROW
@@ -16,6 +17,27 @@ from vigil.hotline.partners.sources.transport import FetchError
 
 _FLAWS: Final = {"source_too_large": Flaw.ENORMOUS, "source_bomb": Flaw.BOMB, "source_packing": Flaw.PAGE}
 _NOWHERE: Final = frozenset({"source_credentials", "source_unreachable"})
+
+FURTHEST: Final = 253_402_300_799
+"""The last second of the year 9999: a source that is asked from then on has nothing to say."""
+
+
+def first_readable(since: int, end: int, reads: Callable[[int], bool]) -> int | None:
+    """The first second after ``since`` from which a source can be read again; None where that lies after ``end``.
+
+    In strides that grow, and then back by halves: some forty questions where a step for each second would be millions. Records
+    between two that cannot be read may lie inside a stride: the gap says from when to when, and a full fetch asks again.
+    """
+    bad, good, stride = since, min(since + 1, end), 1
+    while not reads(good):
+        if good >= end:
+            return None
+        stride *= 8
+        bad, good = good, min(good + stride, end)
+    while good - bad > 1:
+        middle = (bad + good) // 2
+        bad, good = (bad, middle) if reads(middle) else (middle, good)
+    return good
 
 
 class Refusals:

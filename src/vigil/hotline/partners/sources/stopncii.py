@@ -39,7 +39,7 @@ from vigil.hotline.partners.sources.record import (
     given,
     unreadable,
 )
-from vigil.hotline.partners.sources.refusals import Refusals
+from vigil.hotline.partners.sources.refusals import FURTHEST, Refusals, first_readable
 from vigil.hotline.partners.sources.transport import FetchError, Line
 
 FIRST: Final = 10
@@ -77,7 +77,7 @@ class StopNcii:
         size = self._size
         seen: set[str] = set()
         refusals = Refusals(stuck=stuck)
-        gaps, pending = 0, list[Item]()
+        gaps, pending, read = 0, list[Item](), False
         for _ in range(PAGES_A_RUN.value):
             flaw: Flaw | None = None
             body, following = b"", ""
@@ -91,13 +91,19 @@ class StopNcii:
             if following and following in seen:
                 flaw = Flaw.CYCLE
             if flaw is not None:
-                pending += [*(_read(body)[0] if flaw is Flaw.CYCLE else ()), at.past(flaw)]
+                onward = at.since + 1 if flaw is Flaw.CYCLE or at.is_behind else self._beyond(at.since, now, refusals, read)
+                pending += [*(_read(body)[0] if flaw is Flaw.CYCLE else ()), at.past(flaw, onward)]
                 size, gaps = 1 if refusals.in_a_row else self._size, gaps + 1
                 seen.clear()
+                if onward is None:
+                    # What cannot be read is dated later than now, and everything before it is here: this round is over.
+                    yield Page(f"page after {at.since}", "", given(pending), at.cursor(now), flawed=True)
+                    return
                 if gaps >= GAPS_A_RUN.value:
                     raise refusals.last or unreadable()
                 continue
             refusals.clear()
+            read = True
             items, flawed = _read(body)
             name = f"page after {at.since}" + (f", {len(seen) + 1}" if seen else "")
             at.follow(body, items, following, now)
@@ -109,6 +115,22 @@ class StopNcii:
             seen.add(following)
             size = self._size
         raise FeedBroken("source_endless", "The source sends page after page without end.")
+
+    def _beyond(self, since: int, now: datetime, refusals: Refusals, read: bool) -> int | None:
+        """As :func:`first_readable`; raises where the source sends nothing that can be read from whenever it is asked."""
+        found = first_readable(since, int(now.timestamp()) + 1, lambda second: self._reads(second, refusals))
+        if found is None and not read and not self._reads(FURTHEST, refusals):
+            raise refusals.last or unreadable()
+        return found
+
+    def _reads(self, since: int, refusals: Refusals) -> bool:
+        """Whether the first record of what changed since then can be read, or there is none."""
+        try:
+            self._asked(_Position(since, "", since, since), 1, refusals)
+        except _Smaller:
+            return False
+        refusals.clear()
+        return True
 
     def _asked(self, at: _Position, size: int, refusals: Refusals) -> tuple[bytes, str]:
         """A page and the token of the next one, empty at the end."""
@@ -180,12 +202,21 @@ class _Position:
         if not following:
             self.since = max(self.since, self.offered if self.offered > FIRST else self.newest)
 
-    def past(self, flaw: Flaw) -> SetAside:
-        """Go round a place that cannot be read: begin a round at the newest change seen, or one second further."""
-        gap = SetAside(f"changes after {self.since}" + (", a later page" if self.token else ""), flaw)
-        self.since = self.newest if self.newest > self.since else self.since + 1
+    @property
+    def is_behind(self) -> bool:
+        """Whether newer changes were seen than the time from which this round asked."""
+        return self.newest > self.since
+
+    def past(self, flaw: Flaw, onward: int | None) -> SetAside:
+        """Go round a place that cannot be read: begin a round at the newest change seen, or else at ``onward``."""
+        name = f"changes after {self.since}" + (", a later page" if self.token else "")
+        if not self.is_behind and onward is None:
+            name = f"changes after {self.since}, dated later than now"
+        elif not self.is_behind and onward is not None and onward > self.since + 1:
+            name = f"changes from {self.since} to {onward - 1}"
+        self.since = self.newest if self.is_behind else self.since if onward is None else onward
         self.token = ""
-        return gap
+        return SetAside(name, flaw)
 
 
 def record_of(value: Any, raw: str) -> Record:

@@ -43,7 +43,7 @@ from vigil.hotline.partners.sources.record import (
     given,
     unreadable,
 )
-from vigil.hotline.partners.sources.refusals import Refusals
+from vigil.hotline.partners.sources.refusals import FURTHEST, Refusals, first_readable
 from vigil.hotline.partners.sources.transport import FetchError, Line
 
 ACCEPT: Final = "application/taxii+json;version=2.1"
@@ -78,7 +78,7 @@ class Taxii:
         seen: set[str] = set()
         size = self._size
         refusals = Refusals(stuck=stuck)
-        gaps, pending = 0, list[Item]()
+        gaps, pending, read = 0, list[Item](), False
         for number in range(1, PAGES_A_RUN.value):
             flaw: Flaw | None = None
             items: list[Item] = []
@@ -96,15 +96,21 @@ class Taxii:
             if onward and onward in seen:
                 flaw = Flaw.CYCLE
             if flaw is not None:
-                gap = _gap(flaw, after, newest)
-                pending += [*items, *gap.items()]
-                after, following, size, gaps = str(gap.cursor["after"]), "", self._size, gaps + 1
-                size = 1 if refusals.in_a_row else size
+                further = self._beyond(after, now, refusals, read) if flaw is not Flaw.CYCLE and newest <= after else newest
+                pending += [*items, _gap(flaw, after, further)]
+                if further is None:
+                    # What cannot be read was added later than now, and everything before it is here: this round is over.
+                    then = {"after": after, "next": "", "newest": newest}
+                    yield Page(f"page {number} after {after or 'the beginning'}", "", given(pending), then, flawed=True)
+                    return
+                after = newest = further if further > after else _text(_second(after) + 1)
+                following, size, gaps = "", 1 if refusals.in_a_row else self._size, gaps + 1
                 seen.clear()
                 if gaps >= GAPS_A_RUN.value:
                     raise refusals.last or unreadable()
                 continue
             refusals.clear()
+            read = True
             seen.add(onward)
             state = {"after": after if onward else newest, "next": onward, "newest": newest}
             digest = "" if pending else digest_of_member(body, "objects")
@@ -115,6 +121,22 @@ class Taxii:
                 return
             following, size = onward, self._size
         raise FeedBroken("source_endless", "The source sends page after page without end.")
+
+    def _beyond(self, after: str, now: datetime, refusals: Refusals, read: bool) -> str | None:
+        """As :func:`first_readable`; raises where the source sends nothing that can be read from whenever it is asked."""
+        found = first_readable(_second(after), int(now.timestamp()) + 1, lambda second: self._reads(second, now, refusals))
+        if found is None and not read and not self._reads(FURTHEST, now, refusals):
+            raise refusals.last or unreadable()
+        return None if found is None else _text(found)
+
+    def _reads(self, second: int, now: datetime, refusals: Refusals) -> bool:
+        """Whether the first object added after then can be read, or there is none."""
+        try:
+            self._following(self._asked(_text(second), "", 1, now, refusals)[0], 1)
+        except _Smaller:
+            return False
+        refusals.clear()
+        return True
 
     def _asked(self, after: str, following: str, size: int, now: datetime, refusals: Refusals) -> tuple[bytes, str]:
         """A page, and the newest time of adding in it, never later than ours."""
@@ -283,11 +305,19 @@ def _salvaged(data: bytes, place: int, now: datetime) -> Item:
         return SetAside(shown(name, 150), error.flaw, clipped(data.decode("utf-8", "replace")))
 
 
-def _gap(flaw: Flaw, after: str, newest: str) -> Page:
-    """Begin again at the newest addition seen, or one second further where that is where we are."""
-    gap = SetAside(f"objects added after {after or 'the beginning'}", flaw)
-    onward = newest
-    if newest <= after:
-        start = instant(after) or BEGINNING
-        onward = (start + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return Page(gap.name, "", given([gap]), {"after": onward, "next": "", "newest": onward}, flawed=True)
+def _gap(flaw: Flaw, after: str, onward: str | None) -> SetAside:
+    """What is gone round, by its times."""
+    name = f"objects added after {after or 'the beginning'}"
+    if onward is None:
+        name += ", later than now"
+    elif _second(onward) > _second(after) + 1:
+        name += f", up to {onward}"
+    return SetAside(name, flaw)
+
+
+def _second(text: str) -> int:
+    return int((instant(text) or BEGINNING).timestamp())
+
+
+def _text(second: int) -> str:
+    return (BEGINNING + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

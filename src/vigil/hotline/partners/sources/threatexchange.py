@@ -39,7 +39,7 @@ from vigil.hotline.partners.sources.record import (
     given,
     unreadable,
 )
-from vigil.hotline.partners.sources.refusals import Refusals
+from vigil.hotline.partners.sources.refusals import FURTHEST, Refusals, first_readable
 from vigil.hotline.partners.sources.transport import FetchError, Line
 
 PAGE_SIZE: Final = 100
@@ -89,7 +89,7 @@ class ThreatExchange:
         seen: set[str] = set()
         size = self._size
         refusals = Refusals(stuck=stuck)
-        gaps, pending = 0, list[Item]()
+        gaps, pending, read = 0, list[Item](), False
         for number in range(1, PAGES_A_RUN.value):
             flaw: Flaw | None = None
             items: list[Item] = []
@@ -111,15 +111,22 @@ class ThreatExchange:
             if onward and mark in seen:
                 flaw = Flaw.CYCLE
             if flaw is not None:
-                gap = self._gap(flaw, since, newest, now)
-                pending += [*items, *gap.items()]
-                since, following, size, gaps = int(gap.cursor["since"]), {}, self._size, gaps + 1
+                ahead = flaw is not Flaw.CYCLE and newest <= (since or 0)
+                onward_from = self._beyond(since or 0, now, refusals, read) if ahead else max(newest, (since or 0) + 1)
+                pending += [*items, _gap(since or 0, onward_from, flaw)]
+                if onward_from is None:
+                    # What cannot be read is dated later than now, and everything before it is here: this round is over.
+                    then: Cursor = {"since": since, "newest": newest, "next": {}, "checked": int(now.timestamp())}
+                    yield Page(f"page {number}", "", given(pending), then, flawed=True)
+                    return
+                since, following, size, gaps = onward_from, {}, self._size, gaps + 1
                 size = 1 if refusals.in_a_row else size
                 seen.clear()
                 if gaps >= GAPS_A_RUN.value:
                     raise refusals.last or unreadable()
                 continue
             refusals.clear()
+            read = True
             seen.add(mark)
             cursor_then: Cursor = {
                 "since": since if onward else newest or None, "newest": newest, "next": onward, "checked": int(now.timestamp()),
@@ -132,12 +139,21 @@ class ThreatExchange:
             following, size = onward, self._size
         raise FeedBroken("source_endless", "The source sends page after page without end.")
 
-    def _gap(self, flaw: Flaw, since: int | None, newest: int, now: datetime) -> Page:
-        """Begin again at the newest change seen, or one second further where that is where we are."""
-        gap = SetAside(f"updates after {since or 'the beginning'}", flaw)
-        onward = newest if newest > (since or 0) else (since or 0) + 1
-        cursor: Cursor = {"since": onward, "newest": newest, "next": {}, "checked": int(now.timestamp())}
-        return Page(gap.name, "", given([gap]), cursor, flawed=True)
+    def _beyond(self, since: int, now: datetime, refusals: Refusals, read: bool) -> int | None:
+        """As :func:`first_readable`; raises where the source sends nothing that can be read from whenever it is asked."""
+        found = first_readable(since, int(now.timestamp()) + 1, lambda second: self._reads(second, refusals))
+        if found is None and not read and not self._reads(FURTHEST, refusals):
+            raise refusals.last or unreadable()
+        return found
+
+    def _reads(self, since: int, refusals: Refusals) -> bool:
+        """Whether the first record of what changed since then can be read, or there is none."""
+        try:
+            self._following(self._asked(since, {}, 1, refusals), 1)
+        except _Smaller:
+            return False
+        refusals.clear()
+        return True
 
     def _asked(self, since: int | None, following: dict[str, str], size: int, refusals: Refusals) -> bytes:
         query: dict[str, Any] = {"limit": size, "fields": FIELDS}
@@ -187,6 +203,16 @@ class ThreatExchange:
             self._line.post(
                 f"{self._line.path}/{descriptor}", body, "application/x-www-form-urlencoded", repeat=True
             )
+
+
+def _gap(since: int, onward: int | None, flaw: Flaw) -> SetAside:
+    """What is gone round, by its times."""
+    name = f"updates after {since or 'the beginning'}"
+    if onward is None:
+        name += ", dated later than now"
+    elif onward > since + 1:
+        name += f", up to {onward - 1}"
+    return SetAside(name, flaw)
 
 
 class _Smaller(Exception):  # noqa: N818 - not a failure: a smaller page is asked for
