@@ -21,9 +21,20 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from vigil.base.clock import instant_of, text_of
 from vigil.base.errors import InputError
 from vigil.hotline.partners.sources.documents import Unreadable, clipped, instant, shown, xml
-from vigil.hotline.partners.sources.limits import PAGES_A_RUN
+from vigil.hotline.partners.sources.limits import GAPS_A_RUN, PAGES_A_RUN
 from vigil.hotline.partners.sources.ncmec_pages import BLOCKS, NAMESPACE, plain
-from vigil.hotline.partners.sources.record import Cursor, FeedBroken, Flaw, Item, Page, Record, SetAside, Vote, given
+from vigil.hotline.partners.sources.record import (
+    Cursor,
+    FeedBroken,
+    Flaw,
+    Item,
+    Page,
+    Record,
+    SetAside,
+    Vote,
+    given,
+    unreadable,
+)
 from vigil.hotline.partners.sources.refusals import Refusals
 from vigil.hotline.partners.sources.transport import FetchError, Line
 
@@ -78,16 +89,34 @@ class Ncmec:
         at = _range_of(cursor, horizon)
         span = horizon - at.start
         refusals = Refusals(stuck=stuck)
+        gaps, good = 0, False
         while at.start < horizon:
             try:
-                yield from self._range(at, refusals)
+                for page in self._range(at, refusals):
+                    yield page
+                    good = good or not page.flawed
+                    gaps += page.flawed
+                    self._check_gaps(gaps, good, horizon, refusals)
             except _Shorter as shorter:
                 at, span = self._shortened(at, shorter)
                 if shorter.page is not None:
                     yield shorter.page
+                    gaps += 1
+                    self._check_gaps(gaps, good, horizon, refusals)
                 continue
             at = Range(at.end, min(at.end + span, horizon))
             span = max(span, timedelta(seconds=1)) * 2
+
+    def _check_gaps(self, gaps: int, good: bool, horizon: datetime, refusals: Refusals) -> None:
+        """End the run of a source that is damaged everywhere: it would be asked about every second since 1970."""
+        if gaps == 0 or (good and gaps < GAPS_A_RUN.value):
+            return
+        try:
+            last = flaw_of(self._asked(Range(horizon - timedelta(seconds=1), horizon), refusals))
+        except _Shorter as shorter:
+            last = shorter.flaw
+        if gaps >= GAPS_A_RUN.value or last is not None:
+            raise refusals.last or unreadable()
 
     def _shortened(self, at: Range, why: _Shorter) -> tuple[Range, timedelta]:
         """A shorter range from the same start; past the one second that cannot be read."""
