@@ -11,6 +11,7 @@ import typer
 from vigil.base.clock import text_of
 from vigil.base.errors import InputError, RefusedError
 from vigil.cli import hotline_banks, hotline_capture, hotline_retention, hotline_senders, source
+from vigil.cli.hotline_texts import texts
 from vigil.cli.partners import list_export, list_terms, partner
 from vigil.hotline.access.permissions import reference
 from vigil.hotline.access.roles import Role
@@ -22,6 +23,7 @@ user = typer.Typer(add_completion=False, no_args_is_help=True, help="Members of 
 node = typer.Typer(add_completion=False, no_args_is_help=True, help="Enforcement nodes and their tokens.")
 lists = typer.Typer(add_completion=False, no_args_is_help=True, help="Lists that editions hold.")
 audit = typer.Typer(add_completion=False, no_args_is_help=True, help="The audit log.")
+app.command("texts")(texts)
 app.add_typer(user, name="user")
 app.add_typer(node, name="node")
 app.add_typer(lists, name="list")

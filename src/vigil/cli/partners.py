@@ -40,6 +40,8 @@ def partner_list(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
+    if not rows:
+        typer.echo("No partner yet. A list publisher proposes one in the console, Partners.")
     for row in rows:
         state = "STOPPED" if row["stopped"] else f"until {row['until']}" if row["until"] else "without agreement"
         typer.echo(f"{row['code']:16} {row['title']:40} {state}")

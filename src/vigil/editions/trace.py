@@ -66,7 +66,9 @@ class Unread(StrEnum):
     UNMARKED = "unmarked"
 
 
-_NOTHING: Final = "No mark of this book is in the file: it is no copy of ours, or its marks were taken out."
+_NOTHING: Final = (
+    "No mark of this book is in the file: it is no copy of ours, its marks were taken out, or its lists had no entries."
+)
 _UNREAD: Final = {
     Unread.FORM: "This form carries no marks: a Safe Browsing list holds digests of whole names and network addresses, and the "
     "copies traced here have no marks among those. It cannot be said whose it is.",

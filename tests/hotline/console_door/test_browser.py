@@ -15,6 +15,7 @@ from pyrage import x25519
 from tests.hotline.console_door.conftest import SECRET_ADDRESS, Desk
 from tests.hotline.lists.cases import page as listed_page
 from tests.support.browsing import SCREENS, chromium, press
+from tests.support.guide_pictures import require_current
 
 from vigil.base.clock import FixedClock
 from vigil.hotline.access.models import User
@@ -67,6 +68,7 @@ def judge(page: Page, look: str, name: str) -> None:
     """Keep a picture; nothing sticks out; axe finds nothing at all."""
     SCREENS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENS / f"console-{look}-{name}.png", full_page=True)
+    require_current(SCREENS / f"console-{look}-{name}.png")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{look} {name} is too wide"
     found = Axe().run(page).response
     assert found["passes"]
@@ -138,6 +140,34 @@ def test_pages_of_lists_partners_and_agreements_look_right_and_are_accessible(
     page.get_by_role("button", name="What it would match").click()
     page.get_by_text("Nothing is decided yet").wait_for()
     judge(page, look, "listing-preview")
+
+
+def test_pages_reflow_at_400_percent_in_both_directions(
+    enter: Enter, desk: Desk, make_user: Callable[..., User], clock: FixedClock
+) -> None:
+    """1280 pixels at 400 % are 320: everything stands in one column, and only tables are moved sideways in their own frame."""
+    everybody = make_user(Role.SUPERVISOR, Role.LIST_PUBLISHER, Role.AUDITOR, Role.QA, username="sam")
+    do_list(desk.ben, desk.waiting_for_ben(), [listed_page(SECRET_ADDRESS)])
+    entry, taken = ListEntry.objects.get(), desk.taken("http://one.example/a")
+    partner = do_propose_partner(everybody, "Quimber Net", PartnerKind.ISP, recipient=str(x25519.Identity.generate().to_public()))
+    do_propose_recipient(everybody, partner, str(x25519.Identity.generate().to_public()), "Its machine was lost.")
+    terms = Terms("contract 7", ("url",), clock.now(), clock.now() + timedelta(days=90), "Somebody", exports=("rpz",))
+    do_propose_agreement(everybody, partner, terms)
+    pages = {
+        "lists": "/lists/", "list": "/lists/url/", "list-policy": "/lists/url/policy/", "entries": "/entries/",
+        "entry": f"/entries/{entry.pk}/", "entry-change": f"/entries/{entry.pk}/change/", "allow": "/allow/",
+        "partners": "/partners/", "partner": f"/partners/{partner.pk}/", "partner-key": f"/partners/{partner.pk}/key/",
+        "agreement-new": f"/partners/{partner.pk}/agreement/", "quality": "/quality/", "sources": "/sources/", "banks": "/banks/",
+        "out-of-turn": f"/cases/{taken.pk}/out-of-turn/", "queue": "/queue/?view=open", "case": f"/cases/{taken.pk}/",
+        "publish": "/publish/", "appeals": "/appeals/", "audit": "/audit/",
+    }  # fmt: skip
+    page = enter(everybody, viewport={"width": 320, "height": 800}).new_page()
+    for name, path in pages.items():
+        page.goto(path)
+        for way in ("ltr", "rtl"):
+            page.evaluate("way => { document.documentElement.dir = way }", way)
+            page.screenshot(path=SCREENS / f"console-zoomed-{way}-{name}.png", full_page=True)
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{way} {name} is too wide"
 
 
 

@@ -94,6 +94,7 @@ def test_a_dispute_and_its_adjudication(enter: Enter, desk: Desk, twice: None, m
     assesses(anna, report)
     seen = at(ben, f"/cases/{report.pk}/")
     assert "It is blind" in seen and "Assessment 1" not in seen and "Anna" not in seen
+    judge(ben, "light", "second-look")
     assesses(ben, report, severity="A")
     sam = enter(make_user(Role.SUPERVISOR, username="sam"), **LOOKS["light"]).new_page()
     seen = at(sam, f"/cases/{report.pk}/")
@@ -191,7 +192,8 @@ def pages_of(made: dict[str, Any]) -> dict[str, str]:
     case = f"/cases/{made['report'].pk}"
     return {
         "file": f"{case}/files/{made['media'].pk}/", "wellbeing": "/wellbeing/", "lead": "/wellbeing/lead/", "holds": "/holds/",
-        "case-holds": f"{case}/holds/", "evidence": f"{case}/evidence/", "out-of-turn": f"{case}/out-of-turn/",
+        "case-holds": f"{case}/holds/", "retention": "/retention/", "evidence": f"{case}/evidence/",
+        "out-of-turn": f"{case}/out-of-turn/",
         "schemes": "/schemes/",
         "mapping": f"/schemes/{made['row'].pk}/", "quality": "/quality/", "calibration": "/calibration/",
         "second-person": "/second-person/", "request": f"/second-person/{made['request'].pk}/",

@@ -104,3 +104,4 @@ class Member(AppendOnly):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["cluster", "report"], name="triage_member_once")
         ]
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["cluster", "-created_at"], name="triage_newest_members")]

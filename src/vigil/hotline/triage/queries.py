@@ -9,7 +9,7 @@ from django.db.models import Count, F, Q, QuerySet
 from vigil.hotline.reports.enumerations import Status
 from vigil.hotline.reports.models import Capture, Report
 from vigil.hotline.reports.models.capture import CaptureStatus
-from vigil.hotline.triage.models import AutoClosing, ClosingKind, Emergency, Member, Triage
+from vigil.hotline.triage.models import AutoClosing, ClosingKind, Cluster, Emergency, Member, Triage
 
 
 def waiting_for_triage(limit: int) -> list[Report]:
@@ -78,6 +78,12 @@ def emergencies() -> QuerySet[Emergency]:
 def unseen_emergencies() -> int:
     """How many stand on everybody's pages."""
     return Emergency.objects.filter(seen_at=None, report__is_open=True).count()
+
+
+def others_in(cluster: Cluster, cases: QuerySet[Report]) -> QuerySet[Member]:
+    """Those of ``cases`` that are in a cluster, the newest first."""
+    found: QuerySet[Member] = Member.objects.filter(cluster=cluster, report__in=cases).select_related("report")
+    return found.order_by("-created_at")
 
 
 def clusters_of(report: Report) -> QuerySet[Member]:

@@ -38,6 +38,7 @@ from vigil.hotline.lists.enumerations import ListingDecision
 from vigil.hotline.lists.models import Decision
 from vigil.hotline.lists.queries import entries_of, media_of
 from vigil.hotline.lists.reach import Preview
+from vigil.hotline.reports.access import visible_to
 from vigil.hotline.reports.actions import (
     check_release,
     check_reopen,
@@ -53,9 +54,13 @@ from vigil.hotline.reports.fetcher import WORDS as FAILURES
 from vigil.hotline.reports.fetcher import Failure
 from vigil.hotline.reports.models import Media, Report, Url
 from vigil.hotline.reports.models.capture import OPEN as OPEN_CAPTURES
+from vigil.hotline.retention.contacts import contact_of
+from vigil.hotline.triage.queries import clusters_of, latest_triage, others_in
+from vigil.hotline.triage.spam import RULES
 from vigil.hotline.vault.queries import kept, vault_on
 
 HISTORY_ROWS: Final = 100
+CLUSTER_CASES: Final = 10
 
 
 @dataclass
@@ -104,6 +109,7 @@ def case_page(request: Staff, report: Report, shown: Shown) -> HttpResponse:
         "submissions": report.submissions.all(),
         "duplicates": report.duplicates.only("id", "ref", "received_at"),
         "same_host": _same_host(report, url),
+        **_sorting(request, report),
         "known": known_address(url) if url else [],
         "files": _files(media),
         "captures": _captures(report),
@@ -151,6 +157,32 @@ def _same_host(report: Report, url: Url | None) -> list[tuple[str, int]]:
     others = Report.objects.filter(submissions__url__host=url.host, dedupe_of=None).exclude(pk=report.pk)
     counts = others.values_list("status").annotate(number=Count("pk", distinct=True)).order_by("status")
     return [(words.STATUS[Status(status)].text, number) for status, number in counts]
+
+
+def _sorting(request: Staff, report: Report) -> dict[str, Any]:
+    """What triage found and why, the cases it put together, and whether a reporter's contact is held; nothing is opened."""
+    row = latest_triage(report)
+    asked = request.person.may(Permission.IDENTITY_RELEASE)
+    return {
+        "triage": row,
+        "triage_reasons": [RULES[code].text for code in row.spam_reasons if code in RULES] if row else [],
+        "triage_priority": words.PRIORITY[Priority(row.priority)].text if row else "",
+        "clusters": _clusters(request, report),
+        "contact_held": asked and contact_of(report) is not None,
+    }
+
+
+def _clusters(request: Staff, report: Report) -> list[dict[str, Any]]:
+    """Each cluster of the case, with the newest of its other cases that this person may meet."""
+    met = visible_to(request.person, Report.objects.exclude(pk=report.pk))
+    return [
+        {
+            "kind": member.cluster.get_kind_display(),
+            "code": member.cluster.label_code,
+            "cases": [other.report for other in others_in(member.cluster, met)[:CLUSTER_CASES]],
+        }
+        for member in clusters_of(report)
+    ]
 
 
 def _files(media: list[Media]) -> list[dict[str, Any]]:
