@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from tests.editions.world import Hotline, many
 from tests.lab.peers import folder, free_port, program, started
+from tests.support.nginx import configured
 
 from vigil.base.clock import SystemClock
 from vigil.base.errors import InputError
@@ -24,23 +25,13 @@ from vigil.editions.client import EditionClient, EditionUnreachable
 from vigil.editions.fetch import TlsFiles
 from vigil.editions.load import load_edition
 
-NGINX = """
-daemon off;
-pid {place}/nginx.pid;
-error_log {place}/error.log;
-worker_processes 1;
-events {{ worker_connections 64; }}
-http {{
-  log_format downloads '$time_iso8601 $ssl_client_s_dn $request_uri $status';
-  access_log {place}/downloads.log downloads;
-  client_body_temp_path {place}/body; proxy_temp_path {place}/proxy; fastcgi_temp_path {place}/fastcgi;
-  uwsgi_temp_path {place}/uwsgi; scgi_temp_path {place}/scgi;
+LOG = "log_format downloads '$time_iso8601 $ssl_client_s_dn $request_uri $status'; access_log {place}/downloads.log downloads;"
+SERVER = """
   server {{
     listen 127.0.0.1:{port} {ssl};
     {rules}
     location /editions/ {{ alias {folder}/; }}
   }}
-}}
 """
 MUTUAL = """
     ssl_certificate {place}/host.pem; ssl_certificate_key {place}/host.key;
@@ -106,9 +97,8 @@ def place(hotline: Hotline) -> Iterator[Path]:
 def nginx(hotline: Hotline, place: Path, *, mutual: bool) -> Iterator[int]:
     port = free_port()
     rules = MUTUAL.format(place=place) if mutual else ""
-    config = place / "nginx.conf"
-    config.write_text(NGINX.format(place=place, port=port, ssl="ssl" if mutual else "", rules=rules, folder=hotline.repository))
-    with started([program("nginx"), "-c", str(config), "-e", str(place / "error.log")], port, place):
+    server = SERVER.format(port=port, ssl="ssl" if mutual else "", rules=rules, folder=hotline.repository)
+    with started(configured(program("nginx"), place, server, LOG.format(place=place)), port, place):
         yield port
 
 

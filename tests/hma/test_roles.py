@@ -10,6 +10,7 @@ import pytest
 from tests.hma.world import Installation, Server, installation, picture, until
 from tests.lab import peers
 from tests.lab.peers import free_port, program, started
+from tests.support import nginx
 
 from vigil.base.errors import InputError
 from vigil.edge import config as edge_config
@@ -85,21 +86,6 @@ def test_opened_for_this_machine_is_not_opened_for_a_proxy(vigil: Installation) 
     assert partner.get("/v1/banks").status == 401
 
 
-NGINX = """
-daemon off;
-pid {place}/nginx.pid;
-error_log {place}/error.log;
-worker_processes 1;
-events {{ worker_connections 64; }}
-http {{
-  access_log off;
-  client_body_temp_path {place}/body; proxy_temp_path {place}/proxy; fastcgi_temp_path {place}/fastcgi;
-  uwsgi_temp_path {place}/uwsgi; scgi_temp_path {place}/scgi;
-  {block}
-}}
-"""
-
-
 def test_the_block_of_the_guide_serves_the_whole_interface_under_one_address(
     closed: Installation, curator: str
 ) -> None:
@@ -108,11 +94,8 @@ def test_the_block_of_the_guide_serves_the_whole_interface_under_one_address(
     guide = (Path(__file__).parents[2] / "docs" / "guides" / "hma.md").read_text()
     block = guide.split("```nginx\n")[1].partition("```")[0]
     block = block.replace("listen 443 ssl", f"listen 127.0.0.1:{port}").replace(":5100", f":{closed.ports.hma}")
-    with peers.folder() as place:
-        config = place / "nginx.conf"
-        config.write_text(NGINX.format(place=place, block=block))
-        with started([program("nginx"), "-c", str(config), "-e", str(place / "error.log")], port, place):
-            behind_a_proxy(f"http://127.0.0.1:{port}", curator)
+    with peers.folder() as place, started(nginx.configured(program("nginx"), place, block), port, place):
+        behind_a_proxy(f"http://127.0.0.1:{port}", curator)
 
 
 def behind_a_proxy(base: str, curator: str) -> None:

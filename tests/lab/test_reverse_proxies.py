@@ -8,25 +8,16 @@ from pathlib import Path
 
 from tests.edge.world import Hotline, RunningNode, config_text, running, until, url_entry
 from tests.lab.peers import Origin, free_port, program, started, through
+from tests.support.nginx import configured
 
 from vigil.match.urls import Scope
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "forward-auth.md").read_text()
 NGINX = """
-daemon off;
-pid {place}/nginx.pid;
-error_log {place}/error.log;
-worker_processes 1;
-events {{ worker_connections 64; }}
-http {{
-  access_log off;
-  client_body_temp_path {place}/body; proxy_temp_path {place}/proxy; fastcgi_temp_path {place}/fastcgi;
-  uwsgi_temp_path {place}/uwsgi; scgi_temp_path {place}/scgi;
   server {{
     listen 127.0.0.1:{port};
     {rules}
   }}
-}}
 """
 CADDY = """
 {{
@@ -56,11 +47,11 @@ def rules(language: str, origin: Origin, node_port: int, place: Path) -> str:
 
 def proxy(name: str, place: Path, origin: Origin, node_port: int) -> tuple[list[str], int]:
     port = free_port()
-    config = place / name
-    template = NGINX if name == "nginx" else CADDY
-    config.write_text(template.format(port=port, place=place, rules=rules(name, origin, node_port, place)))
+    inside = rules(name, origin, node_port, place)
     if name == "nginx":
-        return [program("nginx"), "-c", str(config), "-e", str(place / "error.log")], port
+        return configured(program("nginx"), place, NGINX.format(port=port, rules=inside)), port
+    config = place / name
+    config.write_text(CADDY.format(port=port, rules=inside))
     return [program("caddy"), "run", "--config", str(config), "--adapter", "caddyfile"], port
 
 

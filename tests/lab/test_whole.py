@@ -5,6 +5,8 @@ change under load.
 
 from __future__ import annotations
 
+import os
+import statistics
 import threading
 import time
 from collections import Counter
@@ -24,6 +26,11 @@ from vigil.edge.certify import run as certification
 from vigil.edge.certify.probes import Http
 
 OTHER: Final = "http://other.example/page"
+SHARE: Final = 0.7
+CLIENTS: Final = 2
+CALIBRATION: Final = 20
+FLAT: Final = 1.05
+QUARTER_LEAST: Final = 5
 
 
 def test_every_door_is_green_and_a_browser_meets_the_page(tmp_path: Path) -> None:
@@ -45,38 +52,66 @@ def test_every_door_is_green_and_a_browser_meets_the_page(tmp_path: Path) -> Non
             assert passed.status == 200
         running.config.write_text(running.config.read_text().replace(f"{running.ports['nginx']}", "1"))
         assert certified(running).failing() == ["nginx"]
-        run_under_load(running, seconds=6, swap_every=1.0, pause=0.01)
+        run_under_load(running, seconds=6, swap_every=1.0, share=0.5)
 
 
 @pytest.mark.soak
 def test_thirty_minutes_of_load_and_new_editions(tmp_path: Path) -> None:
-    """At about 70 % of what one client thread can ask; an edition every ten seconds."""
+    """At 70 % of what two clients can ask of this machine, measured first; an edition every ten seconds.
+
+    Memory is flat: what all processes of the node have for themselves, in the middle of the last quarter of the run, is at most
+    five in a hundred more than in the second quarter; the first quarter is left for what grows once, such as caches.
+    """
     with lab(tmp_path) as running:
-        run_under_load(running, seconds=1800, swap_every=10.0, pause=0.002)
+        run_under_load(running, seconds=float(os.environ.get("VIGIL_SOAK_SECONDS", "1800")), swap_every=10.0, share=SHARE)
 
 
 def certified(running: Lab) -> certification.Report:
     return certification.run(edge_config.load(running.config), SystemClock())
 
 
-def run_under_load(running: Lab, seconds: float, swap_every: float, pause: float) -> None:
-    """Questions through the API and Squid while editions change: no wrong verdict, and memory that stays as it was."""
+def ask_once(running: Lab, node: Http, verdicts: Counter[str]) -> None:
+    """A listed page and another one at the API, and the listed one through Squid."""
+    for address, word in ((PAGE, b'"listed"'), (OTHER, b'"not_listed"')):
+        try:
+            asked = b'{"url":"%s"}' % address.encode()
+            body = node.ask("POST", "/v1/url", asked, {"Content-Type": "application/json"})[1]
+            verdicts["right" if word in body else "wrong"] += 1
+        except (OSError, HTTPException):
+            verdicts["lost"] += 1
+    verdicts["right" if through(running.ports["squid"], PAGE, Host="quimber.example").status == 451 else "wrong"] += 1
+
+
+def seconds_a_round(running: Lab, node: Http) -> float:
+    """What a round of questions takes where two clients ask without a pause."""
+    took: list[float] = []
+
+    def ask() -> None:
+        began, verdicts = time.monotonic(), Counter[str]()
+        for _ in range(CALIBRATION):
+            ask_once(running, node, verdicts)
+        took.append((time.monotonic() - began) / CALIBRATION)
+
+    threads = [threading.Thread(target=ask) for _ in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(took) / len(took)
+
+
+def run_under_load(running: Lab, seconds: float, swap_every: float, share: float) -> None:
+    """Questions at ``share`` of what can be asked, while editions change: no wrong verdict, and memory that stays as it was."""
     stopped, verdicts = threading.Event(), Counter[str]()
     node = Http("127.0.0.1", running.ports["node"])
+    pause = seconds_a_round(running, node) * (1 / share - 1)
 
     def ask() -> None:
         while not stopped.is_set():
-            for address, word in ((PAGE, b'"listed"'), (OTHER, b'"not_listed"')):
-                try:
-                    asked = b'{"url":"%s"}' % address.encode()
-                    body = node.ask("POST", "/v1/url", asked, {"Content-Type": "application/json"})[1]
-                    verdicts["right" if word in body else "wrong"] += 1
-                except (OSError, HTTPException):
-                    verdicts["lost"] += 1
-            verdicts["right" if through(running.ports["squid"], PAGE, Host="quimber.example").status == 451 else "wrong"] += 1
+            ask_once(running, node, verdicts)
             stopped.wait(pause)
 
-    threads = [threading.Thread(target=ask) for _ in range(2)]
+    threads = [threading.Thread(target=ask) for _ in range(CLIENTS)]
     for thread in threads:
         thread.start()
     began, number, sizes = time.monotonic(), 10, []
@@ -91,9 +126,13 @@ def run_under_load(running: Lab, seconds: float, swap_every: float, pause: float
     until(lambda: b'"edition":%d' % in_force in node.ask("GET", "/readyz")[1])
     assert verdicts["right"] > 20
     assert verdicts["wrong"] == verdicts["lost"] == 0, verdicts
-    middle = len(sizes) // 2
-    if middle > 10:
-        assert max(sizes[middle:]) < 1.15 * max(sizes[:middle]), "memory grows"
+    quarter = len(sizes) // 4
+    print(f"{dict(verdicts)}, {len(sizes)} editions, MB {[size >> 20 for size in sizes[:: max(1, quarter // 4)]]}")
+    if quarter >= QUARTER_LEAST:
+        second, last = statistics.median_low(sizes[quarter : 2 * quarter]), statistics.median_low(sizes[-quarter:])
+        assert last <= FLAT * second, (
+            f"memory grows: {second >> 20} MB in the second quarter, {last >> 20} in the last"
+        )
 
 
 def memory_of(running: Lab) -> int:

@@ -21,6 +21,7 @@ from tests.edge.rpz.resolvers import bind_secondary, powerdns
 from tests.edge.world import LISTS, Hotline, config_text, served, until, url_entry
 from tests.lab import peers
 from tests.lab.peers import free_port, program, started, with_access
+from tests.support.nginx import configured
 
 from vigil.base.clock import SystemClock
 from vigil.editions import selftest
@@ -44,19 +45,10 @@ visible_hostname lab.example
 http_access allow localhost
 """
 NGINX = """
-daemon off;
-pid {place}/nginx.pid;
-error_log {place}/error.log;
-events {{ worker_connections 64; }}
-http {{
-  access_log off;
-  client_body_temp_path {place}/b; proxy_temp_path {place}/p; fastcgi_temp_path {place}/f; uwsgi_temp_path {place}/u;
-  scgi_temp_path {place}/s;
   server {{
     listen 127.0.0.1:{port};
     {rules}
   }}
-}}
 """
 NODE = """
 [listen]
@@ -189,9 +181,8 @@ def nginx(place: Path, ports: dict[str, int], origin: int) -> Iterator[None]:
     rules = (GUIDES / "forward-auth.md").read_text().split("```nginx\n")[1].partition("```")[0]
     rules = rules.replace(":8470", f":{ports['node']}").replace(":8080", f":{origin}").replace("/etc/nginx", str(place))
     (place / "vigil-blocked.html").write_text("<!doctype html><title>Blocked</title>")
-    config = place / "nginx.conf"
-    config.write_text(NGINX.format(port=ports["nginx"], place=place, rules=rules))
-    with started([program("nginx"), "-c", str(config), "-e", str(place / "error.log")], ports["nginx"], place):
+    command = configured(program("nginx"), place, NGINX.format(port=ports["nginx"], rules=rules))
+    with started(command, ports["nginx"], place):
         yield
 
 
