@@ -19,7 +19,7 @@ from vigil.hotline.doors.console import words
 from vigil.hotline.doors.console.forms import QueueFilter
 from vigil.hotline.doors.console.requests import Staff, action, waits
 from vigil.hotline.doors.console.views import several
-from vigil.hotline.reports.enumerations import Priority, Status, Theme
+from vigil.hotline.reports.enumerations import URGENCY, Priority, Status, Theme
 from vigil.hotline.reports.models import Report
 from vigil.hotline.reports.queries import concluded, in_hand_of, queue, waiting
 
@@ -74,9 +74,10 @@ def _chosen(request: Staff, chosen: QueueFilter) -> QuerySet[Report]:
         "concluded": concluded(),
     }[chosen.chosen("view")]
     found = found.exclude(pk__in=hidden_from(request.person))
-    for name in ("status", "priority"):
-        if chosen.chosen(name):
-            found = found.filter(**{name: chosen.chosen(name)})
+    if status := chosen.chosen("status"):
+        found = found.filter(status=status)
+    if priority := chosen.chosen("priority"):
+        found = found.filter(urgency=URGENCY[Priority(priority)])  # the same by a rule of the table, and what the index holds
     return found
 
 

@@ -1,0 +1,61 @@
+"""The queue of a full desk is read from an index until the page is full, not whole."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from vigil.hotline.access.rows import insert_values
+from vigil.hotline.reports.models import Report
+from vigil.hotline.reports.queries import waiting
+
+pytestmark = pytest.mark.django_db
+CASES, EACH_OPEN = 4000, 50
+START = datetime(2026, 3, 4, tzinfo=UTC)
+
+
+def fill() -> None:
+    """Closed cases, and every fiftieth an open one."""
+    same: dict[str, Any] = {"channel": "web_form", "source_class": "public", "created_by": "system:public", "created_at": START}
+    rows = []
+    for number in range(CASES):
+        at, open_ = START + timedelta(seconds=number), number % EACH_OPEN == 0
+        standing = ("new", "", None) if open_ else ("closed", "not_criminal", at)
+        row = dict(zip(("status", "outcome", "concluded_at"), standing, strict=True))
+        rows.append(same | row | {"ref": f"q{number}", "received_at": at, "is_open": open_})
+    insert_values(Report, rows)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def plan(limit: int) -> str:
+    """What the database intends to do for one page of the queue."""
+    return waiting()[:limit].explain(**({"format": "json"} if connection.vendor == "postgresql" else {}))
+
+
+def expected(node: dict[str, Any]) -> float:
+    """How many rows of the reports the planner expects."""
+    if node.get("Relation Name") == "reports_report":
+        return float(node["Plan Rows"])
+    return max((expected(each) for each in node.get("Plans", [])), default=0.0)
+
+
+def test_the_planner_knows_how_many_cases_wait() -> None:
+    fill()
+    text = plan(10)
+    if connection.vendor == "postgresql":
+        waiting_ones = CASES // EACH_OPEN
+        assert waiting_ones / 4 < expected(json.loads(text)[0]["Plan"]) < waiting_ones * 4
+    else:
+        assert "USING INDEX reports_" in text
+
+
+def test_the_queue_comes_in_the_order_of_the_index() -> None:
+    fill()
+    found = list(waiting()[:10])
+    assert [row.ref for row in found] == [f"q{number * EACH_OPEN}" for number in range(10)]
+    assert waiting().count() == CASES // EACH_OPEN
