@@ -29,10 +29,23 @@ from vigil.base.errors import InputError
 from vigil.hotline.partners.sources.documents import clipped, instant, shown
 from vigil.hotline.partners.sources.fingerprints import TRANSLATED
 from vigil.hotline.partners.sources.limits import FILE_BYTES, LINE_BYTES, UNPACKED_RATIO
-from vigil.hotline.partners.sources.record import Cursor, FeedBroken, Flaw, Item, Media, Page, Record, SetAside, Vote
+from vigil.hotline.partners.sources.record import (
+    Cursor,
+    FeedBroken,
+    Flaw,
+    Item,
+    Media,
+    Page,
+    Record,
+    SetAside,
+    Vote,
+    unreadable,
+)
 from vigil.hotline.partners.sources.transport import FetchError, Line, unpacked
 
 LINES_A_PAGE: Final = 2000
+LOOK: Final = 200
+"""Lines of which one at least has to be a record, where no header says what the file is."""
 NAMES: Final = {
     "value": ("value", "hash", "hash_value", "indicator", "signal"),
     "type": ("type", "hash_type", "algorithm", "signal_type"),
@@ -74,6 +87,8 @@ class Delimited:
         if not lines:
             raise FeedBroken("file_empty", "The file is empty: that is taken for a mistake, not for the end of every entry.")
         form = _Form.of(lines[0], self._kind, self._delimiter)
+        form.check(lines)
+        cut = not data.endswith(b"\n") and isinstance(form.item(lines[-1], len(lines)), SetAside)
         start = form.first
         if cursor and cursor.get("file") == digest and int(cursor.get("line", 0)) < len(lines):
             start = max(int(cursor["line"]), form.first)
@@ -83,7 +98,7 @@ class Delimited:
             onward = {"file": digest, "line": 0 if done else first + LINES_A_PAGE}
             mark = hashlib.sha256(repr(form).encode() + b"\n".join(some)).hexdigest()
             name = f"lines {first + 1} to {first + len(some)}"
-            yield Page(name, mark, form.reader(some, first), onward)
+            yield Page(name, mark, form.reader(some, first), onward, flawed=done and cut)
 
     def vote(self, vote: Vote) -> None:
         """A file takes no opinions."""
@@ -116,6 +131,14 @@ class _Form:
             return cls({0: "value"}, delimiter, kind, 0, 1)
         return cls({0: "type", 1: "value"}, delimiter or " ", kind, 0, 2)
 
+    def check(self, lines: list[bytes]) -> None:
+        """Refuse what is no list at all, such as a page of a web server: it is no news of every entry's end."""
+        if self.first:
+            return
+        found = [each for place, line in enumerate(lines[:LOOK], start=1) if (each := self.item(line, place)) is not None]
+        if found and all(isinstance(each, SetAside) for each in found):
+            raise unreadable()
+
     def reader(self, lines: list[bytes], first: int) -> Callable[[], list[Item]]:
         """What reads some lines later."""
         return lambda: list(self.items(lines, first))
@@ -123,11 +146,12 @@ class _Form:
     def items(self, lines: list[bytes], first: int) -> Iterator[Item]:
         """The records of some lines, which begin at line ``first`` (from 0)."""
         for place, line in enumerate(lines, start=first):
-            item = self._item(line, place + 1)
+            item = self.item(line, place + 1)
             if item is not None:
                 yield item
 
-    def _item(self, line: bytes, number: int) -> Item | None:
+    def item(self, line: bytes, number: int) -> Item | None:
+        """The record of a line, numbered from 1; None for an empty one and for remarks."""
         name = f"line {number}"
         if len(line) > LINE_BYTES.value:
             return SetAside(name, Flaw.ENORMOUS, line[:1000].decode("utf-8", "replace"))

@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE: Final = timedelta(minutes=1)
 LONGEST_PAUSE: Final = timedelta(hours=1)
+DAMAGED_AGAIN: Final = timedelta(days=1)
 VOTES_AT_ONCE: Final = 100
 VOTE_ATTEMPTS: Final = 20
 
@@ -146,8 +147,8 @@ def _begin(source: Source, feed: Feed, tally: Tally) -> Run:
         or (not source.filling and feed.is_stale(cursor, moment))
     )
     if due and not source.filling:
-        source.filling, source.cursor = source.generation + 1, None
-        _save(source, "filling", "cursor")
+        source.filling, source.cursor, source.damaged = source.generation + 1, None, False
+        _save(source, "filling", "cursor", "damaged")
     return Run(source, bool(source.filling), source.filling or source.generation, tally)
 
 
@@ -173,6 +174,9 @@ def _keep(run: Run, coming: Coming, stopping: Callable[[], bool]) -> Ahead:
         if tally.altered and source.mirror:
             source.mirror, source.mirror_at = "", None
             changed += ["mirror", "mirror_at"]
+        if page.flawed and run.whole and not source.damaged:
+            source.damaged = True
+            changed.append("damaged")
         _save(source, *changed)
     run.tally.add(tally)
     if tally.known_pages:
@@ -208,7 +212,10 @@ def _reconcile(run: Run, moment: datetime) -> int:
     missing = unseen(source, run.generation).count()
     in_force = ImportedEntry.objects.filter(source=source, gone=False).count()
     source.generation, source.filling, source.whole_at = run.generation, 0, moment
-    if is_large(missing, in_force):
+    if source.damaged:
+        # Part of it could not be read: everything is asked for again tomorrow, and till then nothing is taken for gone.
+        source.whole_at = moment - timedelta(days=source.reconcile_days) + DAMAGED_AGAIN
+    if is_large(missing, in_force) or (source.damaged and missing):
         if source.held_back != missing:
             record(WORKER, codes.HELD_BACK, source, name=source.name, entries=missing)
         source.held_back = missing

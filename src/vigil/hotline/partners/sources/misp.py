@@ -130,7 +130,7 @@ class MispServer:
         since = int(cursor["since"]) if cursor else 0
         first = int(cursor.get("page", 1)) if cursor else 1
         began = int(cursor.get("began", 0)) if cursor and first > 1 else int(now.timestamp())
-        last, empty = "", 0
+        last, good, pending = "", first - 1, list[Item]()
         refusals = Refusals(stuck=stuck)
         for number in range(first, PAGES_A_RUN.value):
             body, found, flaw = self._asked(since, number, refusals)
@@ -140,13 +140,19 @@ class MispServer:
             last = mark
             # Changes while we page move later rows between pages: the next round begins a minute before this one.
             done = len(found) == 0 and flaw is None
-            empty = empty + 1 if flaw is not None and not found else 0
-            if empty >= EMPTY_PAGES:
-                raise refusals.last or FeedBroken("source_no_attributes", "The source answers, but not with attributes.")
+            if flaw is not None and not found:
+                # Only where a later page can be read is this one gone round: else the next run begins with it again.
+                pending += _items(found, number, flaw)()
+                if number - good >= EMPTY_PAGES:
+                    raise refusals.last or FeedBroken("source_no_attributes", "The source answers, but not with attributes.")
+                continue
+            good = number
             onward = {"since": since, "page": number + 1, "began": began}
             if done:
                 onward = {"since": max(began - _BEFORE, 0), "page": 1}
-            yield Page(f"page {number} since {since}", mark, _items(found, number, flaw), onward, flaw is not None)
+            name, flawed = f"page {number} since {since}", flaw is not None or bool(pending)
+            before, pending = pending, []
+            yield Page(name, "" if before else mark, _after(before, _items(found, number, flaw)), onward, flawed)
             if done:
                 return
         raise FeedBroken("source_endless", "The source sends page after page without end.")
@@ -246,6 +252,10 @@ def _items(found: list[Any], number: int, flaw: Flaw | None) -> Callable[[], lis
         ]
 
     return read
+
+
+def _after(before: list[Item], read: Callable[[], list[Item]]) -> Callable[[], list[Item]]:
+    return lambda: [*before, *read()]
 
 
 def _salvaged(data: bytes, place: int, where: str) -> Item:

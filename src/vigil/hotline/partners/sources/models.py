@@ -41,6 +41,7 @@ class Source(Entity):
     ``credentials``   sealed JSON of names and secrets
     ``cursor``        sealed JSON: where the feed goes on
     ``filling``       number of the full fetch under way, 0 for none; ``generation`` that of the last whole one
+    ``damaged``       something of the full fetch under way could not be read: what it did not show may have stood there
     ``held_back``     entries that vanished in a full fetch and wait for a person to agree
     ``failures``      runs in a row without success; ``stuck_at`` digest of the cursor at which they ended
     ``mirror``        digest over what is in force, as of ``mirror_at``
@@ -63,6 +64,7 @@ class Source(Entity):
     cursor = SealedTextField(null=True, blank=True)
     generation = models.PositiveIntegerField(default=0)
     filling = models.PositiveIntegerField(default=0)
+    damaged = models.BooleanField(default=False)
     held_back = models.PositiveIntegerField(default=0)
     claim = models.UUIDField(null=True, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)

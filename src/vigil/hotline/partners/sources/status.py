@@ -76,6 +76,11 @@ def words_of(source: Source, state: str, moment: datetime) -> str:
         )
     if state == "running":
         return "A full fetch is under way." if source.filling else "It is being fetched now."
+    if state == "held_back" and source.damaged:
+        return (
+            f"Part of the last full fetch could not be read, and {source.held_back} entries were not in the rest of it, so that "
+            f"nothing was let go. It is fetched whole again within a day; or accept the removals, if the source confirms them."
+        )
     if state == "held_back":
         return (
             f"In the last full fetch {source.held_back} entries were missing, which is so many that nothing was let go. "
