@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from vigil.edge.dns import answers
 from vigil.edge.dns.answers import Style, Why
-from vigil.edge.dns.wire import Ede, Ignored, Query, Rcode, Refused, name_text, read_query
+from vigil.edge.dns.wire import Ede, Ignored, Query, Rcode, Refused, name_text, plain_name, read_query
 
 LABEL = st.binary(min_size=1, max_size=63)
 PLAIN_LABEL = st.from_regex(rb"[a-zA-Z0-9_-]{1,63}", fullmatch=True)
@@ -175,6 +175,28 @@ def test_what_must_not_be_answered_is_not(raw: bytes) -> None:
 def test_names_for_lookup(labels: list[bytes], name: str) -> None:
     assert name_text(labels) == name
     assert query(labels, tail=b"").name == name if labels else True
+
+
+@given(st.lists(st.lists(st.sampled_from(b"az09-_.Z!%\0\1\5\x3f\x40\xff"), min_size=1, max_size=63).map(bytes), max_size=5))
+@example([b"a" * 45, b"b" * 46])
+@example([b"a\0b"])
+def test_a_name_told_by_one_look_is_the_name(labels: list[bytes]) -> None:
+    wire = b"".join(bytes((len(label),)) + label for label in labels) + b"\0"
+    assert plain_name(wire) in (None, name_text(labels))
+
+
+@given(st.binary(max_size=40))
+def test_what_is_no_name_is_not_told_by_one_look(data: bytes) -> None:
+    found = plain_name(data)
+    assert found is None or data == b"".join(bytes((len(part),)) + part for part in data_labels(data)) + b"\0"
+
+
+def data_labels(wire: bytes) -> list[bytes]:
+    labels = []
+    while wire[0]:
+        labels.append(wire[1 : 1 + wire[0]])
+        wire = wire[1 + wire[0] :]
+    return labels
 
 
 def test_nothing_of_the_name_shows() -> None:

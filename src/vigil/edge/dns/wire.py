@@ -27,7 +27,7 @@ ODD: Final = re.compile(rb"[^!-$&-~]")
 META_TYPES: Final = range(128, 255)
 # Lengths below the hyphen become dots, capital letters small ones; "!" is what no plain name has, a dot inside a label too.
 DOTTED: Final = bytes(
-    ord(".") if 0 < byte < ord("-") else byte if byte == 0 or (PLAIN.fullmatch(bytes((byte,))) and byte != ord("."))
+    ord(".") if 0 < byte < ord("-") else byte if PLAIN.fullmatch(bytes((byte,))) and byte != ord(".")
     else byte + 32 if chr(byte).isascii() and chr(byte).isupper() else ord("!")
     for byte in range(256)
 )  # fmt: skip
@@ -195,9 +195,10 @@ def plain_name(wire: bytes) -> str | None:
         return None
     # The lengths of labels become the dots before them. One that is long enough to be a letter leaves a dot too few.
     text = wire.translate(DOTTED)
-    if at + 1 != len(wire) or at >= NAME_BYTES or text.count(b".") != labels or b"!" in text:
+    name = text[1:-1]
+    if at + 1 != len(wire) or at >= NAME_BYTES or text.count(b".") != labels or b"!" in name:
         return None
-    return text[1:-1].decode("ascii")
+    return name.decode("ascii")
 
 
 def name_text(labels: list[bytes]) -> str:
