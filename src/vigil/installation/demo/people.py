@@ -27,6 +27,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
     "paula": ("list_publisher",),
     "sam": ("supervisor",),
     "aud": ("auditor",),
+    "kim": ("analyst", "child_desk"),
     "sys": ("sysadmin",),
 }
 DOES: Final[dict[str, str]] = {
@@ -35,6 +36,7 @@ DOES: Final[dict[str, str]] = {
     "paula": "list publisher: publishes editions, withdraws entries",
     "sam": "supervisor: decides appeals",
     "aud": "auditor: reads the audit log and the statistics",
+    "kim": "children's desk: works on what children report about themselves",
     "sys": "system administrator: sees no content",
 }
 
