@@ -260,6 +260,13 @@ def test_the_number_of_the_block_page_comes_along_and_stays(public_client: Any) 
     assert Appeal.objects.get().block_reference == "N7-2026.11"
 
 
+def test_an_appeal_against_a_notice_needs_its_number_only(public_client: Any) -> None:
+    page = public_client.post("/en/appeal/", appeal(address="", notice_serial="N-2026/0041"))
+    filed = Appeal.objects.get()
+    assert reference_on(page) == filed.ref and "0041" not in filed.ref
+    assert (filed.notice_serial, filed.block_reference) == ("N-2026/0041", "")
+
+
 @pytest.mark.parametrize("number", ["<script>", "x" * 200, "\u202e", '"><b>'])
 def test_a_number_that_cannot_be_one_is_dropped(public_client: Any, number: str) -> None:
     body = public_client.get("/en/appeal/", {"ref": number}).content.decode()
@@ -275,6 +282,8 @@ def test_a_number_that_cannot_be_one_is_dropped(public_client: Any, number: str)
         ({"reasons": " "}, "id_reasons"),
         ({"reasons": "z" * 20_001}, "id_reasons"),
         ({"block_reference": "<b>"}, "id_block_reference"),
+        ({"notice_serial": "<b>"}, "id_notice_serial"),
+        ({"notice_serial": "9" * 61}, "id_notice_serial"),
         ({"contact": "z" * 301}, "id_contact"),
     ],
 )

@@ -54,4 +54,5 @@ def _file(answers: dict[str, Any]) -> Appeal:
         reasons=answers["reasons"],
         contact=answers["contact"],
         block_reference=answers["block_reference"],
+        notice_serial=answers["notice_serial"],
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from vigil.base.errors import InputError
 from vigil.hotline.doors.public.choices import APP_KINDS, APPELLANTS, KINDS
 from vigil.hotline.doors.public.entering import ADDRESS_LOOK, PLAIN, AsEntered
-from vigil.hotline.lists.appeals import BLOCK_REFERENCE, TEXT_CHARACTERS
+from vigil.hotline.lists.appeals import BLOCK_REFERENCE, NOTICE_SERIAL, TEXT_CHARACTERS
 from vigil.hotline.reports.addresses import Doubt, read_address
 from vigil.hotline.reports.limits import ADDRESS_CHARACTERS, CONTACT_CHARACTERS, WORDS_CHARACTERS
 from vigil.hotline.reports.references import read_reference
@@ -182,6 +182,9 @@ class HashedFileForm(forms.Form):
         return cleaned
 
 
+WHAT: Final = frozenset({"address", "block_reference", "notice_serial"})
+
+
 class AppealForm(forms.Form):
     """What is blocked by mistake, who says so, and why?"""
 
@@ -206,6 +209,19 @@ class AppealForm(forms.Form):
         error_messages={"max_length": _("Enter the number as it stands on the block page, or leave it empty")},
         widget=forms.TextInput(attrs=PLAIN | {"class": "short", "dir": "ltr"}),
     )
+    notice_serial = forms.CharField(
+        required=False,
+        max_length=60,
+        label=_("Number of our notice"),
+        help_text=_("If there was one."),
+        validators=[
+            RegexValidator(
+                rf"\A{NOTICE_SERIAL.pattern}\Z", _("Enter the number as it stands on the notice, or leave it empty")
+            )
+        ],
+        error_messages={"max_length": _("Enter the number as it stands on the notice, or leave it empty")},
+        widget=forms.TextInput(attrs=PLAIN | {"class": "short", "dir": "ltr"}),
+    )
     who = forms.ChoiceField(
         label=_("Who are you?"),
         choices=[(key, text) for key, (text, _type) in APPELLANTS.items()],
@@ -228,10 +244,10 @@ class AppealForm(forms.Form):
     )
 
     def clean(self) -> dict[str, Any]:
-        """One of address and number must be there."""
+        """One of the address and the two numbers must be there."""
         cleaned = super().clean() or {}
-        named = cleaned.get("address", "").strip() or cleaned.get("block_reference", "").strip()
-        if not named and not {"address", "block_reference"} & self.errors.keys():
+        named = any(cleaned.get(name, "").strip() for name in WHAT)
+        if not named and not WHAT & self.errors.keys():
             self.add_error("address", _("Enter the address of the page, or the number on the block page"))
         return cleaned
 
