@@ -36,6 +36,7 @@ from vigil.hotline.management import boot
 from vigil.hotline.partners.agreements import Terms, do_approve_agreement, do_propose_agreement, do_propose_partner
 from vigil.hotline.partners.enumerations import PartnerKind
 from vigil.hotline.partners.models import Partner
+from vigil.hotline.settings.config import VARIABLE
 from vigil.hotline.statistics.models import CanaryAlarm
 
 
@@ -73,8 +74,9 @@ def published(number: int = 3) -> None:
 
 
 def test_an_export_holds_what_was_agreed_is_marked_and_takes_back_what_was_withdrawn(
-    partner: Partner, people: dict[str, User], tmp_path: Path
+    partner: Partner, people: dict[str, User], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(VARIABLE, "this one")  # the books of marks are those of the installation
     published()
     listed(people["anna"], people["lin"])
     gone = listed(people["anna"], people["lin"], "http://gone.example/1").entries.get()
