@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -243,3 +245,10 @@ def test_what_counts_again_and_again_counts_into_the_shared_numbers() -> None:
     assert shared.by_door() == {("urls", DoorName.DNS, CountClass.DNS_ANSWER): 4}
     assert tally.by_door() == {("urls", DoorName.DNS, CountClass.DNS_ANSWER): 8}
     assert sorted(column.counts[CountClass.DNS_ANSWER] for column in tally.columns().values()) == [2, 6]
+
+
+def test_a_worker_loads_nothing_that_only_the_pulling_process_needs() -> None:
+    """What reads, checks and exports editions costs a process more than 20 MB, and no worker pulls."""
+    told = "import sys, vigil.edge.http.server, vigil.edge.workers; print(*({'pyarrow', 'tuf', 'pydantic'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

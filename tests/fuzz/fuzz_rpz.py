@@ -7,9 +7,10 @@ import dns.message
 
 from vigil.edge.rpz import tsig, wire
 from vigil.edge.rpz.desk import Desk
+from vigil.edge.rpz.policy import Policy
 from vigil.edge.rpz.tsig import Key, Secret, Signer
 from vigil.edge.rpz.wire import Malformed
-from vigil.edge.rpz.zone import History, Policy, Step, Zone
+from vigil.edge.rpz.zone import History, Step, Zone
 from vigil.editions.export.names import Names
 
 NOW = 1_795_000_000

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 from vigil.base.clock import Clock
 from vigil.base.errors import VigilError
 from vigil.edge.bookkeeper import Bookkeeper
-from vigil.edge.certify.run import KEPT as KEPT_CERTIFICATE
-from vigil.edge.certify.run import hand_in, run_and_keep
 from vigil.edge.config import KEPT, NodeConfig
 from vigil.edge.counts import Adder, CountClass, Rules, Tally, entry_class
 from vigil.edge.decide import EDITION_EXPIRED, decide, strongest
@@ -189,6 +187,9 @@ class Node:
         settings = self.config.file.certify
         if self.state.enforced is None:
             return 1.0
+        from vigil.edge.certify.run import KEPT as KEPT_CERTIFICATE  # not at the top: see _client
+        from vigil.edge.certify.run import hand_in, run_and_keep
+
         found = run_and_keep(self.config, self.clock)
         self.certified = found.good
         if not found.good:

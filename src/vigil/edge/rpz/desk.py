@@ -15,9 +15,10 @@ from typing import Final
 from vigil.edge.dns.answers import OUR_PAYLOAD
 from vigil.edge.dns.wire import IN, NOTIFY, OPT_FIXED, QUERY, Flag, Rcode, Type
 from vigil.edge.rpz import tsig, wire
+from vigil.edge.rpz.policy import Policy
 from vigil.edge.rpz.tsig import Key, Signature, Signer, TsigError
 from vigil.edge.rpz.wire import Malformed, Message
-from vigil.edge.rpz.zone import Batch, History, Policy, Zone, incremental, is_worth_it, name_server, whole
+from vigil.edge.rpz.zone import Batch, History, Zone, incremental, is_worth_it, name_server, whole
 
 TRANSFERS: Final = frozenset({int(Type.AXFR), int(Type.IXFR)})
 KEPT_FLAGS: Final = 0x7800 | Flag.RD | Flag.CD

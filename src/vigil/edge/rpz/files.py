@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from vigil.base.files import write_atomically
+from vigil.edge.rpz.policy import Policy
 from vigil.edge.rpz.settings import Rpz
-from vigil.edge.rpz.zone import Policy, Zone, zone_text
+from vigil.edge.rpz.zone import Zone, zone_text
 
 AGAIN_SECONDS: Final = 5.0
 DONE_SECONDS: Final = 3600.0

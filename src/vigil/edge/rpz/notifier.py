@@ -14,9 +14,10 @@ from typing import Any, Final
 from vigil.base.clock import Clock
 from vigil.edge.dns.wire import NOTIFY, Flag
 from vigil.edge.rpz import tsig, wire
+from vigil.edge.rpz.policy import Policy
 from vigil.edge.rpz.tsig import Key, Signer, TsigError
 from vigil.edge.rpz.wire import Malformed
-from vigil.edge.rpz.zone import Policy, Zone
+from vigil.edge.rpz.zone import Zone
 
 WAITS: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds for an answer; RFC 1996 4.8 asks for at most a few tries
 Server = tuple[str, int]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from vigil.base.errors import InputError
+from vigil.edge.rpz.policy import Policy
 from vigil.edge.rpz.tsig import ALGORITHMS, Key, Secret
-from vigil.edge.rpz.zone import Policy
 from vigil.edge.tables import Rule, Table, are_networks, endpoint_of, is_address, is_loopback
 
 ZONE_NAME: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
