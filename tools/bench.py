@@ -69,6 +69,8 @@ def main() -> int:
     # One thread unless a benchmark says otherwise: the comparison is a thread against a thread.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    # Installed programs have been compiled; without this a process that is measured from its start compiles itself each time.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.path.insert(0, str(ROOT))
     from benchmarks import harness
 
