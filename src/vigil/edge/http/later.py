@@ -10,7 +10,7 @@ from vigil.edge.counts import CountClass, request_class
 from vigil.edge.doors import DoorName
 from vigil.edge.http import requests
 from vigil.edge.http.replies import JSON, NO_STORE, NOSNIFF, Reply, RequestRefused, json_reply
-from vigil.edge.http.routes import RETRY, ROUTES, Door, Request, Route, match_body
+from vigil.edge.http.routes import MATCH_PATH, RETRY, ROUTES, Door, Request, Route, match_body
 from vigil.edge.screening import question_of_file
 from vigil.edge.webhooks.settings import Event
 
@@ -65,5 +65,4 @@ async def _judge(door: Door, data: bytes, name: str, kind: CountClass) -> None:
         door.leave_media()
 
 
-MATCH: Final = "/v1/match"
-LATER_ROUTES: Final = {MATCH: Route({**ROUTES[MATCH].methods, "POST": match_now_or_later})}
+LATER_ROUTES: Final = {MATCH_PATH: Route({**ROUTES[MATCH_PATH].methods, "POST": match_now_or_later})}
