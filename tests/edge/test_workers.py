@@ -10,12 +10,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.edge.test_process import Process
@@ -24,9 +26,10 @@ from tests.edge.world import Hotline, config_text, until, url_entry
 from vigil.base.clock import FixedClock
 from vigil.edge.counts import CountClass, Tally
 from vigil.edge.doors import DoorName
+from vigil.edge.enforced import NO_KEYS
 from vigil.edge.floods import Floods
 from vigil.edge.shared import SLOTS, Harvest, Region, SharedTally
-from vigil.edge.workers import Keeper, Worker, WorkerNode, follow
+from vigil.edge.workers import Keeper, Reply, Word, Worker, WorkerNode, follow
 from vigil.editions.cipher import Identity, new_identity
 
 NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
@@ -77,7 +80,7 @@ def test_workers_share_a_port_an_edition_and_the_counts(hotline: Hotline, tmp_pa
         # A new configuration comes with new workers, one after the other.
         before = children(process)
         process.process.send_signal(signal.SIGHUP)
-        until(lambda: len(children(process)) == 2 and not children(process) & before)
+        until(lambda: len(children(process)) == 2 and not children(process) & before, 240)
         assert any(event["event"] == "reloaded" for event in process.events) or not children(process) & before
         assert verdict(process) == "listed"
         until(lambda: hotline.total("navigation") >= 51)
@@ -102,7 +105,7 @@ def test_a_new_edition_and_new_workers_lose_no_request(hotline: Hotline, tmp_pat
             until(lambda: json.loads(process.ask("GET", "/readyz")[1]).get("edition") == number)  # noqa: B023
         before = children(process)
         process.process.send_signal(signal.SIGHUP)
-        until(lambda: not children(process) & before)
+        until(lambda: not children(process) & before, 240)
         stopped.set()
         for thread in threads:
             thread.join()
@@ -231,6 +234,79 @@ def test_what_matched_at_a_worker_comes_to_the_keepers_watch_for_floods() -> Non
         thread.join(20)
     (message,) = floods.take(NOW + timedelta(hours=1))
     assert json.loads(message.body)["entries"] == [{"entry": 3, "number": 100}]
+
+
+def keeper_of(folder: Path, *controls: socket.socket) -> Any:
+    """A keeper whose node has the edition in ``folder`` in force, over workers that listen and enforce another."""
+    keeper = Mock()
+    keeper.node.waiting.return_value = 0
+    state = keeper.node.state
+    state.pulled_at, state.failure, state.counts_code = NOW, None, None
+    state.enforced = Mock(folder=folder, keys=NO_KEYS)
+    keeper.workers = [
+        Worker(Mock(), control, number, first=number == 0, port=1, folder="before") for number, control in enumerate(controls)
+    ]
+    return keeper
+
+
+def controls() -> tuple[socket.socket, socket.socket]:
+    """The keeper's end, which does not wait, and the worker's."""
+    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    mine.setblocking(False)
+    theirs.setblocking(False)
+    return mine, theirs
+
+
+def heard(control: socket.socket) -> list[Word]:
+    words = []
+    with suppress(BlockingIOError):
+        while data := control.recv(1 << 16):
+            words.append(msgspec.json.decode(data, type=Word))
+    return words
+
+
+def test_a_worker_that_opens_an_edition_slowly_is_not_sent_back_to_the_one_before() -> None:
+    mine, theirs = controls()
+    other, others = controls()
+    keeper = keeper_of(Path("after"), mine, other)
+    for second in range(5):  # the state changes while the first worker is at it
+        keeper.node.state.pulled_at = NOW + timedelta(seconds=second)
+        Keeper._tell(keeper)
+    assert [word.folder for word in heard(theirs)] == ["after"] * 5
+    assert {word.folder for word in heard(others)} == {"before"}, "the next one is told when the first has it in force"
+    theirs.send(msgspec.json.encode(Reply(folder="after")))
+    Keeper._hear(keeper, keeper.workers[0])
+    Keeper._tell(keeper)
+    assert [word.folder for word in heard(others)] == ["after"]
+    for control in (mine, theirs, other, others):
+        control.close()
+
+
+def test_a_worker_that_stands_still_does_not_stop_the_keeper_and_hears_the_latest_when_it_goes_on() -> None:
+    mine, theirs = controls()
+    keeper = keeper_of(Path("after"), mine)
+    for second in range(2000):
+        keeper.node.state.pulled_at = NOW + timedelta(seconds=second)
+        Keeper._tell(keeper)
+    taken = heard(theirs)
+    assert 0 < len(taken) < 2000
+    Keeper._tell(keeper)
+    (last,) = heard(theirs)
+    assert last.pulled_at == NOW + timedelta(seconds=1999) and last.folder == "after"
+    mine.close()
+    theirs.close()
+
+
+def test_signals_find_a_keeper_whatever_it_is_doing(hotline: Hotline, tmp_path: Path) -> None:
+    """A handler that waited for a lock which the keeper holds would leave the node standing still for ever."""
+    hotline.publish(url_entry(1, PAGE))
+    with serving(hotline, tmp_path, workers=2) as process:
+        until(lambda: all(process.ask("GET", "/readyz")[0] == 200 for _ in range(8)))
+        before = children(process)
+        for _ in range(50):
+            process.process.send_signal(signal.SIGHUP)
+        until(lambda: len(children(process)) == 2 and not children(process) & before, 240)
+        assert verdict(process) == "listed"
 
 
 def test_what_counts_again_and_again_counts_into_the_shared_numbers() -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from vigil.base.clock import SystemClock
+from vigil.base.signals import attend
 
 app = typer.Typer(
     add_completion=False, help="The upload gate of a platform: ask before anything is published.", no_args_is_help=True
@@ -23,8 +24,7 @@ def serve(config: ConfigOption) -> None:
     from vigil.client.uploads.server import GateServer
 
     server = GateServer(build(*load(config), SystemClock()))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: server.stop())
+    attend({signal.SIGTERM: server.stop, signal.SIGINT: server.stop})
     typer.echo(f"The gate takes events on port {server.port}.", err=True)
     server.run()
 

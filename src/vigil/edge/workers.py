@@ -24,6 +24,7 @@ import msgspec
 
 from vigil.base.clock import Clock
 from vigil.base.errors import UnavailableError, VigilError
+from vigil.base.signals import attend
 from vigil.edge.config import NodeConfig
 from vigil.edge.enforced import NO_KEYS, Enforced, Keys, open_enforced
 from vigil.edge.node import Node
@@ -36,7 +37,7 @@ from vigil.editions.model import Secret
 PAUSE_SECONDS: Final = 0.05
 RESPAWN_SECONDS: Final = 1.0
 MATCHES_SECONDS: Final = 2.0  # what a killed worker may lose of its watch for floods, never of its counts
-START_SECONDS: Final = 30.0
+START_SECONDS: Final = 120.0  # a machine that is busy starts slowly; the old workers go on answering meanwhile
 MESSAGE_BYTES: Final = 64 * 1024
 KEEPER_SEGMENT: Final = 0
 
@@ -196,7 +197,7 @@ class Keeper:
         file = self.config.file
         port = self._reserve(file.listen.host, file.listen.port)
         icap = self._reserve(file.icap.host, file.icap.port) if file.icap.enabled else 0
-        handlers = self._take_signals()
+        give_back = attend({signal.SIGTERM: self.stop, signal.SIGINT: self.stop, signal.SIGHUP: self.reload})
         self.node.start()
         try:
             for number in range(self.count):
@@ -212,8 +213,7 @@ class Keeper:
         finally:
             self._end_all()
             self.node.stop()
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+            give_back()
             self.log.info("stopped")
 
     def stop(self) -> None:
@@ -244,9 +244,8 @@ class Keeper:
         turn = next(behind, None)
         busy = any(worker.asked is not None for worker in self.workers)
         for worker in self.workers:
-            folder = worker.folder
-            if worker is turn and not busy and target is not None:
-                folder = worker.asked = target
+            asked = worker is turn and not busy and target is not None
+            folder = target if asked else worker.asked or worker.folder
             keys = enforced.keys if enforced and folder == target else NO_KEYS
             word = Word(
                 folder=folder,
@@ -259,9 +258,9 @@ class Keeper:
                 counts_code=state.counts_code,
                 waiting=self.node.waiting(),
             )
-            if word != worker.said:
+            if word != worker.said and _send(worker.control, word):
                 worker.said = word
-                _send(worker.control, word)
+                worker.asked = target if asked else worker.asked
 
     def _hear(self, worker: Worker) -> None:
         while (reply := _receive(worker.control, Reply)) is not None:
@@ -293,8 +292,16 @@ class Keeper:
                 return
             old.leaving = True
             old.process.terminate()
-            self._until(lambda old=old: old.process.poll() is not None, self.config.file.limits.drain_seconds + 5)  # type: ignore[misc]
+            self._until(lambda old=old: old.process.poll() is not None, self._patience)  # type: ignore[misc]
+            if old.process.poll() is None:
+                self.log.error("worker_killed", code="drain_overrun")
+                old.process.kill()  # what it counted stands in shared memory; two configurations at once must not stay
         self.log.info("reloaded")
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that a worker has to finish what it began."""
+        return self.config.file.limits.drain_seconds + 5
 
     def _caught_up(self, worker: Worker) -> bool:
         self._tell()
@@ -328,10 +335,9 @@ class Keeper:
         for worker in self.workers:
             worker.leaving = True
             worker.process.terminate()
-        patience = self.config.file.limits.drain_seconds + 5
         for worker in list(self.workers):
             try:
-                worker.process.wait(patience)
+                worker.process.wait(self._patience)
             except subprocess.TimeoutExpired:
                 worker.process.kill()
                 worker.process.wait()
@@ -361,15 +367,6 @@ class Keeper:
                 "port_taken", "The node cannot listen there.", where=f"{host} port {port}", mend="Choose a free port."
             ) from error
         return int(placeholder.getsockname()[1])
-
-    def _take_signals(self) -> dict[int, Any]:
-        if threading.current_thread() is not threading.main_thread():
-            return {}
-        taken = {signal.SIGTERM: self.stop, signal.SIGINT: self.stop, signal.SIGHUP: self.reload}
-        return {
-            number: signal.signal(number, lambda *_, act=act: act())
-            for number, act in taken.items()
-        }
 
 
 def with_ports(config: NodeConfig, port: int, icap_port: int) -> NodeConfig:
@@ -431,11 +428,15 @@ def _secret(data: bytes | None) -> Secret | None:
     return Secret(data) if data else None
 
 
-def _send(control: socket.socket, message: msgspec.Struct) -> None:
+def _send(control: socket.socket, message: msgspec.Struct) -> bool:
+    """True once the message is on its way; False where the other end is gone, or stands still and has much to read already."""
     try:
         control.send(msgspec.json.encode(message))
     except (BrokenPipeError, ConnectionResetError):
-        return  # its process has ended, which the next round sees
+        return False  # its process has ended, which the next round sees
+    except BlockingIOError:
+        return False  # said again in the next round
+    return True
 
 
 def _receive(control: socket.socket, kind: type[Reply]) -> Reply | None:

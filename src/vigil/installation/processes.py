@@ -120,7 +120,7 @@ class Watcher:
             watched.start()
 
     def watch(self) -> None:
-        """Block, restarting what ends, until :meth:`stop` is called from a signal handler or another thread."""
+        """Block, restarting what ends, until :meth:`stop` is called from another thread."""
         while not self._stopping.wait(0.1):
             self.look_after()
 
@@ -140,7 +140,7 @@ class Watcher:
             watched.start()
 
     def stop(self) -> None:
-        """Ask :meth:`watch` to return; safe in a signal handler."""
+        """Ask :meth:`watch` to return; from any thread but the one that watches, and never in a signal handler."""
         self._stopping.set()
 
     def shut_down(self) -> None:

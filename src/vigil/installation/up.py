@@ -20,6 +20,7 @@ from typing import Final
 from vigil.base.clock import SystemClock
 from vigil.base.errors import UnavailableError
 from vigil.base.files import write_atomically
+from vigil.base.signals import attend
 from vigil.installation.demo import people
 from vigil.installation.folder import DataFolder
 from vigil.installation.prepare import LOOPBACK, NODE_NAME, Ports, add_hma, write_configuration
@@ -61,8 +62,7 @@ def run(installation: Installation, report: Report) -> None:
         require_free_ports(installation)
         prepare(installation, report)
         watcher = Watcher(programs(installation), installation.folder.logs, report)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: watcher.stop())
+        attend({signal.SIGINT: watcher.stop, signal.SIGTERM: watcher.stop})
         watcher.start()
         try:
             _attend(installation, watcher, report, started)

@@ -93,7 +93,7 @@ def _limit(memory: int) -> str:
         (resource.RLIMIT_CORE, 0),
     ):
         _lower(kind, value)
-    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)  # noqa: TID251  no handler of ours
     return f"memory {memory // 1024**2} MiB above start, no core, no file writing"
 
 

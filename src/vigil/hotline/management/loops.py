@@ -6,12 +6,12 @@ import os
 import signal
 import threading
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from django.conf import settings
 
 from vigil.base.errors import UnavailableError
+from vigil.base.signals import attend
 from vigil.hotline.management import boot
 
 KEYS_VARIABLE: Final = "VIGIL_SIGNING_KEYS"
@@ -70,10 +70,5 @@ def _sign_tree_heads(stop: threading.Event) -> None:
 def _stop_on_signal() -> threading.Event:
     """An event that SIGTERM and SIGINT set."""
     stop = threading.Event()
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
+    attend({signal.SIGTERM: stop.set, signal.SIGINT: stop.set})
     return stop
