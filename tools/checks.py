@@ -96,6 +96,8 @@ def run(check: Check, *, quietly: bool) -> bool:
     started = time.monotonic()
     log = ARTIFACTS / "logs" / f"{check.name}.log"
     environment = {**os.environ, **check.environment, "PATH": f"{Path(PYTHON).parent}:{os.environ['PATH']}"}
+    # Thousands of processes are started: one that may not keep its bytecode compiles Django and Vigil anew each time.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with log.open("wb") as stream:
         process = subprocess.Popen(
             check.command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

@@ -23,7 +23,7 @@ def partner_key(
     reason: Reason,
     overlap: Annotated[bool, typer.Option("--overlap", help="The key before reads for 48 hours more.")] = False,
 ) -> None:
-    """Propose another public key for a partner's copy; a second person approves it in the console. The old one stops then."""
+    """Propose another public key for a partner's copy. Two people decide in the console: one takes it up, another approves."""
     boot.start("worker")
     from vigil.hotline.access.people import OPERATOR
     from vigil.hotline.partners.agreements import partner_coded
@@ -31,8 +31,8 @@ def partner_key(
 
     do_propose_recipient(OPERATOR, partner_coded(code), recipient, reason, overlap=overlap)
     end = "reads for 48 hours after that" if overlap else "stops with that edition"
-    typer.echo(f"{code}: proposed. Once a second person has approved it (console, Partners), the office makes an edition")
-    typer.echo(f"under it; the key before {end}.")
+    typer.echo(f"{code}: proposed. A command names nobody, so two people decide in the console, Partners: a list publisher")
+    typer.echo(f"takes it up, a supervisor approves it. Then the office makes an edition under it; the key before {end}.")
 
 
 def partner_rotate(code: Code, reason: Reason, keys: KeyFolder, yes: Yes = False) -> None:

@@ -39,7 +39,7 @@ from vigil.hotline.partners.agreements import (
 )
 from vigil.hotline.partners.enumerations import PartnerKind
 from vigil.hotline.partners.models import Node, Partner
-from vigil.hotline.partners.recipients import changes_waiting
+from vigil.hotline.partners.recipients import changes_waiting, do_take_up_recipient
 
 
 @pytest.fixture
@@ -99,15 +99,23 @@ def sound(editions: Path, clock: FixedClock) -> bool:
     return report.ok
 
 
+def decided(people: dict[str, User]) -> None:
+    """What two people do with a key that was proposed by command."""
+    change = changes_waiting().get()
+    with pytest.raises(RefusedError, match="names nobody"):
+        do_change_recipient(people["sam"], change)
+    do_change_recipient(people["sam"], do_take_up_recipient(people["paula"], change))
+
+
 class TestKey:
     def test_the_old_key_stops_with_the_next_edition(
         self, office: Office, partner: Partner, people: dict[str, User], editions: Path, clock: FixedClock
     ) -> None:
         new = x25519.Identity.generate()
         old_key = partner.recipient
-        assert "second person" in run("key", partner.code, new.to_public(), "--reason", "A laptop was lost.")
+        assert "two people decide" in run("key", partner.code, new.to_public(), "--reason", "A laptop was lost.")
         assert not Publication.objects.filter(state="requested").exists()
-        do_change_recipient(people["sam"], changes_waiting().get())
+        decided(people)
         assert Publication.objects.get(state="requested").renewal
         clock.advance(minutes=1)
         office.work()
@@ -121,7 +129,7 @@ class TestKey:
         self, office: Office, partner: Partner, people: dict[str, User], editions: Path, clock: FixedClock
     ) -> None:
         run("key", partner.code, x25519.Identity.generate().to_public(), "--reason", "Every year.", "--overlap")
-        do_change_recipient(people["sam"], changes_waiting().get())
+        decided(people)
         for hours, readers in ((1, 2), (50, 1)):
             clock.advance(hours=hours)
             office.keep_fresh()

@@ -15,7 +15,7 @@ from tests.hotline.lists.cases import page
 
 from vigil.base.clock import FixedClock
 from vigil.hotline.access.models import User
-from vigil.hotline.access.people import OFFICE
+from vigil.hotline.access.people import OFFICE, OPERATOR
 from vigil.hotline.access.roles import Role
 from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.lists import reach
@@ -26,6 +26,7 @@ from vigil.hotline.lists.queries import in_force
 from vigil.hotline.lists.withdrawals import do_hold_entry
 from vigil.hotline.partners.agreements import agreements_in_force
 from vigil.hotline.partners.models import Agreement, Partner, RecipientChange
+from vigil.hotline.partners.recipients import do_propose_recipient
 from vigil.hotline.statistics.models import CanaryAlarm
 
 RECIPIENT = str(x25519.Identity.generate().to_public())
@@ -327,6 +328,20 @@ class TestPartners:
         partner.refresh_from_db()
         assert partner.recipient == new
         assert "decided already" in text_of(boss.post(f"/partner-keys/{change.pk}/refusal/", follow=True))
+
+    def test_a_key_proposed_by_command_is_taken_up_and_then_approved(self, desk: Desk, paula: User, sam: User) -> None:
+        client, boss = desk.at(paula), desk.at(sam)
+        partner = self.partner(client)
+        change = do_propose_recipient(OPERATOR, partner, str(x25519.Identity.generate().to_public()), "A laptop was lost.")
+        path = f"/partner-keys/{change.pk}"
+        shown = text_of(boss.get(f"/partners/{partner.pk}/"))
+        assert "which names nobody" in shown and f"{path}/approval/" not in shown and f"{path}/taken-up/" not in shown
+        assert "Have a list publisher take it up first" in text_of(boss.post(f"{path}/approval/", follow=True))
+        assert boss.post(f"{path}/taken-up/").status_code == 403
+        assert f"{path}/taken-up/" in text_of(client.get(f"/partners/{partner.pk}/"))
+        assert "somebody else approves it" in text_of(client.post(f"{path}/taken-up/", follow=True))
+        assert f"{path}/approval/" in text_of(boss.get(f"/partners/{partner.pk}/"))
+        assert "encrypted for the new key" in text_of(boss.post(f"{path}/approval/", follow=True))
 
     def test_a_key_is_refused_by_who_proposed_it(self, desk: Desk, paula: User) -> None:
         client = desk.at(paula)

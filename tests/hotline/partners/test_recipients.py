@@ -22,6 +22,7 @@ from vigil.hotline.partners.recipients import (
     do_approve_recipient,
     do_propose_recipient,
     do_refuse_recipient,
+    do_take_up_recipient,
     ended_keys,
 )
 
@@ -81,6 +82,39 @@ def test_somebody_with_both_roles_is_still_one_person(partner: Partner, make_use
     do_refuse_recipient(both, change)
     partner.refresh_from_db()
     assert partner.recipient == FIRST and AuditEvent.objects.filter(code="partner.key_refused").count() == 1
+
+
+def test_a_key_proposed_by_command_takes_two_people_at_the_console(
+    partner: Partner, make_user: Callable[..., User], paula: User, sam: User
+) -> None:
+    """Whoever has a shell and the console is one person with two names: a command never fills a seat."""
+    both = make_user(Role.LIST_PUBLISHER, Role.SUPERVISOR, username="both")
+    change = do_propose_recipient(OPERATOR, partner, SECOND, "By the command")
+    assert change.names_nobody
+    for person in (both, sam):
+        assert code_of(lambda person=person: do_approve_recipient(person, change)) == "recipient_names_nobody"  # type: ignore[misc]
+    assert code_of(lambda: do_take_up_recipient(sam, change)) == "not_permitted"
+    assert code_of(lambda: do_take_up_recipient(OPERATOR, change)) == "second_person_needed"
+    taken = do_take_up_recipient(both, change)
+    assert not taken.names_nobody and AuditEvent.objects.get(code="partner.key_taken_up").actor == both.label
+    assert code_of(lambda: do_take_up_recipient(paula, change)) == "recipient_named"
+    assert code_of(lambda: do_approve_recipient(both, change)) == "second_person_needed"
+    with pytest.raises(IntegrityError), transaction.atomic():
+        RecipientChange.objects.filter(pk=change.pk).update(approved=True, decided_by=both.label)
+    partner.refresh_from_db()
+    assert partner.recipient == FIRST
+    do_approve_recipient(sam, change)
+    partner.refresh_from_db()
+    assert partner.recipient == SECOND
+    assert code_of(lambda: do_take_up_recipient(paula, change)) == "recipient_decided"
+
+
+def test_a_key_proposed_at_the_console_is_nobody_elses_to_take_up(
+    partner: Partner, paula: User, make_user: Callable[..., User]
+) -> None:
+    change = do_propose_recipient(paula, partner, SECOND, "Why")
+    other = make_user(Role.LIST_PUBLISHER, username="pia")
+    assert not change.names_nobody and code_of(lambda: do_take_up_recipient(other, change)) == "recipient_named"
 
 
 def test_what_cannot_be_a_new_key_is_refused(partner: Partner, paula: User, sam: User) -> None:

@@ -226,7 +226,7 @@ DESCRIPTIONS: Final[dict[Permission, str]] = {
     P.ENTRY_HOLD: "hold an entry back from editions, and let it go again",
     P.PARTNER_READ: "see partners, their agreements, deliveries and alarms",
     P.PARTNER_PROPOSE: "propose a partner or an agreement",
-    P.PARTNER_KEY: "propose another public key of a partner",
+    P.PARTNER_KEY: "propose another public key of a partner, or take up one that was proposed by command",
     P.PARTNER_APPROVE: "approve what somebody else proposed for a partner",
     P.PARTNER_STOP: "stop a partner at once",
     P.APPROVAL_READ: "see the two-person acts in which one has a seat",

@@ -21,6 +21,9 @@ PEOPLE_SHOWN: Final = define("agreement.people_shown", "Who answers for lists at
 RECIPIENT_PROPOSED: Final = define(
     "partner.key_proposed", "Another public key was proposed for a partner.", "partner", "overlap", "reason"
 )
+RECIPIENT_TAKEN_UP: Final = define(
+    "partner.key_taken_up", "Somebody took up a public key that was proposed by command.", "partner"
+)
 RECIPIENT_APPROVED: Final = define(
     "partner.key_approved", "A second person approved another public key of a partner.", "partner", "overlap"
 )

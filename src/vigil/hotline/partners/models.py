@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from vigil.hotline.access.entity import AppendOnly, Entity
+from vigil.hotline.access.people import OPERATOR
 from vigil.hotline.access.permissions import NODE, SCOPES, Permission
 from vigil.hotline.access.roles import Role
 from vigil.hotline.access.sealing import SealedTextField
@@ -84,6 +85,7 @@ class RecipientChange(Entity):
     ``before``   the key it replaces, empty where there was none. ``recipient`` the new one.
     ``overlap``  the key before reads for 48 hours more; otherwise it stops with the next edition.
     ``reason``   in a few words, nothing confidential.
+    ``taken_up_by`` who at the console answers for a key that was proposed by command.
     ``approved`` what was decided; None while it waits.
     """
 
@@ -92,6 +94,8 @@ class RecipientChange(Entity):
     recipient = models.CharField(max_length=200)
     overlap = models.BooleanField(default=False)
     reason = models.CharField(max_length=300)
+    taken_up_by = models.CharField(max_length=200, blank=True)
+    taken_up_at = models.DateTimeField(null=True, blank=True)
     approved = models.BooleanField(null=True)
     decided_by = models.CharField(max_length=200, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -102,10 +106,18 @@ class RecipientChange(Entity):
             models.CheckConstraint(
                 condition=~Q(approved=True) | ~Q(decided_by=F("created_by")), name="partners_two_people_change_a_key"
             ),
+            models.CheckConstraint(
+                condition=~Q(approved=True) | ~Q(decided_by=F("taken_up_by")), name="partners_two_people_besides_a_command"
+            ),
             models.UniqueConstraint(
                 fields=["partner"], condition=Q(approved=None), name="partners_one_change_of_key_waits"
             ),
         ]
+
+    @property
+    def names_nobody(self) -> bool:
+        """Proposed by command, and nobody at the console has taken it up."""
+        return self.created_by == OPERATOR.label and not self.taken_up_by
 
 
 class Node(Entity):

@@ -1,4 +1,8 @@
-"""Changing a partner's public key: whoever holds the new one reads the lists, so one person proposes and another approves."""
+"""Changing a partner's public key: whoever holds the new one reads the lists, so one person proposes and another approves.
+
+A proposal by command names nobody: whoever has a shell could hold both seats. It counts for nothing until somebody at the
+console who may propose keys has taken it up as theirs; a third person then approves (decision 0411).
+"""
 
 from __future__ import annotations
 
@@ -62,11 +66,36 @@ def do_propose_recipient(
     return change
 
 
+def check_take_up_recipient(person: Person, change: RecipientChange) -> None:
+    """A change that waits, was proposed by command, and has nobody at the console who answers for it yet."""
+    must(person, Permission.PARTNER_KEY)
+    _require_waiting(change)
+    must_differ(person, {change.created_by}, "A key that was proposed by command")
+    if not change.names_nobody:
+        raise RefusedError("recipient_named", "Somebody answers for this proposal already.")
+
+
+def do_take_up_recipient(person: Person, change: RecipientChange) -> RecipientChange:
+    """Answer for a key that was proposed by command, as if one had proposed it: somebody else approves it."""
+    with transaction.atomic():
+        fresh = _locked(change)
+        check_take_up_recipient(person, fresh)
+        fresh.taken_up_by, fresh.taken_up_at = person.label, now()
+        fresh.save(update_fields=["taken_up_by", "taken_up_at"])
+        record(person, codes.RECIPIENT_TAKEN_UP, fresh, partner=fresh.partner.code)
+    return fresh
+
+
 def check_approve_recipient(person: Person, change: RecipientChange) -> None:
-    """A change that waits and still fits, before somebody who did not propose it."""
+    """A change that waits and still fits, before somebody who neither proposed it nor took it up; somebody has."""
     must(person, Permission.PARTNER_APPROVE)
     _require_waiting(change)
-    must_differ(person, {change.created_by}, "Another key of a partner")
+    must_differ(person, {change.created_by, change.taken_up_by}, "Another key of a partner")
+    if change.names_nobody:
+        raise RefusedError(
+            "recipient_names_nobody", "This key was proposed by command, which names nobody.",
+            mend="Have a list publisher take it up first.",
+        )  # fmt: skip
     if change.partner.recipient != change.before or Partner.objects.filter(recipient=change.recipient).exists():
         raise RefusedError("recipient_moved", "The keys of partners have changed since.", mend="Refuse this and propose it anew.")
 

@@ -5,12 +5,10 @@ A node tells of a list and period once. The same bytes again change nothing; oth
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from django.db import transaction
 
 from vigil.base.errors import InputError
 from vigil.editions import selftest
@@ -18,10 +16,8 @@ from vigil.editions.node_signatures import COUNTS
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.people import must
 from vigil.hotline.access.permissions import Permission
-from vigil.hotline.audit.actions import record
 from vigil.hotline.lists.models import List
 from vigil.hotline.partners.models import Node
-from vigil.hotline.statistics import codes
 from vigil.hotline.statistics.classes import CountClass
 from vigil.hotline.statistics.counts import (
     LARGEST_K,
@@ -29,11 +25,11 @@ from vigil.hotline.statistics.counts import (
     OLDEST,
     SKEW,
     VECTOR_BYTES,
-    ConflictError,
     MessageName,
     UnprocessableError,
     place_of,
 )
+from vigil.hotline.statistics.keeping import keep_once
 from vigil.hotline.statistics.models import CarriedCount
 from vigil.hotline.statistics.node_keys import check_signature
 
@@ -103,16 +99,12 @@ def check_take_carried(node: Node, told: Carried) -> None:
     if told.list == NO_LIST and set(told.counts) - {CountClass.UNKNOWN, CountClass.BYPASSED}:
         raise UnprocessableError("class_without_list", "Only unchecked requests belong to no list.", where="counts")
     for name, number in numbers.items():
-        _check_number(number, _most(told, told.cells[name]), told.k)
+        _check_number(number, told.cells[name], told.k)
 
 
-def _most(told: Carried, cells: int) -> int:
-    """What all but one of the hidden numbers can be together; of a week the rests of its days are larger."""
-    return (cells - 1) * (told.k - 1) if told.period == "day" else CELLS_MOST * told.k
-
-
-def _check_number(number: int, most: int, k: int) -> None:
-    if number % k or number > most:
+def _check_number(number: int, cells: int, k: int) -> None:
+    """A sum of a day or a week is in steps of k, and no more than all but one of the numbers hidden in it could make alone."""
+    if number % k or number > (cells - 1) * (k - 1):
         raise UnprocessableError("count_not_suppressed", "A sum is not in steps of k, or tells too much.", where="counts")
 
 
@@ -121,20 +113,17 @@ def do_take_carried(node: Node, body: bytes, signature: str = "") -> bool:
     signed = check_signature(node, signature, COUNTS, body)
     told = read_carried(body)
     check_take_carried(node, told)
-    digest = hashlib.sha256(body).hexdigest()
-    with transaction.atomic():
-        Node.objects.select_for_update().get(pk=node.pk)  # one vector of a node at a time
-        known = CarriedCount.objects.filter(node=node, list=told.list, period=told.period, start=told.start, k=told.k).first()
-        if known is None:
-            CarriedCount.objects.create(
-                node=node, list=told.list, period=told.period, start=told.start, rules=told.rules, k=told.k,
-                counts={kind.value: number for kind, number in told.counts.items()}, cells=told.cells,
-                messages=told.messages or {}, signed=signed, body_digest=digest, created_by=node.label,
-            )  # fmt: skip
-            return True
-        if known.body_digest == digest:
-            return False
-        record(
-            node, codes.COUNTS_CONFLICT, known, list=known.list, edition=0, hour=f"{known.period} {known.start}", revision=0
+
+    def known() -> CarriedCount | None:
+        same = CarriedCount.objects.filter(node=node, list=told.list, period=told.period, start=told.start, k=told.k)
+        return same.first()
+
+    def keep(digest: str) -> CarriedCount:
+        made: CarriedCount = CarriedCount.objects.create(
+            node=node, list=told.list, period=told.period, start=told.start, rules=told.rules, k=told.k,
+            counts={kind.value: number for kind, number in told.counts.items()}, cells=told.cells,
+            messages=told.messages or {}, signed=signed, body_digest=digest, created_by=node.label,
         )  # fmt: skip
-    raise ConflictError("counts_conflict", "Other numbers are kept under this key.", where="start")
+        return made
+
+    return keep_once(node, body, known, keep, where="start")[1]

@@ -6,29 +6,25 @@ cannot be true is refused: a ceiling per second, no more seconds than the hour h
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal
 
 import msgspec
-from django.db import transaction
 
-from vigil.base.clock import text_of
-from vigil.base.errors import InputError, RefusedError
+from vigil.base.errors import InputError
 from vigil.base.limits import Limit
 from vigil.editions import selftest
 from vigil.editions.node_signatures import COUNTS
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.people import must
 from vigil.hotline.access.permissions import Permission
-from vigil.hotline.audit.actions import record
 from vigil.hotline.lists.models import List, Publication
 from vigil.hotline.partners.models import Node
-from vigil.hotline.statistics import codes
 from vigil.hotline.statistics.canaries import note_counted
 from vigil.hotline.statistics.classes import CountClass
-from vigil.hotline.statistics.models import CountAlarm, CountVector
+from vigil.hotline.statistics.keeping import keep_once
+from vigil.hotline.statistics.models import CountVector
 from vigil.hotline.statistics.node_keys import check_signature
 
 VECTOR_BYTES: Final = Limit(16 * 1024, "bytes", "a vector has twelve numbers")
@@ -44,12 +40,6 @@ class UnprocessableError(InputError):
     """Well-formed, but it cannot be true or does not fit the contract."""
 
     http_status = 422
-
-
-class ConflictError(RefusedError):
-    """Other bytes under a key that is taken."""
-
-    http_status = 409
 
 
 class Privacy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -160,20 +150,14 @@ def do_take_counts(node: Node, body: bytes, signature: str = "") -> Taken:
     signed = check_signature(node, signature, COUNTS, body)
     vector = read_vector(body)
     check_take_counts(node, vector)
-    digest = hashlib.sha256(body).hexdigest()
-    with transaction.atomic():
-        Node.objects.select_for_update().get(pk=node.pk)  # one vector of a node at a time
-        known = _same_key(node, vector)
-        if known is None:
-            kept = _keep(node, vector, digest, signed=signed)
-            note_counted(node, kept)
-            return Taken(kept, fresh=True)
-        if known.body_digest == digest:
-            return Taken(known, fresh=False)
-        _alarm(node, known, digest)
-    raise ConflictError(
-        "counts_conflict", "Other numbers are kept under this key.", where="revision", mend="Send a higher revision."
-    )
+
+    def keep(digest: str) -> CountVector:
+        kept = _keep(node, vector, digest, signed=signed)
+        note_counted(node, kept)
+        return kept
+
+    mend = "Send a higher revision."
+    return Taken(*keep_once(node, body, lambda: _same_key(node, vector), keep, where="revision", mend=mend))
 
 
 def _same_key(node: Node, vector: Vector) -> CountVector | None:
@@ -205,14 +189,3 @@ def _keep(node: Node, vector: Vector, digest: str, *, signed: bool) -> CountVect
         in_force=in_force,
         created_by=node.label,
     )
-
-
-def _alarm(node: Node, known: CountVector, digest: str) -> None:
-    _, fresh = CountAlarm.objects.get_or_create(
-        vector=known, body_digest=digest, defaults={"created_by": node.label}
-    )
-    if fresh:
-        record(
-            node, codes.COUNTS_CONFLICT, known, list=known.list, edition=known.edition, hour=text_of(known.hour),
-            revision=known.revision,
-        )  # fmt: skip

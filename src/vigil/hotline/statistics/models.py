@@ -75,14 +75,20 @@ class CarriedCount(AppendOnly):
 
 
 class CountAlarm(AppendOnly):
-    """A node sent other bytes under a key it had used. Somebody should find out why."""
+    """A node sent other bytes under a key it had used, of an hour or of a day or week. Somebody should find out why."""
 
-    vector = models.ForeignKey(CountVector, on_delete=models.PROTECT, related_name="alarms")
+    vector = models.ForeignKey(CountVector, on_delete=models.PROTECT, null=True, related_name="alarms")
+    carried = models.ForeignKey(CarriedCount, on_delete=models.PROTECT, null=True, related_name="alarms")
     body_digest = models.CharField(max_length=64)
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["vector", "body_digest"], name="statistics_alarm_once")
+            models.UniqueConstraint(fields=["vector", "body_digest"], name="statistics_alarm_once"),
+            models.UniqueConstraint(fields=["carried", "body_digest"], name="statistics_carried_alarm_once"),
+            models.CheckConstraint(
+                condition=models.Q(vector=None, carried__isnull=False) | models.Q(vector__isnull=False, carried=None),
+                name="statistics_alarm_about_one",
+            ),
         ]
 
 

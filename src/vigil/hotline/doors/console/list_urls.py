@@ -32,6 +32,7 @@ urlpatterns = [
     path("partners/<uuid:pk>/agreement/", partners.agreement_new, name="agreement_new"),
     path("partners/<uuid:pk>/key/", partners.recipient_new, name="recipient_new"),
     path("partner-keys/<uuid:pk>/", partners.recipient, name="recipient"),
+    path("partner-keys/<uuid:pk>/taken-up/", partners.recipient_take_up, name="recipient_take_up"),
     path("partner-keys/<uuid:pk>/approval/", partners.recipient_approve, name="recipient_approve"),
     path("partner-keys/<uuid:pk>/refusal/", partners.recipient_refuse, name="recipient_refuse"),
     path("partners/<uuid:pk>/stop/", partners.partner_stop, name="partner_stop"),

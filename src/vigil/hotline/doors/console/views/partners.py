@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import Count, Max
+from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -13,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from vigil.base.errors import VigilError
 from vigil.editions.model import ListKind
 from vigil.hotline.access.clock import now
-from vigil.hotline.access.people import Person
+from vigil.hotline.access.people import OPERATOR, Person
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import requires
 from vigil.hotline.doors.console import words
@@ -43,8 +45,10 @@ from vigil.hotline.partners.recipients import (
     changes_waiting,
     check_approve_recipient,
     check_refuse_recipient,
+    check_take_up_recipient,
     do_propose_recipient,
     do_refuse_recipient,
+    do_take_up_recipient,
 )
 from vigil.hotline.statistics.canaries import alarms_open, do_see_alarm
 from vigil.hotline.statistics.models import CanaryAlarm
@@ -125,6 +129,9 @@ def _changes(person: Person, found: Partner) -> list[dict[str, Any]]:
     """The keys that were proposed for it, the newest first; the acts that this person may do now."""
     return [
         {"change": each, "tag": _change_tag(each), "by": words.actor(each.created_by), "decided_by": words.actor(each.decided_by),
+         "by_command": each.created_by == OPERATOR.label, "taken_up_by": words.actor(each.taken_up_by),
+         "needs_somebody": each.approved is None and each.names_nobody,
+         "can_take_up": allowed(check_take_up_recipient, person, each),
          "can_approve": allowed(check_approve_recipient, person, each),
          "can_refuse": allowed(check_refuse_recipient, person, each)}
         for each in found.recipient_changes.select_related("partner")
@@ -133,7 +140,7 @@ def _changes(person: Person, found: Partner) -> list[dict[str, Any]]:
 
 def _change_tag(found: RecipientChange) -> Tag:
     if found.approved is None:
-        return Tag("waits", "Waits for a second person")
+        return Tag("waits", "Waits for somebody who takes it up" if found.names_nobody else "Waits for a second person")
     if not found.approved:
         return Tag("done", "Refused")
     in_use = found.recipient == found.partner.recipient
@@ -165,33 +172,26 @@ def agreement_new(request: Staff, pk: UUID) -> HttpResponse:
     found = get_object_or_404(Partner, pk=pk)
     offered = List.objects.exclude(kind=ListKind.BANK.value)
     form = AgreementForm(request.POST if request.method == "POST" else None, offered)
-    if request.method == "POST" and form.is_valid():
-        try:
-            do_propose_agreement(request.person, found, form.terms())
-            done(request, "Proposed. It is in force once a second person has approved it.")
-            return redirect("partner", pk=pk)
-        except VigilError as error:
-            show(form, error)
-    context: dict[str, Any] = {"form": form, "partner": found}
-    return render(request, "console/agreement_new.html", context, status=422 if form.errors else 200)
+    return _asked(
+        request, found, form, "console/agreement_new.html", lambda: do_propose_agreement(request.person, found, form.terms()),
+        "Proposed. It is in force once a second person has approved it.",
+    )  # fmt: skip
 
 
 @requires(Permission.PARTNER_APPROVE)
 @action(back="agreement")
 def agreement_approve(request: Staff, pk: UUID) -> HttpResponse:
     """Approve as the second person."""
-    found = do_approve_agreement(request.person, get_object_or_404(Agreement, pk=pk))
-    done(request, "Approved. The partner's copy is in the next edition.")
-    return redirect("partner", pk=found.partner_id)
+    told = "Approved. The partner's copy is in the next edition."
+    return _acted(request, do_approve_agreement, get_object_or_404(Agreement, pk=pk), told)
 
 
 @requires(Permission.PARTNER_STOP)
 @action(back="agreement")
 def agreement_end(request: Staff, pk: UUID) -> HttpResponse:
     """End or refuse an agreement."""
-    found = do_end_agreement(request.person, get_object_or_404(Agreement, pk=pk))
-    done(request, "Ended. The partner gets nothing under it any more.")
-    return redirect("partner", pk=found.partner_id)
+    told = "Ended. The partner gets nothing under it any more."
+    return _acted(request, do_end_agreement, get_object_or_404(Agreement, pk=pk), told)
 
 
 @requires(Permission.PARTNER_READ)
@@ -206,15 +206,13 @@ def recipient_new(request: Staff, pk: UUID) -> HttpResponse:
     """Propose another public key."""
     found = get_object_or_404(Partner, pk=pk)
     form = RecipientForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
+
+    def propose() -> None:
         data = form.cleaned_data
-        try:
-            do_propose_recipient(request.person, found, data["recipient"], data["reason"], overlap=data["old"] == "overlap")
-            done(request, "Proposed. The key it has now stays in use until a second person has approved the new one.")
-            return redirect("partner", pk=pk)
-        except VigilError as error:
-            show(form, error)
-    return render(request, "console/partner_key.html", {"form": form, "partner": found}, status=422 if form.errors else 200)
+        do_propose_recipient(request.person, found, data["recipient"], data["reason"], overlap=data["old"] == "overlap")
+
+    told = "Proposed. The key it has now stays in use until a second person has approved the new one."
+    return _asked(request, found, form, "console/partner_key.html", propose, told)
 
 
 @requires(Permission.PARTNER_READ)
@@ -224,22 +222,28 @@ def recipient(request: Staff, pk: UUID) -> HttpResponse:
     return redirect("partner", pk=get_object_or_404(RecipientChange, pk=pk).partner_id)
 
 
+@requires(Permission.PARTNER_KEY)
+@action(back="recipient")
+def recipient_take_up(request: Staff, pk: UUID) -> HttpResponse:
+    """Answer for a key that was proposed by command."""
+    told = "Taken up. It counts as proposed by you: somebody else approves it."
+    return _acted(request, do_take_up_recipient, get_object_or_404(RecipientChange, pk=pk), told)
+
+
 @requires(Permission.PARTNER_APPROVE)
 @action(back="recipient")
 def recipient_approve(request: Staff, pk: UUID) -> HttpResponse:
     """Approve as the second person."""
-    found = do_change_recipient(request.person, get_object_or_404(RecipientChange, pk=pk))
-    done(request, "Approved. The next edition is encrypted for the new key.")
-    return redirect("partner", pk=found.partner_id)
+    told = "Approved. The next edition is encrypted for the new key."
+    return _acted(request, do_change_recipient, get_object_or_404(RecipientChange, pk=pk), told)
 
 
 @requires(Permission.PARTNER_STOP)
 @action(back="recipient")
 def recipient_refuse(request: Staff, pk: UUID) -> HttpResponse:
     """Leave the key as it is."""
-    found = do_refuse_recipient(request.person, get_object_or_404(RecipientChange, pk=pk))
-    done(request, "Refused. The key it has now stays in use.")
-    return redirect("partner", pk=found.partner_id)
+    told = "Refused. The key it has now stays in use."
+    return _acted(request, do_refuse_recipient, get_object_or_404(RecipientChange, pk=pk), told)
 
 
 @requires(Permission.PARTNER_STOP)
@@ -247,14 +251,11 @@ def partner_stop(request: Staff, pk: UUID) -> HttpResponse:
     """The kill switch: one page that says what will happen, one press."""
     found = get_object_or_404(Partner, pk=pk)
     form = StopForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            do_stop_partner(request.person, found, form.cleaned_data["reason"])
-            done(request, "Stopped. Its tokens have ended; its next poll gets nothing.")
-            return redirect("partner", pk=pk)
-        except VigilError as error:
-            show(form, error)
-    return render(request, "console/partner_stop.html", {"form": form, "partner": found}, status=422 if form.errors else 200)
+    return _asked(
+        request, found, form, "console/partner_stop.html",
+        lambda: do_stop_partner(request.person, found, form.cleaned_data["reason"]),
+        "Stopped. Its tokens have ended; its next poll gets nothing.",
+    )  # fmt: skip
 
 
 @requires(Permission.PARTNER_APPROVE)
@@ -264,6 +265,30 @@ def partner_resume(request: Staff, pk: UUID) -> HttpResponse:
     do_resume_partner(request.person, get_object_or_404(Partner, pk=pk))
     done(request, "The partner is let in again. Its nodes need new tokens.")
     return redirect("partner", pk=pk)
+
+
+Decided = TypeVar("Decided", Agreement, RecipientChange)
+
+
+def _asked(
+    request: Staff, found: Partner, form: Form, template: str, act: Callable[[], object], told: str
+) -> HttpResponse:
+    """A page that asks for what ``act`` needs about a partner; it says what is wrong, or goes back to the partner."""
+    if request.method == "POST" and form.is_valid():
+        try:
+            act()
+            done(request, told)
+            return redirect("partner", pk=found.pk)
+        except VigilError as error:
+            show(form, error)
+    return render(request, template, {"form": form, "partner": found}, status=422 if form.errors else 200)
+
+
+def _acted(request: Staff, act: Callable[[Person, Decided], Decided], row: Decided, told: str) -> HttpResponse:
+    """Decide about a row of a partner, and go back to it."""
+    found = act(request.person, row)
+    done(request, told)
+    return redirect("partner", pk=found.partner_id)
 
 
 # ---- alarms
