@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import threading
@@ -20,9 +19,9 @@ from vigil.media import sniff
 from vigil.media.limits import CHILD_FILES, PICTURE_SECONDS, TILE_SIDE, VIDEO_BYTES, VIDEO_FRAMES, VIDEO_SECONDS
 from vigil.media.model import Decoded, Digests, ImageHashes, Mode, Reason, Tile, Unhashable, VideoHashes
 from vigil.media.protocol import Kind, Layer, Request, Wish, decode_answer, decode_tile
+from vigil.media.sealed import Sealed
 from vigil.media.worker import COMMAND, Worker, WorkerGoneError, WorkerLateError
 
-SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 HEAD_BYTES: Final = 512
 CHUNK: Final = 1024 * 1024
 Answer = TypeVar("Answer")
@@ -76,9 +75,26 @@ class Decoder:
         if reason:
             return _unhashable(reason, digests_of(data))
         wishes = (Wish.VARIANTS if variants else Wish(0)) | (Wish.TRIM if trim else Wish(0))
-        request = Request(Kind.PICTURE, mode, wishes, len(data), seconds=int(timeout) + 1)
         with _in_memory(data) as descriptor:
-            answer, digests = self._ask(request, descriptor, timeout, lambda: digests_of(data))
+            return self._hash_picture(data, descriptor, mode, wishes, timeout)
+
+    def hash_sealed(
+        self, file: Sealed, *, mode: Mode = Mode.EXACT, timeout: float = PICTURE_SECONDS.value
+    ) -> ImageHashes | Unhashable:
+        """The same for a picture that is in sealed memory already: it is not copied, neither here nor in the child."""
+        if not file.size:
+            return _unhashable(Reason.EMPTY, digests_of(b""))
+        with file.mapped() as data:
+            if file.size > MEDIA_BYTES.value:
+                return _unhashable(Reason.TOO_LARGE, digests_of(data))
+            return self._hash_picture(data, file.descriptor, mode, Wish(0), timeout)
+
+    def _hash_picture(
+        self, data: bytes | memoryview, descriptor: int, mode: Mode, wishes: Wish, timeout: float
+    ) -> ImageHashes | Unhashable:
+        """``data`` is what stands behind ``descriptor``."""
+        request = Request(Kind.PICTURE, mode, wishes, len(data), seconds=int(timeout) + 1)
+        answer, digests = self._ask(request, descriptor, timeout, lambda: digests_of(data))
         return _image(answer, digests, mode) if isinstance(answer, Decoded) else _unhashable(answer, digests)
 
     def hash_video(
@@ -280,15 +296,10 @@ def digests_of_file(descriptor: int, size: int) -> Digests:
 @contextmanager
 def _in_memory(data: bytes) -> Iterator[int]:
     """A descriptor of an anonymous file in memory, sealed: nothing touches a disk and nobody can change it."""
-    descriptor = os.memfd_create("vigil-media", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, SEALS)
-        yield descriptor
-    finally:
-        os.close(descriptor)
+    with Sealed() as file:
+        file.write(data)
+        file.seal()
+        yield file.descriptor
 
 
 @contextmanager

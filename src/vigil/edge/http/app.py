@@ -5,6 +5,8 @@ Nothing of a request is kept: no path, query, header or address reaches a log, a
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Final
@@ -14,9 +16,11 @@ from vigil.edge.config import Token
 from vigil.edge.forward_auth.addresses import Pairs
 from vigil.edge.forward_auth.routes import ForwardAuthDoor
 from vigil.edge.http.bodies import ClientGoneError, Receive
+from vigil.edge.http.plain import PlainPost
 from vigil.edge.http.replies import CLOSE, Reply, RequestRefused, fault_reply, problem_reply
 from vigil.edge.http.routes import MATCH_PATH, PREFIXES, Door, Request, Route, verdict_reply
 from vigil.edge.http.table import TABLE
+from vigil.edge.http.uploads import Upload, wanted
 from vigil.edge.journal import fault_of
 from vigil.edge.node import Node
 
@@ -61,6 +65,46 @@ class EdgeApp:
         if self._tokens:
             self._require_token(headers.get(b"authorization", b""))
         return verdict_reply(self._node, query, headers)
+
+    def upload(self, found: PlainPost) -> Upload | None:
+        """Memory for the file that ``found`` announces; None where the request takes the long way, refusals among them."""
+        fields = found.fields
+        try:
+            if not wanted(found, self._node.config.file.limits.media_bytes):
+                return None
+            if self._tokens:
+                self._require_token(dict(fields).get(b"authorization", b""))
+            upload = Upload(self._door, found.size, fields)
+        except (RequestRefused, OSError):
+            return None
+        self._node.traffic.requests += 1
+        return upload
+
+    def judge(self, upload: Upload, answered: Callable[[Reply], None]) -> None:
+        """Have ``answered`` called with the answer to a whole upload, in the loop, once the upload is closed."""
+        loop = asyncio.get_running_loop()
+
+        def judged() -> None:
+            reply = self._judged(upload)
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and with it the connection
+                loop.call_soon_threadsafe(finish, reply)
+
+        def finish(reply: Reply) -> None:
+            upload.close()
+            answered(reply)
+
+        self._door.threads.submit(judged)
+
+    def _judged(self, upload: Upload) -> Reply:
+        """In a thread of the door."""
+        try:
+            return upload.reply()
+        except VigilError as error:
+            self._node.traffic.problems += 1
+            return problem_reply(error)
+        except Exception as error:  # noqa: BLE001  nothing is swallowed: logged by type and place, answered as 500
+            self._fault(error)
+            return fault_reply()
 
     def refused(self) -> None:
         """Count what the protocol itself turned away."""

@@ -11,6 +11,9 @@ from vigil.edge.http.replies import RequestRefused
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 DRAIN_BYTES: Final = 64 * 1024 * 1024
 DRAIN_SECONDS: Final = 2.0
+BODY_SLOW: Final = "body_slow"
+BODY_SLOW_TEXT: Final = "The body did not arrive in time."
+BODY_SLOW_MEND: Final = "Send it within {:g} seconds."
 
 
 class ClientGoneError(Exception):
@@ -25,13 +28,7 @@ async def read_body(receive: Receive, declared: bytes | None, limit: int, second
                 raise await _too_large(receive, limit)
             return await _collect(receive, limit)
     except TimeoutError:
-        raise RequestRefused(
-            408,
-            "body_slow",
-            "The body did not arrive in time.",
-            mend=f"Send it within {seconds:g} seconds.",
-            close=True,
-        ) from None
+        raise RequestRefused(408, BODY_SLOW, BODY_SLOW_TEXT, mend=BODY_SLOW_MEND.format(seconds), close=True) from None
 
 
 async def _collect(receive: Receive, limit: int) -> bytes:

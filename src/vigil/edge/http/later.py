@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import Final
 
 from vigil.edge.counts import CountClass, request_class
 from vigil.edge.doors import DoorName
 from vigil.edge.http import requests
 from vigil.edge.http.replies import JSON, NO_STORE, NOSNIFF, Reply, RequestRefused, json_reply
-from vigil.edge.http.routes import MATCH_PATH, RETRY, ROUTES, Door, Request, Route, match_body
-from vigil.edge.screening import question_of_file
+from vigil.edge.http.routes import MATCH_PATH, RETRY, ROUTES, Door, Request, Route, match_body, read_file
 from vigil.edge.webhooks.settings import Event
 
 ASYNC: Final = "respond-async"
@@ -35,10 +33,7 @@ async def take(door: Door, request: Request) -> Reply:
     """202 with the identifier under which the verdict will come. The place of the upload is held until then."""
     door.enter_media()
     try:
-        bounds = door.node.config.file.limits
-        data = await request.body(bounds.media_bytes, bounds.body_seconds)
-        if not data:
-            raise RequestRefused(400, "body_empty", "The file is empty.", mend="Send the bytes of one file.")
+        data = await read_file(door, request)
         name = door.node.webhooks.take()
         if name is None:
             raise RequestRefused(503, "busy", "Too many notices wait for their receiver.", mend="Try again later.", headers=RETRY)
@@ -55,10 +50,7 @@ async def _judge(door: Door, data: bytes, name: str, kind: CountClass) -> None:
     """One that ends before its verdict is told of as interrupted, by the sweep of the node."""
     node = door.node
     try:
-        edition, seconds = node.state.enforced, node.config.file.limits.media_seconds
-        hashing = partial(door.decoder.hash_image, data, timeout=seconds)
-        found = await asyncio.get_running_loop().run_in_executor(door.threads, hashing)
-        verdict = node.answer(question_of_file(found, node.config.file.enforcement.min_pdq_quality), edition, kind)
+        verdict = await door.judge(data, kind)
         action = node.act(verdict, DoorName.HTTP, node.config.file.enforcement.on_unknown).action
         node.webhooks.judged(name, {**verdict.as_dict(), "action": action})
     finally:

@@ -7,9 +7,15 @@ from typing import Final, NamedTuple
 
 from vigil.edge.forward_auth.addresses import Pairs
 
-WHOLE: Final = re.compile(rb"GET (/[!\"$-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[\t -~\x80-\xff]*+\r\n){1,64}+)\r\n")
+FIELDS: Final = rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[\t -~\x80-\xff]*+\r\n){1,64}+)\r\n"
+WHOLE: Final = re.compile(rb"GET (/[!\"$-~]*) HTTP/1\.1\r\n" + FIELDS)
+POSTED: Final = re.compile(rb"POST (/[!\"$-~]*) HTTP/1\.1\r\n" + FIELDS)
+LENGTH: Final = b"content-length"
+CONNECTION: Final = b"connection"
+LENGTH_DIGITS: Final = 12
 # Fields that say how a message or a connection goes on: those who understand them are asked.
 OTHERS: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"connection", b"upgrade", b"te", b"trailer"})
+OTHERS_OF_A_POST: Final = OTHERS - {LENGTH, CONNECTION}
 
 
 class Plain(NamedTuple):
@@ -26,12 +32,43 @@ def plain_request(data: bytes, start: int = 0) -> Plain | None:
     found = WHOLE.match(data, start)
     if found is None:
         return None
-    pairs = []
-    for line in found[2][:-2].split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        name = name.lower()
-        if name in OTHERS:
-            return None
-        pairs.append((name, value.strip(b" \t")))
+    pairs = _pairs(found[2], OTHERS)
+    if pairs is None:
+        return None
     path, _, query = found[1].partition(b"?")
     return Plain(path, query, pairs, found.end())
+
+
+class PlainPost(NamedTuple):
+    """A head that announces a body of ``size`` bytes and nothing else; ``end``: where in the data that body begins."""
+
+    target: bytes
+    size: int
+    fields: Pairs
+    end: int
+
+
+def plain_post(data: bytes) -> PlainPost | None:
+    """The head of a POST with which ``data`` begins, if it is whole; None where it has to be parsed."""
+    found = POSTED.match(data)
+    if found is None:
+        return None
+    pairs = _pairs(found[2], OTHERS_OF_A_POST)
+    if pairs is None or any(name == CONNECTION and value.lower() != b"keep-alive" for name, value in pairs):
+        return None
+    sizes = [value for name, value in pairs if name == LENGTH]
+    if len(sizes) != 1 or not sizes[0].isdigit() or len(sizes[0]) > LENGTH_DIGITS:
+        return None
+    return PlainPost(found[1], int(sizes[0]), pairs, found.end())
+
+
+def _pairs(block: bytes, others: frozenset[bytes]) -> Pairs | None:
+    """Names in small letters and values of the lines of ``block``, as :data:`FIELDS` matches them; None with one of ``others``."""
+    pairs = []
+    for line in block[:-2].split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        name = name.lower()
+        if name in others:
+            return None
+        pairs.append((name, value.strip(b" \t")))
+    return pairs

@@ -7,7 +7,7 @@ nothing, an answer that nobody reads, and the number of connections. Refusals ar
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, Final, Protocol
 
@@ -15,7 +15,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from vigil.edge.config import Limits
 from vigil.edge.forward_auth.addresses import Pairs
-from vigil.edge.http.plain import plain_request
+from vigil.edge.http.bodies import BODY_SLOW, BODY_SLOW_MEND, BODY_SLOW_TEXT
+from vigil.edge.http.plain import PlainPost, plain_post, plain_request
 from vigil.edge.http.replies import Reply, RequestRefused, problem_reply
 
 PHRASES: Final = {
@@ -31,6 +32,20 @@ HEAD_END: Final = b"\r\n\r\n"
 OF_A_BODY: Final = frozenset({b"content-length", b"transfer-encoding", b"expect"})
 
 
+class Incoming(Protocol):
+    """A body that goes where it is needed, piece by piece. ``left``: bytes that are still to come."""
+
+    left: int
+
+    def take(self, data: memoryview) -> int:
+        """The number of bytes at the beginning of ``data`` that belong to the body, and are taken."""
+        ...
+
+    def close(self) -> None:
+        """It will not be whole."""
+        ...
+
+
 class Direct(Protocol):
     """Knows answers that need no waiting."""
 
@@ -43,11 +58,24 @@ class Direct(Protocol):
         ...
 
 
+class Uploads(Protocol):
+    """Takes files that need no task."""
+
+    def upload(self, found: PlainPost) -> Incoming | None:
+        """Where the body goes that ``found`` announces, if it is a file that needs no task; None for all others."""
+        ...
+
+    def judge(self, upload: Any, answered: Callable[[Reply], None]) -> None:
+        """Close an upload that is whole, and have ``answered`` called in the loop with its answer."""
+        ...
+
+
 class GuardedProtocol(HttpToolsProtocol):
     """One connection."""
 
     bounds: ClassVar[Limits] = Limits()
     desk: ClassVar[Direct | None] = None
+    uploads: ClassVar[Uploads | None] = None
     last: ClassVar[tuple[object, object, bytes]] = (None, None, b"")
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -61,6 +89,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._answered = False
         self._between = True
         self._held = b""
+        self._upload: Incoming | None = None
+        self._last = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -75,10 +105,21 @@ class GuardedProtocol(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
         self._stop_watching()
+        if self._upload is not None and self._upload.left:
+            self._upload.close()
+        self._upload = None
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        if self._upload is None:
+            super().shutdown()
+        self._last = True
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing() or self.parser is None:
+            return
+        if self._upload is not None:
+            self._take(self._upload, memoryview(data))
             return
         if self._between:
             data = self._held + data
@@ -87,7 +128,7 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._held = data  # for when the client has taken its answers; until then nothing more is read from it
                 self.flow.pause_reading()
                 return
-            if not data:
+            if not data or self._began_upload(data):
                 return
         super().data_received(data)
         if self._in_head:
@@ -133,6 +174,51 @@ class GuardedProtocol(HttpToolsProtocol):
         if waiting:
             self._write(b"".join(waiting))
         return done
+
+    def _began_upload(self, data: bytes) -> bool:
+        """The same for one file whose head came whole: its bytes go where the decoder reads them, and nowhere else."""
+        desk = self.uploads
+        if desk is None or (self.cycle is not None and not self.cycle.response_complete) or self.pipeline:
+            return False
+        found = plain_post(data)
+        upload = desk.upload(found) if found is not None and found.end <= self.bounds.header_bytes else None
+        if found is None or upload is None:
+            return False
+        self._unset_keepalive_if_required()
+        self._upload = upload
+        self._arm(self.bounds.body_seconds)
+        self._take(upload, memoryview(data)[found.end :])
+        return True
+
+    def _take(self, upload: Incoming, data: memoryview) -> None:
+        """What comes behind the file waits until the file is answered; nothing more is read from the client until then."""
+        wanted = upload.left > 0
+        taken = upload.take(data)
+        if taken < len(data):
+            self._held += data[taken:]
+            self.flow.pause_reading()
+        if wanted and not upload.left and self.uploads is not None:
+            self._disarm()
+            self.uploads.judge(upload, self._uploaded)
+
+    def _uploaded(self, reply: Reply) -> None:
+        if self._upload is None or self.transport.is_closing():
+            return
+        self._upload = None
+        self._write(self._bytes_of(reply))
+        if self._last:
+            self.transport.close()
+            self._watch_unread()
+            return
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Take up what waited, and read on unless it is to wait longer."""
+        held, self._held = self._held, b""
+        if held:
+            self.data_received(held)
+        if not self.pipeline and not self.flow.write_paused and self._upload is None:
+            self.flow.resume_reading()
 
     def _bytes_of(self, reply: Reply) -> bytes:
         """Almost all replies are one and the same: its bytes are kept for as long as the date in them is right."""
@@ -180,11 +266,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._stop_watching()
-        held, self._held = self._held, b""
-        if held:
-            self.data_received(held)
-        if not self.pipeline and not self.flow.write_paused:
-            self.flow.resume_reading()
+        if self._upload is None:
+            self._go_on()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "http_malformed", "This is not a valid HTTP request.", "Check the client.")
@@ -226,6 +309,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def _too_slow(self) -> None:
         if self._in_head:
             self._refuse(408, "head_slow", "The head of the request did not arrive in time.", "Send it at once.")
+        elif self._upload is not None:
+            self._refuse(408, BODY_SLOW, BODY_SLOW_TEXT, BODY_SLOW_MEND.format(self.bounds.body_seconds))
         else:
             self.transport.close()
 
@@ -243,9 +328,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._watch_unread()
 
 
-def protocol_with(bounds: Limits, desk: Direct | None = None) -> type[GuardedProtocol]:
-    """The protocol of a node with these bounds, and who may answer at once."""
-    return type("NodeProtocol", (GuardedProtocol,), {"bounds": bounds, "desk": desk})
+def protocol_with(bounds: Limits, desk: Direct | None = None, uploads: Uploads | None = None) -> type[GuardedProtocol]:
+    """The protocol of a node with these bounds, who may answer at once, and who takes files."""
+    return type("NodeProtocol", (GuardedProtocol,), {"bounds": bounds, "desk": desk, "uploads": uploads})
 
 
 def _written(reply: Reply, more: Sequence[tuple[bytes, bytes]]) -> bytes:

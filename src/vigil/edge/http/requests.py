@@ -52,7 +52,7 @@ def kind_of_body(content_type: str | None) -> str:
     plain = (content_type or "").partition(";")[0].strip().lower()
     if plain == JSON_KIND:
         return "json"
-    if plain == MEDIA_EXACT or plain.startswith(MEDIA_KINDS):
+    if is_media(plain):
         return "media"
     raise RequestRefused(
         415,
@@ -61,6 +61,12 @@ def kind_of_body(content_type: str | None) -> str:
         where="Content-Type",
         mend="Send application/json, image/*, video/* or application/octet-stream.",
     )
+
+
+def is_media(content_type: str) -> bool:
+    """Whether a body of this kind is one file."""
+    plain = content_type.partition(";")[0].strip().lower()
+    return plain == MEDIA_EXACT or plain.startswith(MEDIA_KINDS)
 
 
 def require_json(content_type: str | None) -> None:

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Final
 
 from vigil.edge.counts import CountClass, request_class
 from vigil.edge.doors import DoorName
+from vigil.edge.enforced import Enforced
 from vigil.edge.gate import Refused, Step, step_of
 from vigil.edge.http import requests
 from vigil.edge.http.bodies import Receive, read_body
@@ -22,6 +23,7 @@ from vigil.edge.questions import HashQuestion, UrlQuestion
 from vigil.edge.screening import question_of_file
 from vigil.match.verdict import Outcome, Verdict
 from vigil.media import Decoder
+from vigil.media.model import ImageHashes, Unhashable
 
 MATCH_PATH: Final = "/v1/match"
 PAGE_PREFIX: Final = "/blocked"
@@ -85,6 +87,19 @@ class Door:
         """Give the place back."""
         self._media -= 1
 
+    async def judge(self, data: bytes, kind: CountClass) -> Verdict:
+        """The verdict on a file by the edition that is in force now. The caller holds a place for it."""
+        edition, seconds = self.node.state.enforced, self.node.config.file.limits.media_seconds
+
+        def verdict() -> Verdict:
+            return self.judged(self.decoder.hash_image(data, timeout=seconds), edition, kind)
+
+        return await asyncio.get_running_loop().run_in_executor(self.threads, verdict)
+
+    def judged(self, found: ImageHashes | Unhashable, edition: Enforced | None, kind: CountClass) -> Verdict:
+        """The same from the hashes of the file; from any thread."""
+        return self.node.answer(question_of_file(found, self.node.config.file.enforcement.min_pdq_quality), edition, kind)
+
     def close(self) -> None:
         """End the threads and the confined children."""
         self.threads.shutdown(wait=True, cancel_futures=True)
@@ -112,7 +127,11 @@ def verdict_reply(node: Node, query: bytes, headers: Mapping[bytes, bytes]) -> R
     """The verdict on the one signal in ``query``. Raises RequestRefused."""
     question = requests.signal_of_query(query)
     kind = request_class(headers) if isinstance(question, UrlQuestion) else CountClass.MEDIA_MATCH
-    verdict = node.answer(question, node.state.enforced, kind)
+    return reply_of(node.answer(question, node.state.enforced, kind))
+
+
+def reply_of(verdict: Verdict) -> Reply:
+    """A verdict as it is told."""
     if verdict.verdict is Outcome.NOT_LISTED and not verdict.labels:
         return _not_listed(verdict.edition, verdict.signal)
     return json_reply(verdict.as_dict())
@@ -135,21 +154,21 @@ async def match_body(door: Door, request: Request) -> Reply:
 
 
 async def _match_file(door: Door, request: Request) -> Reply:
-    node = door.node
-    bounds = node.config.file.limits
     door.enter_media()
     try:
-        data = await request.body(bounds.media_bytes, bounds.body_seconds)
-        if not data:
-            raise RequestRefused(400, "body_empty", "The file is empty.", mend="Send the bytes of one file.")
-        edition = node.state.enforced
-        loop = asyncio.get_running_loop()
-        hashing = partial(door.decoder.hash_image, data, timeout=bounds.media_seconds)
-        found = await loop.run_in_executor(door.threads, hashing)
-        question = question_of_file(found, node.config.file.enforcement.min_pdq_quality)
-        return json_reply(node.answer(question, edition, request_class(request.headers)).as_dict())
+        data = await read_file(door, request)
+        return reply_of(await door.judge(data, request_class(request.headers)))
     finally:
         door.leave_media()
+
+
+async def read_file(door: Door, request: Request) -> bytes:
+    """The file that is the body of a request."""
+    bounds = door.node.config.file.limits
+    data = await request.body(bounds.media_bytes, bounds.body_seconds)
+    if not data:
+        raise RequestRefused(400, "body_empty", "The file is empty.", mend="Send the bytes of one file.")
+    return data
 
 
 async def match_url(door: Door, request: Request) -> Reply:

@@ -180,7 +180,7 @@ def _uvicorn_config(node: Node, app: EdgeApp) -> uvicorn.Config:
     bounds = node.config.file.limits
     return uvicorn.Config(
         app,
-        http=protocol_with(bounds, app),
+        http=protocol_with(bounds, app, app),
         loop="uvloop",
         ws="none",
         lifespan="off",
