@@ -63,7 +63,7 @@ def plain_post(data: bytes) -> PlainPost | None:
 
 
 def _pairs(block: bytes, others: frozenset[bytes]) -> Pairs | None:
-    """Names in small letters and values of the lines of ``block``, as :data:`FIELDS` matches them; None with one of ``others``."""
+    """Names in small letters and values of lines that :data:`FIELDS` has matched; None where one is of ``others``."""
     pairs = []
     for line in block[:-2].split(b"\r\n"):
         name, _, value = line.partition(b":")

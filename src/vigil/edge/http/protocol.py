@@ -213,11 +213,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self._go_on()
 
     def _go_on(self) -> None:
-        """Take up what waited, and read on unless it is to wait longer."""
-        held, self._held = self._held, b""
-        if held:
-            self.data_received(held)
-        if not self.pipeline and not self.flow.write_paused and self._upload is None:
+        """Take up what waited, and read on; not while a whole file waits for its answer, or answers for the client."""
+        if self._upload is None:
+            held, self._held = self._held, b""
+            if held:
+                self.data_received(held)
+        if not self.pipeline and not self.flow.write_paused and (self._upload is None or self._upload.left):
             self.flow.resume_reading()
 
     def _bytes_of(self, reply: Reply) -> bytes:
@@ -266,8 +267,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._stop_watching()
-        if self._upload is None:
-            self._go_on()
+        self._go_on()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "http_malformed", "This is not a valid HTTP request.", "Check the client.")
