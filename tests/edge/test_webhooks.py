@@ -19,13 +19,13 @@ from tests.edge.world import Hotline, config_text, drawn_picture, hash_entry, ru
 
 from vigil.base.clock import FixedClock
 from vigil.base.errors import InputError, RefusedError, VigilError
+from vigil.base.webhooks import headers, secret_of
 from vigil.client.webhooks import REMEMBERED, Receiver
 from vigil.edge.journal import journal
 from vigil.edge.webhooks import notices, queue, sending
 from vigil.edge.webhooks.queue import KEEP, Queue
 from vigil.edge.webhooks.sending import Sender, may_reach
-from vigil.edge.webhooks.settings import Endpoint, Event, Secret, secret_of, webhook_rules
-from vigil.edge.webhooks.signing import headers
+from vigil.edge.webhooks.settings import Endpoint, Event, Secret, webhook_rules
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 SECRET = "whsec_" + base64.b64encode(b"zorblat quimber webhook 01").decode()
@@ -235,6 +235,34 @@ def test_a_receiver_that_hangs_costs_its_own_time_only(tmp_path: Path, monkeypat
         over.set()
         thread.join(20)
     assert len(line.queue) == 1 and line.codes() == ["webhook_unreachable"]
+
+
+def test_a_handshake_that_drips_is_cut_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes in good time; a limit for each read alone would wait for all of them."""
+    monkeypatch.setattr(sending, "SECONDS", 0.4)
+    cut = threading.Event()
+    record = b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03" + bytes(100)
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(4096)
+            for byte in record:
+                try:
+                    connection.sendall(bytes([byte]))
+                except OSError:
+                    cut.set()
+                    return
+                cut.wait(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        line = Line(tmp_path, f"https://127.0.0.1:{listener.getsockname()[1]}/")
+        line.queue.post(b"{}", NOW)
+        assert line.sender.round() >= 0.5
+        thread.join(20)
+    assert cut.is_set() and len(line.queue) == 1 and line.codes() == ["webhook_unreachable"]
 
 
 @pytest.mark.parametrize(

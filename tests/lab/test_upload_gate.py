@@ -5,6 +5,7 @@ or hold.
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import subprocess
@@ -26,13 +27,14 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 from tests.edge.world import Hotline, config_text, drawn_picture, hash_entry, running, served, sha256, until
 
-from vigil.base.clock import FixedClock, SystemClock
-from vigil.base.errors import InputError, UnavailableError
+from vigil.base.clock import FixedClock, SystemClock, text_of
+from vigil.base.errors import InputError, RefusedError, UnavailableError
 from vigil.client.uploads.config import Built, build, load
 from vigil.client.uploads.events import uploads_of
 from vigil.client.uploads.s3 import Credentials, S3Store, authorization
 from vigil.client.uploads.server import GateServer
 from vigil.client.uploads.webhooks import HEADER, ID, Notices, is_genuine, signature
+from vigil.client.webhooks import Receiver
 
 BUCKETS = ("incoming", "published", "quarantine", "held")
 SECRET = "webhook-secret-zorblat-01"
@@ -50,6 +52,7 @@ class Taker(BaseHTTPRequestHandler):
     status = 201
     reports: list[tuple[str, dict[str, Any]]]
     notices: list[tuple[str, str, bytes]]
+    told: list[tuple[dict[str, str], bytes]]
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
@@ -60,6 +63,7 @@ class Taker(BaseHTTPRequestHandler):
             self._answer(type(self).status, b'{"ref": "7K2M-9QXD-41TZ", "duplicate": false, "state": "received"}')
         else:
             self.notices.append((self.headers[HEADER], self.headers[ID], body))
+            self.told.append((dict(self.headers), body))
             self._answer(200, b"{}")
 
     def _answer(self, status: int, body: bytes) -> None:
@@ -74,7 +78,7 @@ class Taker(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def taker() -> Iterator[tuple[type[Taker], str]]:
-    kind = type("OneTaker", (Taker,), {"reports": [], "notices": []})
+    kind = type("OneTaker", (Taker,), {"reports": [], "notices": [], "told": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -297,6 +301,27 @@ def test_notices_are_signed_retried_and_kept(taker: tuple[type[Taker], str], tmp
     assert signature(b"k" * 16, 5, b"x") != signature(b"k" * 16, 6, b"x")
     with pytest.raises(InputError):
         Notices(tmp_path, address, b"short", clock.now)
+
+
+def test_notices_under_a_secret_of_the_standard_are_read_by_its_receivers(taker: tuple[type[Taker], str], tmp_path: Path) -> None:
+    clock, (kind, address) = FixedClock(datetime(2026, 11, 22, 8, tzinfo=UTC)), taker
+    secret = "whsec_" + base64.b64encode(b"zorblat quimber webhook 01").decode()
+    gate = Notices(tmp_path, f"{address}/hook", secret.encode(), clock.now)
+    gate.post({"event": "upload", "key": "a.png", "outcome": "held"})
+    told_at = clock.now()
+    clock.advance(minutes=20)  # sent again later: signed anew, told of the same moment
+    assert gate.round() == 1.0 and not gate.waiting()
+    [(said, body)] = kind.told
+    receiver = Receiver([secret])
+    notice = receiver.read(said, body, clock.now())
+    assert notice is not None and (notice.type, notice.data) == ("upload.decided", {"key": "a.png", "outcome": "held"})
+    assert json.loads(body)["timestamp"] == text_of(told_at) and HEADER not in said
+    assert receiver.read(said, body, clock.now()) is None, "one that comes twice is the same"
+    with pytest.raises(RefusedError):
+        Receiver(["whsec_" + base64.b64encode(b"z" * 24).decode()]).read(said, body, clock.now())
+    for wrong in ("whsec_c2hvcnQ=", "whsec_zorblat quimber no base64"):
+        with pytest.raises(InputError):
+            Notices(tmp_path, address, wrong.encode(), clock.now)
 
 
 def post(port: int, body: bytes, token: str = "event-token") -> int:

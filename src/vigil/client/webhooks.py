@@ -1,4 +1,4 @@
-"""For receivers of a node's notices: is this one genuine, fresh and new?
+"""For receivers of notices of a node or an upload gate: is this one genuine, fresh and new?
 
     receiver = Receiver(["whsec_…"])
     notice = receiver.read(request.headers, request.body, datetime.now(UTC))
@@ -9,8 +9,6 @@ The form is that of Standard Webhooks, so that its libraries in other languages 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,17 +19,19 @@ import msgspec
 
 from vigil.base.errors import InputError, RefusedError
 from vigil.base.redaction import Sealed
+from vigil.base.webhooks import ID, PREFIX, SIGNATURE, TIMESTAMP, secret_of, signature
 
 TOLERANCE: Final = timedelta(minutes=5)
 BODY_BYTES: Final = 64 * 1024
 REMEMBERED: Final = 100_000
-PREFIX: Final = "whsec_"
-SECRET_LEAST: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a node told. ``type``: ``media.verdict``, ``edition.in_force`` or ``entries.withdrawn``; others may come."""
+    """What was told. ``type``: ``media.verdict``, ``edition.in_force`` or ``entries.withdrawn`` by a node, ``upload.decided`` by
+
+    an upload gate; others may come.
+    """
 
     id: str
     type: str
@@ -62,11 +62,11 @@ class Receiver:
     def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice | None:
         """The notice; None where it came before. RefusedError: forged or old. InputError: no notice."""
         named = {name.lower(): value for name, value in headers.items()}
-        identifier, stamp = named.get("webhook-id", ""), named.get("webhook-timestamp", "")
+        identifier, stamp = named.get(ID, ""), named.get(TIMESTAMP, "")
         if len(body) > BODY_BYTES or not identifier.isascii() or not 0 < len(identifier) <= 200:
             raise InputError("webhook_malformed", "This is not a notice of a node.")
         sent_at = self._sent_at(stamp, now)
-        self._require_signed(named.get("webhook-signature", ""), f"{identifier}.{stamp}.".encode("ascii") + body)
+        self._require_signed(named.get(SIGNATURE, ""), f"{identifier}.{stamp}.".encode("ascii") + body)
         try:
             found = msgspec.json.decode(body, type=_Body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -75,20 +75,20 @@ class Receiver:
 
     def _sent_at(self, stamp: str, now: datetime) -> datetime:
         if not stamp.isascii() or not stamp.isdigit() or len(stamp) > 11:
-            raise InputError("webhook_malformed", "The notice does not say when it was sent.", where="webhook-timestamp")
+            raise InputError("webhook_malformed", "The notice does not say when it was sent.", where=TIMESTAMP)
         sent_at = datetime.fromtimestamp(int(stamp), UTC)
         if abs(now - sent_at) > self._tolerance:
             raise RefusedError(
-                "webhook_old", "The notice was sent too long ago, or the clocks differ.", where="webhook-timestamp"
+                "webhook_old", "The notice was sent too long ago, or the clocks differ.", where=TIMESTAMP
             )
         return sent_at
 
     def _require_signed(self, header: str, signed: bytes) -> None:
         """One of the signatures is by one of the secrets; every pair is compared, in constant time."""
         given = [part.partition(",")[2].encode() for part in header.split(" ")[:8] if part.startswith("v1,")]
-        right = [base64.b64encode(hmac.digest(secret.open(), signed, "sha256")) for secret in self._secrets]
+        right = [signature(signed, secret.open()).encode() for secret in self._secrets]
         if sum(hmac.compare_digest(one, other) for one in given for other in right) == 0:
-            raise RefusedError("webhook_forged", "The notice is not signed with the secret.", where="webhook-signature")
+            raise RefusedError("webhook_forged", "The notice is not signed with the secret.", where=SIGNATURE)
 
     def _is_new(self, identifier: str, now: datetime) -> bool:
         """A signature is good for as long as its time is: what came within that time is remembered."""
@@ -103,10 +103,7 @@ class Receiver:
 
 
 def _bytes_of(secret: str) -> bytes:
-    try:
-        found = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        found = b""
-    if not secret.startswith(PREFIX) or len(found) < SECRET_LEAST:
-        raise InputError("webhook_secret", "This is not the secret of a webhook.", mend="It begins with whsec_.")
+    found = secret_of(secret)
+    if found is None:
+        raise InputError("webhook_secret", "This is not the secret of a webhook.", mend=f"It begins with {PREFIX}.")
     return found

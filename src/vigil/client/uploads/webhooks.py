@@ -1,7 +1,9 @@
 """Notices to an application of the operator's own: signed, sent until they are taken, in order, kept on disk meanwhile.
 
-A notice carries ``Vigil-Webhook: t=<unix seconds>,v1=<HMAC-SHA256 of "t.body">``; the receiver compares in constant time and
-refuses old ones. The name of the file is the notice's identifier: one that comes twice is the same.
+With a secret of the form ``whsec_…`` a notice is one of Standard Webhooks (:mod:`vigil.base.webhooks`), which
+:class:`vigil.client.webhooks.Receiver` and libraries of other languages check. With any other secret it has the older form, for
+receivers that were written for it: ``Vigil-Webhook: t=<unix seconds>,v1=<HMAC-SHA256 of "t.body">``, which :func:`is_genuine`
+checks. The name of the file is the notice's identifier: one that comes twice is the same.
 """
 
 from __future__ import annotations
@@ -9,13 +11,15 @@ from __future__ import annotations
 import hmac
 import http.client
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
+from vigil.base import webhooks
+from vigil.base.clock import text_of
 from vigil.base.errors import InputError
 from vigil.base.files import write_atomically
 from vigil.client.uploads.s3 import connect
@@ -25,6 +29,8 @@ ID: Final = "Vigil-Webhook-Id"
 SECONDS: Final = 10.0
 OLDEST_SECONDS: Final = 300
 SECRET_LEAST: Final = 16
+TYPE: Final = "upload.decided"
+MICROSECONDS: Final = 1_000_000
 FINAL: Final = frozenset({400, 410, 413, 415, 422})
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 300.0
@@ -50,13 +56,14 @@ class Notices:
         if len(secret) < SECRET_LEAST:
             raise InputError("webhook_secret", f"A secret has at least {SECRET_LEAST} bytes.")
         self._folder, self._url, self._secret, self._now = folder, urlsplit(address), secret, now
+        self._standard = _standard(secret)
         self._failures = self._last = 0
         for part in (folder, folder / "refused"):
             part.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def post(self, document: dict[str, Any]) -> None:
         """Keep a notice until it is taken."""
-        moment = max(int(self._now().timestamp() * 1_000_000), self._last + 1)
+        moment = max(int(self._now().timestamp() * MICROSECONDS), self._last + 1)
         self._last = moment
         write_atomically(self._folder / f"{moment:020d}.json", msgspec.json.encode(document), mode=0o600)
 
@@ -78,11 +85,20 @@ class Notices:
         self._failures = 0
         return FIRST_PAUSE
 
+    def _signed(self, path: Path) -> tuple[bytes, dict[str, str]]:
+        """Body and headers of a notice that is sent now."""
+        body, moment = path.read_bytes(), int(self._now().timestamp())
+        if self._standard is None:
+            return body, {HEADER: signature(self._secret, moment, body), ID: path.stem}
+        data = {name: value for name, value in msgspec.json.decode(body).items() if name != "event"}
+        told_at = datetime.fromtimestamp(int(path.stem) / MICROSECONDS, UTC)
+        body = msgspec.json.encode({"type": TYPE, "timestamp": text_of(told_at), "data": data})
+        return body, webhooks.headers(f"msg_{path.stem}", moment, body, (self._standard,))
+
     def _send(self, path: Path) -> int:
         """The status; 0 where nobody answers."""
-        body = path.read_bytes()
-        signed = signature(self._secret, int(self._now().timestamp()), body)
-        headers = {"content-type": "application/json", "user-agent": "vigil", HEADER: signed, ID: path.stem}
+        body, signed = self._signed(path)
+        headers = {"content-type": "application/json", "user-agent": "vigil", **signed}
         connection = connect(self._url, SECONDS)
         try:
             connection.request("POST", self._url.path or "/", body, headers)
@@ -93,3 +109,15 @@ class Notices:
             return 0
         finally:
             connection.close()
+
+
+def _standard(secret: bytes) -> bytes | None:
+    """The key within a secret of the standard's form; None for another one. Raises InputError for one that is cut short."""
+    if not secret.startswith(webhooks.PREFIX.encode()):
+        return None
+    found = webhooks.secret_of(secret.decode("ascii", "replace"))
+    if found is None:
+        raise InputError(
+            "webhook_secret", f"whsec_ is followed by the base64 of at least {webhooks.SECRET_LEAST} random bytes."
+        )
+    return found

@@ -12,14 +12,15 @@ import random
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from vigil.base.clock import Clock
+from vigil.base.webhooks import headers
 from vigil.edge.webhooks.queue import Queue
 from vigil.edge.webhooks.settings import Endpoint
-from vigil.edge.webhooks.signing import headers
 
 SECONDS: Final = 10.0
 ANSWER_BYTES: Final = 4096
@@ -117,12 +118,15 @@ class Sender:
 
 def exchange(url: SplitResult, body: bytes, signed: dict[str, str], address: str) -> int:
     """Post to ``address``, whose certificate must be that of ``url``; the status. Raises OSError or HTTPException."""
+    ends = time.monotonic() + SECONDS
     connection = _connection(url)
-    connection.sock = _connected(url, address)
-    late = threading.Timer(SECONDS, _cut, (connection.sock,))
+    connection.sock = reached = _connected(url, address)
+    late = threading.Timer(max(0.0, ends - time.monotonic()), _cut, (reached,))
     late.daemon = True
     late.start()
     try:
+        if isinstance(reached, ssl.SSLSocket):
+            reached.do_handshake()
         sent = {"content-type": "application/json", "user-agent": "vigil-edge", "connection": "close", **signed}
         connection.request("POST", (url.path or "/") + (f"?{url.query}" if url.query else ""), body, sent)
         answer = connection.getresponse()
@@ -139,20 +143,26 @@ def _connection(url: SplitResult) -> http.client.HTTPConnection:
 
 
 def _connected(url: SplitResult, address: str) -> socket.socket:
+    """The socket; with TLS its handshake is still to come, so that it can be cut short."""
     plain = socket.create_connection((address, _port(url)), timeout=SECONDS)
     if url.scheme != "https":
         return plain
     try:
-        return ssl.create_default_context().wrap_socket(plain, server_hostname=url.hostname)
+        return ssl.create_default_context().wrap_socket(
+            plain, server_hostname=url.hostname, do_handshake_on_connect=False
+        )
     except BaseException:
         plain.close()
         raise
 
 
 def _cut(connection: socket.socket) -> None:
-    """End the exchange from outside: whoever waits for a byte gets an error."""
+    """End the exchange from outside: whoever waits for a byte gets an error.
+
+    Past the TLS layer, which another thread is in the middle of.
+    """
     try:
-        connection.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
     except OSError:
         return  # it has ended by itself
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,10 +10,9 @@ from urllib.parse import urlsplit
 
 from vigil.base.errors import InputError
 from vigil.base.redaction import Sealed
+from vigil.base.webhooks import SECRET_LEAST, secret_of
 from vigil.edge.tables import Rule, Table, is_loopback
 
-PREFIX: Final = "whsec_"
-SECRET_LEAST: Final = 24  # bytes, as Standard Webhooks asks
 SECRETS_MOST: Final = 4
 ENDPOINTS_MOST: Final = 8
 
@@ -71,15 +68,6 @@ def endpoints(webhooks: tuple[Webhook, ...], folder: Path) -> tuple[Endpoint, ..
         Endpoint(each.url, frozenset(map(Event, each.events)), each.private, _secrets(folder / each.secret_file, number))
         for number, each in enumerate(webhooks)
     )
-
-
-def secret_of(text: str) -> bytes | None:
-    """The bytes of ``whsec_<base64>``; None for anything else, and for what is too short."""
-    try:
-        found = base64.b64decode(text.removeprefix(PREFIX), validate=True) if text.startswith(PREFIX) else b""
-    except (binascii.Error, ValueError):
-        return None
-    return found if len(found) >= SECRET_LEAST else None
 
 
 def _secrets(path: Path, number: int) -> tuple[Secret, ...]:
