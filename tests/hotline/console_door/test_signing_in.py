@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -103,6 +104,20 @@ def test_a_recovery_code_works_once(make_user: Callable[..., User], console_clie
         client = console_client()
         client.post(SIGN_IN, {"login": "anna", "password": "anna-long-password"})
         assert client.post("/account/code/", {"code": code}).get("Location") == answer
+
+
+def test_recovery_codes_are_made_where_there_are_none(make_user: Callable[..., User], console_client: Callable[..., Any]) -> None:
+    """Somebody who was brought in with an app set up has none yet: no link leads to a page that is not there."""
+    client = console_client(make_user(Role.ANALYST, username="anna"))
+    client.post("/account/again/", {"password": "anna-long-password"})
+    for _ in range(2):
+        page = client.get("/account/second-step/").content.decode()
+        (link,) = re.findall(r'href="(/account/recovery-codes/[^"]*)"', page)
+        answer = client.get(link)
+        assert answer.status_code == 200
+        if link.endswith("/new/"):
+            assert client.post(link)["Location"] == "/account/recovery-codes/"
+    assert link == "/account/recovery-codes/" and answer.content.count(b"<code>") == 10
 
 
 def test_the_second_factor_lies_sealed(make_user: Callable[..., User]) -> None:
