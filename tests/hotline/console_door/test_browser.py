@@ -168,7 +168,25 @@ def test_pages_reflow_at_400_percent_in_both_directions(
             page.evaluate("way => { document.documentElement.dir = way }", way)
             page.screenshot(path=SCREENS / f"console-zoomed-{way}-{name}.png", full_page=True)
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{way} {name} is too wide"
+        heading = page.locator("h1").first.bounding_box()
+        assert heading is not None and heading["y"] < 400, f"{name} begins below the first screen"
 
+
+def test_the_rail_opens_on_a_small_screen_without_script_and_with_the_keyboard(enter: Enter, desk: Desk) -> None:
+    page = enter(desk.anna, java_script_enabled=False, viewport={"width": 320, "height": 800}).new_page()
+    page.goto("/queue/")
+    room = page.get_by_role("link", name="Search")
+    assert not room.is_visible()
+    page.get_by_role("link", name="Menu", exact=True).focus()
+    page.keyboard.press("Enter")
+    room.wait_for()
+    room.focus()
+    assert room.is_visible(), "it stays open while somebody goes through it"
+    page.get_by_role("link", name="Close the menu").click()
+    room.wait_for(state="hidden")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    room.wait_for()
+    assert not page.get_by_role("link", name="Menu", exact=True).is_visible()
 
 
 def test_a_case_with_the_keyboard_alone(enter: Enter, desk: Desk) -> None:
