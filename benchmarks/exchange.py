@@ -138,12 +138,14 @@ def _imports(folder: Path, other: Path) -> dict[str, Any]:
         else:
             do_change_source(OPERATOR, source, address=address)
         Source.objects.filter(pk=source.pk).update(whole_at=None, requests_a_minute=0)
-        started = time.perf_counter()
+        started, ours, theirs = time.perf_counter(), time.process_time(), _database_seconds()
         claimed = fetching.claim(source)
         if claimed is None:
             raise RuntimeError("the source is taken")
         tally = fetching.fetch(claimed)
         found[name] = round(time.perf_counter() - started, 1)
+        found[f"{name}_processor_python"] = round(time.process_time() - ours, 1)
+        found[f"{name}_processor_postgresql"] = round(_database_seconds() - theirs, 1)
         service.communicate("")
         source.refresh_from_db()
         if source.failures or source.mirror_entries != ENTRIES or (name != "import" and tally.altered):
@@ -151,6 +153,35 @@ def _imports(folder: Path, other: Path) -> dict[str, Any]:
     found["entries_kept"] = ImportedEntry.objects.count()
     found["fingerprints_kept"] = ImportedFingerprint.objects.count()
     return found
+
+
+def _database_seconds() -> float:
+    """Processor time of all processes of the server so far, its own children that ended included (Linux)."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_read_file('postmaster.pid', 0, 20)")
+        server = int(cursor.fetchone()[0].split()[0])
+    ticks = sum(_ticks(stat) for stat in Path("/proc").glob("[0-9]*/stat") if _belongs(stat, server))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _belongs(stat: Path, server: int) -> bool:
+    fields = _fields(stat)
+    return bool(fields) and (int(fields[1]) == server or stat.parent.name == str(server))
+
+
+def _ticks(stat: Path) -> int:
+    """User and system time of a process, and of its children that have ended."""
+    return sum(int(each) for each in _fields(stat)[11:15])
+
+
+def _fields(stat: Path) -> list[str]:
+    """The fields of ``/proc/PID/stat`` from the state on; none where the process is gone."""
+    try:
+        return stat.read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def _peer(folder: Path, pages: int) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from vigil.base.clock import FixedClock
 from vigil.base.errors import InputError, RefusedError, UnavailableError
 from vigil.hotline.access import permissions
-from vigil.hotline.access.entity import new_id, new_reference, uuid7
+from vigil.hotline.access.entity import new_id, new_ids, new_reference, uuid7
 from vigil.hotline.access.models import RoleGrant, User
 from vigil.hotline.access.people import OFFICE, OPERATOR, PUBLIC, System, must, must_differ
 from vigil.hotline.access.permissions import (
@@ -27,7 +29,7 @@ from vigil.hotline.access.permissions import (
     roles_with,
 )
 from vigil.hotline.access.roles import Role
-from vigil.hotline.access.sealing import matching_digest, seal, unseal
+from vigil.hotline.access.sealing import matching_bytes, matching_digest, seal, unseal
 from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.audit.people import do_add_user, do_set_active, do_set_roles
 from vigil.hotline.reports.models import Url
@@ -175,6 +177,22 @@ def test_digests_are_keyed_and_apart(settings: object) -> None:
     assert url == matching_digest("url", b"https://a.example/") != matching_digest("host", "https://a.example/")
     settings.DIGEST_KEY = bytes(32)  # type: ignore[attr-defined]
     assert matching_digest("url", "https://a.example/") != url
+
+
+@pytest.mark.parametrize("length", [1, 32, 64, 65, 200])
+def test_matching_digests_are_hmac_with_any_key(settings: Any, length: int) -> None:
+    settings.DIGEST_KEY = bytes(range(length))
+    for value in ("", "zorblat", b"\x00" * 300):
+        content = value.encode() if isinstance(value, str) else value
+        expected = hmac.digest(settings.DIGEST_KEY, b"\x00\x04host" + content, "sha256")
+        assert matching_bytes("host", value) == expected
+        assert matching_digest("host", value) == expected.hex()
+
+
+def test_many_ids_are_in_order_with_those_before_and_after() -> None:
+    found = [new_id(), *new_ids(500), new_id(), *new_ids(0), *new_ids(2), new_id()]
+    assert found == sorted(set(found))
+    assert {each.version for each in found} == {7}
 
 
 def test_uuid7_is_ordered_and_marked() -> None:

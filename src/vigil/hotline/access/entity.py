@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import struct
 import threading
 import uuid
+from itertools import accumulate
 from typing import Any, ClassVar, Final
 
 from django.db import models
@@ -40,12 +42,27 @@ class _Sequence:
             return uuid7(milliseconds, self._tail)
 
 
+    def several(self, milliseconds: int, number: int) -> list[uuid.UUID]:
+        """As ``number`` calls of :meth:`next`, with one question for randomness."""
+        steps = struct.unpack(f"{number}I", secrets.token_bytes(STEP_BITS // 8 * number))
+        with self._lock:
+            start = self._tail if milliseconds == self._milliseconds else secrets.randbits(TAIL_BITS - 1)
+            tails = [start + place + step for place, step in enumerate(accumulate(steps), start=1)]
+            self._milliseconds, self._tail = milliseconds, tails[-1] if tails else start
+        return [uuid7(milliseconds, tail) for tail in tails]
+
+
 _sequence = _Sequence()
 
 
 def new_id() -> uuid.UUID:
     """A fresh id: ordered by time, otherwise random."""
     return _sequence.next(int(now().timestamp() * 1000))
+
+
+def new_ids(number: int) -> list[uuid.UUID]:
+    """As many fresh ids as asked for, in their order; cheaper than one by one."""
+    return _sequence.several(int(now().timestamp() * 1000), number)
 
 
 def new_reference(groups: int = 3, size: int = 4) -> str:

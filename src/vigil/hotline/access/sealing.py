@@ -7,9 +7,9 @@ form it came in: a row that is saved again seals only what was changed, and what
 
 from __future__ import annotations
 
-import hmac
-from functools import cache
-from typing import TYPE_CHECKING, Any
+import hashlib
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     SealedBase = models.TextField[str | Sealed[str] | None, Any]
 else:
     SealedBase = models.TextField
+
+
+_BLOCK: Final = 64  # bytes that SHA-256 takes in at once
 
 
 class _Ring:
@@ -97,9 +100,29 @@ def matching_digest(purpose: str, value: str | bytes) -> str:
 
     ``purpose`` keeps digests of different kinds apart, such as ``url`` and ``host``.
     """
-    content = value.encode() if isinstance(value, str) else value
-    message = len(purpose).to_bytes(2, "big") + purpose.encode() + content
-    return hmac.digest(settings.DIGEST_KEY, message, "sha256").hex()
+    return matching_bytes(purpose, value).hex()
+
+
+def matching_bytes(purpose: str, value: str | bytes) -> bytes:
+    """The 32 bytes that :func:`matching_digest` writes out."""
+    inner, outer = _begun(settings.DIGEST_KEY, purpose)
+    first, second = inner.copy(), outer.copy()
+    first.update(value.encode() if isinstance(value, str) else value)
+    second.update(first.digest())
+    digest: bytes = second.digest()
+    return digest
+
+
+@lru_cache(maxsize=64)
+def _begun(key: bytes, purpose: str) -> tuple[Any, Any]:
+    """Both hashes of HMAC (RFC 2104, section 2) with all that is the same for every value of ``purpose`` taken in already.
+
+    Millions of fingerprints are digested one by one: setting up key and purpose each time takes four times as long as the rest.
+    """
+    block = (key if len(key) <= _BLOCK else hashlib.sha256(key).digest()).ljust(_BLOCK, b"\0")
+    inner, outer = (hashlib.sha256(bytes(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))
+    inner.update(len(purpose).to_bytes(2, "big") + purpose.encode())
+    return inner, outer
 
 
 class _SealingAttribute(DeferredAttribute):

@@ -35,7 +35,7 @@ def algorithm(name: str, bits: int | None = None) -> Algorithm:
 def _text_reader(name: str) -> Callable[[str], bytes]:
     def parse(text: str) -> bytes:
         trimmed = text.strip(" \t\r\n")
-        if not trimmed or _CONTROL.search(trimmed):
+        if not trimmed or (not trimmed.isprintable() and _CONTROL.search(trimmed)):
             raise InputError("hash_malformed", f"This is not a {name} value.", mend="Give it in one line.")
         try:
             value = trimmed.encode()

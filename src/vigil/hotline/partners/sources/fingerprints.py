@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+import msgspec
+
 from vigil.base.errors import InputError
-from vigil.hotline.access.sealing import matching_digest
+from vigil.hotline.access.sealing import matching_bytes
 from vigil.hotline.partners.sources.record import DOMAIN, EDITION_KEY, HOST, URL, Flaw
 from vigil.match.hashing import ALGORITHMS
 from vigil.match.urls import CanonicalUrl, Scope, canonical_from_person
@@ -42,8 +43,7 @@ TRANSLATED: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(msgspec.Struct, frozen=True, gc=False):
     """A value in its normal writing. ``algorithm`` is ours where we know the type, else the source's own name."""
 
     algorithm: str
@@ -85,12 +85,12 @@ def digest_of(algorithm: str, value: str) -> bytes:
     """The keyed digest of a fingerprint in its normal writing."""
     if algorithm in _SCOPES:
         return url_digest(_SCOPES[algorithm], canonical_from_person(value))
-    return _short(matching_digest("entry-hash", f"{algorithm}\0{value}"))
+    return matching_bytes("entry-hash", f"{algorithm}\0{value}")[:DIGEST_BYTES]
 
 
 def url_digest(scope: Scope, url: CanonicalUrl) -> bytes:
     """The digest of an address as far as ``scope`` looks."""
-    return _short(matching_digest("entry-url", f"{scope.value}\0{expression(scope, url)}"))
+    return matching_bytes("entry-url", f"{scope.value}\0{expression(scope, url)}")[:DIGEST_BYTES]
 
 
 def digests_covering(url: CanonicalUrl) -> list[bytes]:
@@ -135,7 +135,3 @@ def _address(name: str, value: str) -> CanonicalUrl:
     if url.path not in ("", "/") or url.query is not None:
         raise InputError("fingerprint_host", "A host name has a path.", where=name)
     return CanonicalUrl("http", url.host, None, "/", None)
-
-
-def _short(digest: str) -> bytes:
-    return bytes.fromhex(digest)[:DIGEST_BYTES]

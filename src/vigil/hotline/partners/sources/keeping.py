@@ -23,10 +23,10 @@ from uuid import UUID
 from django.db.models import F
 
 from vigil.base.errors import InputError
-from vigil.hotline.access.entity import new_id
-from vigil.hotline.access.sealing import matching_digest
+from vigil.hotline.access.entity import new_ids
+from vigil.hotline.access.sealing import matching_bytes, matching_digest
 from vigil.hotline.partners.sources import rows
-from vigil.hotline.partners.sources.fingerprints import Fingerprint, fingerprint, flaw_of, name_of
+from vigil.hotline.partners.sources.fingerprints import DIGEST_BYTES, Fingerprint, fingerprint, flaw_of, name_of
 from vigil.hotline.partners.sources.limits import (
     FINGERPRINTS,
     FUTURE,
@@ -233,8 +233,8 @@ def _ready(record: Record, aside: list[SetAside], moment: datetime) -> Prepared 
         aside.append(SetAside(key, Flaw.FUTURE, record.raw))
         return None
     prints = () if record.withdrawn else _fingerprints(record, key, aside)
-    digest = matching_digest("imported-record", f"{int(record.withdrawn)}\0{record.raw}")
-    return Prepared(record, key, bytes.fromhex(digest)[:16], prints)
+    digest = matching_bytes("imported-record", f"{int(record.withdrawn)}\0{record.raw}")[:DIGEST_BYTES]
+    return Prepared(record, key, digest, prints)
 
 
 def _fingerprints(record: Record, key: str, aside: list[SetAside]) -> tuple[Fingerprint, ...]:
@@ -306,7 +306,7 @@ def _write(
         source=source, name=page.name[:200], digest=page.digest if memo and not page.flawed else "", generation=generation,
         records=len(ready), received_at=moment, content=content or packed(_kept(each) for each in ready),
     )  # fmt: skip
-    ids = [new_id() for _ in work.fresh] + [known.pk for known, _ in work.altered]
+    ids = new_ids(len(work.fresh)) + [known.pk for known, _ in work.altered]
     _insert(source, row, work.fresh, ids, generation, moment)
     _alter(row, work, generation, moment)
     rows.insert(

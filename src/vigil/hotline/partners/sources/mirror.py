@@ -33,8 +33,7 @@ class Mirror:
 
 def element(key: str, fingerprints: Iterable[tuple[str, str]]) -> bytes:
     """What one entry contributes. Lengths stand before texts, so that no two entries are written alike."""
-    digest = hashlib.sha256()
-    for text in (key, *(part for pair in sorted(set(fingerprints)) for part in pair)):
-        data = text.encode()
-        digest.update(len(data).to_bytes(4, "big") + data)
-    return digest.digest()
+    texts = [key.encode()]
+    for algorithm, value in sorted(set(fingerprints)):
+        texts += (algorithm.encode(), value.encode())
+    return hashlib.sha256(b"".join([part for text in texts for part in (len(text).to_bytes(4, "big"), text)])).digest()

@@ -123,7 +123,11 @@ class ImportedEntry(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="entries", db_index=False)
+    # The database does not check source and page of each of millions of rows: who keeps a page has locked its source and writes
+    # page and entries in one transaction, and who removes a source has locked it too (decisions 0250 and 0421).
+    source = models.ForeignKey(
+        Source, on_delete=models.CASCADE, related_name="entries", db_index=False, db_constraint=False
+    )
     key = models.CharField(max_length=200)
     media = models.CharField(max_length=10)
     member = models.CharField(max_length=120, blank=True)
@@ -133,7 +137,7 @@ class ImportedEntry(models.Model):
     first_seen_at = models.DateTimeField()
     kept_at = models.DateTimeField()
     generation = models.PositiveIntegerField(default=0)
-    page = models.ForeignKey(ImportedPage, on_delete=models.PROTECT, related_name="entries")
+    page = models.ForeignKey(ImportedPage, on_delete=models.PROTECT, related_name="entries", db_constraint=False)
     position = models.PositiveIntegerField()
     digest = models.BinaryField(max_length=16)
 

@@ -14,7 +14,7 @@ from vigil.hotline.access.sealing import seal, unseal
 _LEVEL: Final = 1  # records are alike: the fastest level packs them well enough
 
 
-class Kept(msgspec.Struct, array_like=True, frozen=True):
+class Kept(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One record of a page: its key, its fingerprints in their normal writing, and the record as it was sent."""
 
     key: str
@@ -22,9 +22,18 @@ class Kept(msgspec.Struct, array_like=True, frozen=True):
     raw: str
 
 
+class Outline(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One record without what was sent, which is not even decoded."""
+
+    key: str
+    fingerprints: tuple[tuple[str, str], ...]
+    raw: msgspec.Raw
+
+
 ERASED: Final = Kept("", (), "")
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(list[Kept])
+_outliner: Final = msgspec.json.Decoder(list[Outline])
 
 
 def packed(records: Iterable[Kept]) -> str:
@@ -34,7 +43,12 @@ def packed(records: Iterable[Kept]) -> str:
 
 def unpacked(content: str) -> list[Kept]:
     """The records of a page again. Raises UnavailableError where the seal cannot be opened."""
-    return _decoder.decode(zlib.decompress(base64.b64decode(unseal(content))))
+    return _decoder.decode(_opened(content))
+
+
+def outlines(content: str) -> list[Outline]:
+    """Keys and fingerprints of the records, where nothing else of them is needed."""
+    return _outliner.decode(_opened(content))
 
 
 def erased(content: str, positions: Iterable[int]) -> str:
@@ -50,3 +64,7 @@ def at(content: str, positions: Iterable[int]) -> Iterator[Kept]:
     records = unpacked(content)
     for position in positions:
         yield records[position]
+
+
+def _opened(content: str) -> bytes:
+    return zlib.decompress(base64.b64decode(unseal(content)))

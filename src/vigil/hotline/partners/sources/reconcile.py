@@ -12,7 +12,7 @@ from vigil.hotline.partners.sources.keeping import erase
 from vigil.hotline.partners.sources.limits import LARGE_REMOVAL_LEAST, LARGE_REMOVAL_SHARE
 from vigil.hotline.partners.sources.mirror import Mirror
 from vigil.hotline.partners.sources.models import ImportedEntry, ImportedFingerprint, ImportedPage, Source
-from vigil.hotline.partners.sources.pages import unpacked
+from vigil.hotline.partners.sources.pages import outlines
 
 _AT_ONCE: Final = 2000
 
@@ -55,7 +55,7 @@ def mirror_of(source: Source) -> Mirror:
         positions = ImportedEntry.objects.filter(page=row, gone=False).values_list("position", flat=True)
         standing = list(positions)
         if standing:
-            records = unpacked(row.content)
+            records = outlines(row.content)
             for position in standing:
                 mirror.add(records[position].key, records[position].fingerprints)
     return mirror

@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from vigil.base.errors import VigilError
 
 Cursor = dict[str, Any]
@@ -72,8 +74,7 @@ FLAW_WORDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One entry as the source has it now.
 
     ``key``           the source's own name of the entry; with ``key_is_content`` it is confidential and kept as a digest only
@@ -95,8 +96,7 @@ class Record:
     key_is_content: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SetAside:
+class SetAside(msgspec.Struct, frozen=True, gc=False):
     """A record (or a page) that is not in use. ``name`` says which, and holds nothing confidential."""
 
     name: str

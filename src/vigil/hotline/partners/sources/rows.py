@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Any, Final
+from uuid import UUID
 
-import msgspec
 from django.db import connection, models
 from django.db.models.expressions import RawSQL
 
-Convert = Callable[[Any], str]
-_LINES: Final = 2000
+Column = Callable[[Sequence[Any]], Iterable[str]]
+_ROWS: Final = 10_000
 _MEANINGFUL: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -23,10 +24,10 @@ def insert(model: type[models.Model], fields: Sequence[str], rows: Iterable[tupl
     table, columns = quote(model._meta.db_table), ", ".join(quote(str(each.column)) for each in found)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            converters = [_copied_by(each) for each in found]
+            written = [_written_by(each) for each in found]
             with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
-                for some in batched(rows, _LINES):
-                    copy.write("".join([_line(converters, row) for row in some]))
+                for some in batched(rows, _ROWS):
+                    copy.write(_lines(written, some))
             return
         marks = ", ".join(["%s"] * len(found))
         prepared = [_prepared(found, row) for row in rows]
@@ -51,7 +52,7 @@ def among(texts: list[str]) -> Any:
     """``texts`` for a comparison with ``__in``: one parameter on PostgreSQL, where thousands are slow to write out."""
     if connection.vendor != "postgresql":
         return texts
-    return RawSQL("SELECT json_array_elements_text(%s::json)", [msgspec.json.encode(texts).decode()])
+    return RawSQL("SELECT unnest(%s::text[])", [_array(texts)])
 
 
 def batched(rows: Iterable[tuple[Any, ...]], size: int) -> Iterator[list[tuple[Any, ...]]]:
@@ -61,31 +62,54 @@ def batched(rows: Iterable[tuple[Any, ...]], size: int) -> Iterator[list[tuple[A
         yield some
 
 
-def _line(converters: Sequence[Convert], row: tuple[Any, ...]) -> str:
-    """A row as COPY reads it: values between tabs, \\N for none."""
-    return "\t".join(["\\N" if value is None else convert(value) for convert, value in zip(converters, row, strict=True)]) + "\n"
+def _array(texts: Sequence[str]) -> str:
+    """An array of texts as PostgreSQL reads it."""
+    if any(sign in text for text in texts for sign in '"\\'):
+        texts = [text.replace("\\", "\\\\").replace('"', '\\"') for text in texts]
+    return '{"' + '","'.join(texts) + '"}' if texts else "{}"
 
 
-def _copied_by(field: Any) -> Convert:
-    """How a value of ``field`` is written for COPY. Only texts can hold what has a meaning there."""
+def _lines(written: Sequence[Column], rows: Sequence[tuple[Any, ...]]) -> str:
+    """Rows as COPY reads them: values between tabs, \\N for none. Written column by column, which is much faster."""
+    columns = [_column(write, values) for write, values in zip(written, zip(*rows, strict=True), strict=True)]
+    return "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
+
+
+def _column(write: Column, values: Sequence[Any]) -> Iterable[str]:
+    """The values as texts. Many columns hold one value all the way down, which is written once."""
+    if None not in values:
+        return list(write(values[:1])) * len(values) if values.count(values[0]) == len(values) else write(values)
+    there = iter(write([value for value in values if value is not None]))
+    return ["\\N" if value is None else next(there) for value in values]
+
+
+def _written_by(field: Any) -> Column:
+    """How the values of ``field`` are written for COPY. Only texts can hold what has a meaning there."""
     target = field.target_field if isinstance(field, models.ForeignKey) else field
     if isinstance(target, models.CharField | models.TextField):
         return _escaped
     if isinstance(target, models.BinaryField):
         return _hexadecimal
     if isinstance(target, models.DateTimeField):
-        return datetime.isoformat
-    if isinstance(target, models.UUIDField | models.IntegerField | models.BooleanField):
-        return str
+        return partial(map, datetime.isoformat)
+    if isinstance(target, models.UUIDField):
+        return _uuids
+    if isinstance(target, models.IntegerField | models.BooleanField):
+        return partial(map, str)
     raise TypeError(f"{field} is not copied")
 
 
-def _escaped(text: str) -> str:
-    return text if text.isprintable() and "\\" not in text else text.translate(_MEANINGFUL)
+def _escaped(texts: Sequence[str]) -> Iterable[str]:
+    whole = "".join(texts)
+    return texts if whole.isprintable() and "\\" not in whole else [text.translate(_MEANINGFUL) for text in texts]
 
 
-def _hexadecimal(value: bytes) -> str:
-    return "\\\\x" + value.hex()
+def _hexadecimal(values: Sequence[bytes]) -> Iterable[str]:
+    return ["\\\\x" + value.hex() for value in values]
+
+
+def _uuids(values: Sequence[UUID]) -> Iterable[str]:
+    return [value.hex for value in values]
 
 
 def _fields(model: type[models.Model], names: Sequence[str]) -> list[Any]:
