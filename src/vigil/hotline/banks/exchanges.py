@@ -22,6 +22,7 @@ from vigil.hotline.banks.models import Exchange, ExchangeCredentials
 from vigil.hotline.banks.queries import NoSuchBank
 
 NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,254}", re.ASCII)
+LARGEST: Final = 2**63  # numbers of members and groups are far smaller
 SECRET: Final = Limit(2000, "characters", "a password or key")
 
 
@@ -49,10 +50,10 @@ class Field:
             inner = Field(self.name, self.type.removeprefix("set_of_"))
             return isinstance(value, list) and all(map(inner.takes, value))
         if self.type == "number":
-            return isinstance(value, int | float) and not isinstance(value, bool)
+            return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
         if self.type == "boolean":
             return isinstance(value, bool)
-        fits = isinstance(value, str) and 0 < len(value) <= SECRET.value
+        fits = isinstance(value, str) and 0 < len(value) <= SECRET.value and value.isprintable()
         return fits and (self.choices is None or value in self.choices)
 
 

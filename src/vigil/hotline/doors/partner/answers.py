@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -26,6 +27,9 @@ from vigil.hotline.doors import errors
 PREFIX: Final = "/c/"
 TRUE: Final = frozenset({"true", "1", "yes", "on", "t", "y"})
 FALSE: Final = frozenset({"false", "0", "no", "off", "f", "n"})
+_DIGITS: Final = re.compile("[0-9]+")
+_LONGEST_NUMBER: Final = 18  # digits of a length that anybody could send
+_HALF_A_PAIR: Final = re.compile(r"\\u[dD][89a-fA-F]")  # may stand alone, where no text in UTF-8 has it
 View = Callable[..., HttpResponse]
 
 
@@ -80,7 +84,7 @@ def person_at(request: HttpRequest) -> Person:
 def body_of(request: HttpRequest, most: int) -> bytes:
     """The whole body within a bound, which the server holds in memory already."""
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if length.isdigit() and int(length) > most:
+    if _DIGITS.fullmatch(length) and (len(length) > _LONGEST_NUMBER or int(length) > most):
         raise Answered(413, "body_too_large", f"At most {most} bytes are taken.")
     data = request.read(most + 1)
     if len(data) > most:
@@ -96,9 +100,13 @@ def json_of(request: HttpRequest) -> Any:
 
 
 def parsed(data: bytes) -> Any:
-    """Strict JSON: UTF-8, no NaN or Infinity."""
+    """Strict JSON: UTF-8, also in what is escaped, and no number that is not finite."""
     try:
-        return json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+        text = data.decode("utf-8")
+        found = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        if _HALF_A_PAIR.search(text):
+            json.dumps(found, ensure_ascii=False).encode()
+        return found
     except (ValueError, RecursionError):
         raise InputError("json_malformed", "The body is not valid JSON.") from None
 
@@ -144,6 +152,13 @@ def truth_in(document: dict[str, Any], name: str) -> bool | None:
     if word not in TRUE | FALSE:
         raise Answered(422, "body_shape", "This is neither true nor false.", where=name)
     return word in TRUE
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
 
 
 def _refuse_constant(name: str) -> Any:
