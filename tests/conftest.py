@@ -22,6 +22,7 @@ LOOPBACK = ("127.", "::1", "localhost", "/", "@", "\0", "0.0.0.0")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--results", default=None, help="write the outcome of each test to this JSON file")
+    parser.addoption("--database-only", action="store_true", help="of the hotline, what a database can change (tests/hotline)")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -21,8 +21,8 @@ from vigil.base.errors import InputError, RefusedError
 from vigil.cli import edge as edge_cli
 from vigil.edge import config as edge_config
 from vigil.edge.certify import run as certification
-from vigil.edge.certify.probes import DnsProbe, Http, seen_by
-from vigil.edge.certify.programs import HmaProbe
+from vigil.edge.certify.probes import ApiProbe, DnsProbe, Http, IcapProbe, seen_by
+from vigil.edge.certify.programs import HmaProbe, SpoeProbe
 from vigil.edge.dns.wire import read_query
 from vigil.edge.identity import NodeKey
 from vigil.editions import selftest
@@ -279,6 +279,7 @@ def test_a_resolver_is_judged_by_what_it_says() -> None:
         (denial + question + soa(b"\4test\0"), Seen.PASSED),
         (b"\x81\x82\0\1\0\0\0\0\0\0" + question, Seen.FAILED),
         (b"\x81\x83\0\1\0\0\0\1\0\0" + question + b"\xc0\xff", Seen.FAILED),
+        (b"\x81\x83\0\1\0\0\0\1\0\0" + question + b"\xc0", Seen.FAILED),
     ):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
             server.bind(("127.0.0.1", 0))
@@ -293,6 +294,40 @@ def test_a_resolver_is_judged_by_what_it_says() -> None:
             thread.start()
             assert seen_by(DnsProbe("127.0.0.1", server.getsockname()[1]), case)[0] is seen
             thread.join()
+
+
+@pytest.mark.parametrize(
+    ("probe", "answer"),
+    [
+        ("http", b"HTTP/1.1 200 OK\r\n\r\n[]"),
+        ("http", b'HTTP/1.1 200 OK\r\n\r\n{"verdict": []}'),
+        ("http", b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 100_000),
+        ("http", b"zorblat\r\n\r\n"),
+        ("hma", b"HTTP/1.1 200 OK\r\n\r\nzorblat"),
+        ("icap", b"ICAP/1.0 200 OK\r\n\r\nHTTP/1.1\r\n\r\n"),
+        ("icap", b"ICAP/1.0\r\n\r\n\r\n\r\n"),
+        ("spoe", b"\xff\xff\xff\xff" + b"zorblat"),
+        ("spoe", b"\0\0\0\1z"),
+    ],
+)
+def test_a_door_that_answers_nonsense_has_failed_and_the_test_goes_on(probe: str, answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        port = server.getsockname()[1]
+
+        def respond() -> None:
+            with server.accept()[0] as client:
+                client.recv(65536)
+                client.sendall(answer)
+
+        thread = threading.Thread(target=respond)
+        thread.start()
+        probes = {
+            "http": ApiProbe(Http("127.0.0.1", port)), "icap": IcapProbe("127.0.0.1", port), "spoe": SpoeProbe("127.0.0.1", port),
+            "hma": HmaProbe(Http("127.0.0.1", port), asks=True),
+        }  # fmt: skip
+        assert seen_by(probes[probe], selftest.CASES[0])[0] is Seen.FAILED
+        thread.join()
 
 
 def test_the_pictures_are_the_same_everywhere() -> None:

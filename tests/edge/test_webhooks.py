@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -324,6 +325,7 @@ def test_a_receiver_takes_what_is_genuine_once() -> None:
     [
         ({"webhook-signature": "v1,AAAA"}, "webhook_forged"),
         ({"webhook-signature": ""}, "webhook_forged"),
+        ({"webhook-signature": "v1,\udcff\u00fc"}, "webhook_forged"),
         ({"webhook-signature": signed(NOW, BODY, OTHER)["webhook-signature"]}, "webhook_forged"),
         ({"webhook-id": "msg_2"}, "webhook_forged"),
         ({"webhook-id": ""}, "webhook_malformed"),
@@ -359,6 +361,17 @@ def test_a_receiver_forgets_what_cannot_come_again(monkeypatch: pytest.MonkeyPat
         moment = int(NOW.timestamp())
         assert receiver.read(headers(f"msg_{number}", moment, body, [secret_of(SECRET) or b""]), body, NOW) is not None
     assert len(receiver._seen) == 2 < REMEMBERED
+
+
+def test_a_notice_that_many_threads_get_at_once_is_new_to_one_of_them() -> None:
+    receiver, begin = Receiver([SECRET]), threading.Barrier(8)
+
+    def take(_: int) -> bool:
+        begin.wait()
+        return receiver.read(signed(), BODY, NOW) is not None
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(take, range(8))) == 1
 
 
 @pytest.mark.parametrize(

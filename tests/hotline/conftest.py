@@ -39,6 +39,31 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SAME_AT_ALL_DOORS = {"DATABASES", "INSTALLED_APPS", "ALLOWED_HOSTS", "LOGGING", "CACHES", "PASSWORD_HASHERS"}
 
 
+DATABASE_FIXTURES = frozenset({"db", "transactional_db", "live_server"})
+
+
+def can_differ(item: pytest.Item) -> bool:
+    """Whether a test can end otherwise on another database.
+
+    It cannot where it has none: pytest-django lets nobody near the test database who did not ask, and processes with a database
+    of their own are marked so. Nor where it is marked ``one_database``. Browser tests run on one database as it is.
+    """
+    if item.get_closest_marker("one_database"):
+        return False
+    marked = any(item.get_closest_marker(name) for name in ("django_db", "own_database", "browser"))
+    return marked or bool(DATABASE_FIXTURES & set(getattr(item, "fixturenames", ())))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With ``--database-only`` the others are left out: tools/checks.py runs them once, on SQLite."""
+    lost = [item.nodeid for item in items if item.get_closest_marker("one_database") and item.get_closest_marker("browser")]
+    if lost:
+        raise pytest.UsageError(f"a browser test runs on PostgreSQL alone and cannot be one_database: {lost[0]}")
+    if config.getoption("--database-only"):
+        config.hook.pytest_deselected(items=[item for item in items if not can_differ(item)])
+        items[:] = [item for item in items if can_differ(item)]
+
+
 def door_settings(door: str) -> dict[str, Any]:
     """What the settings of ``door`` say otherwise than the settings for tests."""
     module: ModuleType = importlib.import_module(f"vigil.hotline.settings.{door}")

@@ -1,4 +1,7 @@
-"""A fresh database for processes of their own: on PostgreSQL where the tests run there, else a file of SQLite."""
+"""A fresh database for processes of their own: on PostgreSQL where the tests run there, else a file of SQLite.
+
+Tests that have one are marked ``own_database`` (or ``browser``): without it nobody sees that they use a database.
+"""
 
 from __future__ import annotations
 

@@ -48,6 +48,19 @@ def test_no_file_is_called_by_a_name_that_says_nothing() -> None:
     assert [path for path in tracked() if path.name in FORBIDDEN_NAMES] == []
 
 
+def test_tests_with_a_database_of_their_own_say_so() -> None:
+    """Else they would be left out on PostgreSQL as tests without any (tests/hotline/conftest.py)."""
+    modules = {path.relative_to(ROOT).with_suffix("").as_posix().replace("/", "."): text for path, text in texts("tests")
+               if path.suffix == ".py" and path.is_relative_to(ROOT / "tests" / "hotline")}  # fmt: skip
+    users, before = {"tests.hotline.own_database"}, set[str]()
+    while users != before:
+        before = users
+        users = users | {name for name, text in modules.items() if any(f"from {user} import" in text for user in users)}
+    tests = {name for name in users if ".test_" in name}
+    assert "tests.hotline.reports.test_at_once" in tests
+    assert [name for name in sorted(tests) if not re.search(r"mark\.(own_database|browser)", modules[name])] == []
+
+
 def test_lock_files_hold_no_addresses() -> None:
     for path in (ROOT / "requirements").glob("*.txt"):
         assert "://" not in path.read_text(), path.name

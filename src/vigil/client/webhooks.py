@@ -10,6 +10,8 @@ The form is that of Standard Webhooks, so that its libraries in other languages 
 from __future__ import annotations
 
 import hmac
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -48,8 +50,8 @@ class _Body(msgspec.Struct, frozen=True):
 class Receiver:
     """Checks notices. ``secrets``: those that count now; two while one is being changed.
 
-    Remembers the identifiers of the last ten minutes, a hundred thousand at most; where several processes receive, what was
-    done already must be kept in a place that they share, under :attr:`Notice.id`.
+    Remembers the identifiers of the last ten minutes, a hundred thousand at most; threads may share one. Where several processes
+    receive, what was done already must be kept in a place that they share, under :attr:`Notice.id`.
     """
 
     def __init__(self, secrets: Sequence[str], tolerance: timedelta = TOLERANCE) -> None:
@@ -57,7 +59,8 @@ class Receiver:
         if not self._secrets:
             raise InputError("webhook_secret", "A receiver needs a secret.")
         self._tolerance = tolerance
-        self._seen: dict[str, datetime] = {}
+        self._seen: OrderedDict[str, datetime] = OrderedDict()
+        self._lock = threading.Lock()
 
     def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice | None:
         """The notice; None where it came before. RefusedError: forged or old. InputError: no notice."""
@@ -85,21 +88,21 @@ class Receiver:
 
     def _require_signed(self, header: str, signed: bytes) -> None:
         """One of the signatures is by one of the secrets; every pair is compared, in constant time."""
-        given = [part.partition(",")[2].encode() for part in header.split(" ")[:8] if part.startswith("v1,")]
+        parts = (part for part in header.split(" ")[:8] if part.startswith("v1,"))
+        given = [part.partition(",")[2].encode("utf-8", "surrogatepass") for part in parts]
         right = [signature(signed, secret.open()).encode() for secret in self._secrets]
         if sum(hmac.compare_digest(one, other) for one in given for other in right) == 0:
             raise RefusedError("webhook_forged", "The notice is not signed with the secret.", where=SIGNATURE)
 
     def _is_new(self, identifier: str, now: datetime) -> bool:
         """A signature is good for as long as its time is: what came within that time is remembered."""
-        if identifier in self._seen and now - self._seen[identifier] <= 2 * self._tolerance:
-            return False
-        if len(self._seen) >= REMEMBERED:
-            self._seen = {name: at for name, at in self._seen.items() if now - at <= 2 * self._tolerance}
-        while len(self._seen) >= REMEMBERED:
-            del self._seen[next(iter(self._seen))]
-        self._seen[identifier] = now
-        return True
+        with self._lock:
+            before = self._seen.pop(identifier, None)
+            fresh = before is None or now - before > 2 * self._tolerance
+            while len(self._seen) >= REMEMBERED:
+                self._seen.popitem(last=False)
+            self._seen[identifier] = now if fresh or before is None else before
+        return fresh
 
 
 def _bytes_of(secret: str) -> bytes:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from tests.hotline.assessments.test_scheme import FINDING
 from tests.hotline.reports.test_race import house, run
 
 __all__ = ["house"]
+pytestmark = pytest.mark.own_database
 
 PAGES, BATCHES = 20, 5
 ACT = f"""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.hotline.own_database import fresh_database
 
+pytestmark = pytest.mark.own_database
 CASES = 12
 PREPARE = """
 import sys

@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pytest
 from django.db import OperationalError
 from tests.hotline.reports.test_race import house, run
 
 from vigil.hotline.reports.together import Together
 
 __all__ = ["house"]
+pytestmark = pytest.mark.own_database
 
 
 class Work:

@@ -46,7 +46,7 @@ def is_genuine(header: str, secret: bytes, body: bytes, moment: int) -> bool:
     stamp = header.partition(",")[0].removeprefix("t=")
     if not stamp.isascii() or not stamp.isdigit() or len(stamp) > 12 or abs(moment - int(stamp)) > OLDEST_SECONDS:
         return False
-    return hmac.compare_digest(header.encode(), signature(secret, int(stamp), body).encode())
+    return hmac.compare_digest(header.encode("utf-8", "surrogatepass"), signature(secret, int(stamp), body).encode())
 
 
 class Notices:

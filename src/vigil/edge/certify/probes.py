@@ -327,10 +327,10 @@ def _unpacked(data: bytes) -> str:
 
 
 def seen_by(probe: Probe, case: Case) -> Answer:
-    """What ``probe`` saw; a door that does not answer has failed."""
+    """What ``probe`` saw; a door that does not answer, or with something of another shape, has failed."""
     try:
         return probe.ask(case)
-    except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
+    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         return Seen.FAILED, type(error).__name__
 
 

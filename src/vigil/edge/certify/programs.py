@@ -43,7 +43,10 @@ class SpoeProbe:
             connection.sendall(_hello() + spop.frame(FrameType.NOTIFY, 1, 1, payload))
             try:
                 for wanted in (FrameType.AGENT_HELLO, FrameType.ACK):
-                    found = spop.read_frame(exactly(connection, int.from_bytes(exactly(connection, spop.LENGTH_BYTES), "big")))
+                    size = int.from_bytes(exactly(connection, spop.LENGTH_BYTES), "big")
+                    if size > spop.FRAME_BYTES:
+                        return Seen.FAILED, "too_big"
+                    found = spop.read_frame(exactly(connection, size))
                     if found.kind != wanted:
                         return Seen.FAILED, "disconnected"
                 action = spop.read_variables(found.payload).get(b"action")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from collections.abc import Sequence
 from functools import partial
@@ -124,7 +125,7 @@ def _edition(config: NodeConfig) -> int | None:
     try:
         _, body = Http(_reached(listen.host), listen.port).ask("GET", "/readyz")
         number = json.loads(body).get("edition")
-    except (OSError, ValueError):
+    except (OSError, http.client.HTTPException, ValueError, AttributeError):
         return None
     return number if isinstance(number, int) else None
 

@@ -29,7 +29,8 @@ from vigil.hotline.partners.sources.models import ImportedEntry, ImportedPage, S
 from vigil.hotline.partners.sources.record import Record, SetAside
 from vigil.hotline.partners.sources.status import status_of
 
-pytestmark = pytest.mark.django_db
+# What a server says wrongly is judged before anything is kept; how it is kept: test_json_sources and test_files, on both.
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 SPACE = ncmec.NAMESPACE
 START = datetime(2026, 11, 1, tzinfo=UTC)

@@ -23,7 +23,8 @@ from vigil.editions.publish import publish
 from vigil.hotline.partners.sources import delimited, transport
 from vigil.hotline.partners.sources.models import Source, SourceKind
 
-pytestmark = pytest.mark.django_db
+# What a server says wrongly is judged before anything is kept; how it is kept: test_json_sources and test_files, on both.
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 SMALL = Limit(100_000, "bytes", "a test has no time for more")
 ANNOUNCED = 2_000_000_000
