@@ -64,6 +64,7 @@ _CACHED_HOSTS: Final = 65_536
 _SALT_BYTES: Final = 16
 _UNREAD: Final = frozenset({""})
 _FILTER_BITS_LOG2: Final = 6
+_SPAN_LOG2: Final = 5
 _NOT_FOR_HOSTS: Final = HOST_ONLY_SKIPPED | SCHEME_EXACT | PORT_EXACT
 KIND: Final = "urls"
 # The arrays of an index, as attributes and as columns of its file; the filter beside them.
@@ -278,6 +279,12 @@ class UrlIndex:
         marks[numbers >> np.uint64(self._shift)] = True
         self._filter = np.packbits(marks, bitorder="little")
         self._filter_view = _view(self._filter)
+        self._lay_out_spans()
+
+    def _lay_out_spans(self) -> None:
+        """Digests are spread evenly: their first bits tell between which places, 32 apart or so, one can only be."""
+        self._host_span, self._host_spans = _spans(self._hosts)
+        self._key_span, self._key_spans = _spans(self._high)
 
     @classmethod
     def build(cls, records: Iterable[UrlRecord], digest_key: bytes | None = None) -> UrlIndex:
@@ -308,6 +315,7 @@ class UrlIndex:
         index._shift, index._present = notes["shift"], frozenset(notes["present"])
         index._filter = arrays["filter"]
         index._filter_view = _view(index._filter)
+        index._lay_out_spans()
         return index
 
     def __len__(self) -> int:
@@ -349,20 +357,27 @@ class UrlIndex:
         """The position of that entry, for :meth:`class_at`; -1 for none. Makes no object; remembers hosts without one."""
         if self._cache.get(hash(host)) == hash(self._salt + host):
             return -1
-        name, is_address, unlisted = host, host.rpartition(".")[2].isdecimal(), len(host) <= NAME_BYTES
+        name, unlisted = host, len(host) <= NAME_BYTES
+        is_address = host[-1:].isdecimal() and host.rpartition(".")[2].isdecimal()
         while True:
             if self._row(name) >= 0:
                 unlisted = False
-                exact = name is host
-                for kind in _OF_HOST if exact else _OF_SUFFIX:
-                    for at in self._run(kind, name):
-                        if self._fits(at, kind, exact, now) and not self._flags[at] & _NOT_FOR_HOSTS:
-                            return at
+                at = self._host_place(name, name is host, now)
+                if at >= 0:
+                    return at
             name = name.partition(".")[2]
             if is_address or "." not in name:
                 if unlisted:
                     self._remember([host])
                 return -1
+
+    def _host_place(self, name: str, exact: bool, now: int | None) -> int:
+        """The first entry of a listed host, itself or a suffix of what was asked, that its adapter may enforce; -1 for none."""
+        for kind in _OF_HOST if exact else _OF_SUFFIX:
+            for at in self._run(kind, name):
+                if self._fits(at, kind, exact, now) and not self._flags[at] & _NOT_FOR_HOSTS:
+                    return at
+        return -1
 
     def class_at(self, place: int) -> tuple[int, int]:
         """The list of the entry at ``place``, and its row."""
@@ -487,22 +502,25 @@ class UrlIndex:
         mark = number >> self._shift
         if not self._filter_view[mark >> 3] >> (mark & 7) & 1:
             return -1
-        row = bisect_left(self._hosts, number)
+        span, spans = number >> self._host_span, self._host_spans
+        row = bisect_left(self._hosts, number, spans[span], spans[span + 1])
         return row if row < len(self._hosts) and self._hosts[row] == number else -1
 
-    def _run(self, kind: int, text: str) -> Iterator[int]:
+    def _run(self, kind: int, text: str) -> Sequence[int]:
         """Positions of the entries that have the key of this expression, the first list first."""
         if kind not in self._present:
-            return
+            return ()
         state = self._states[kind].copy()
         state.update(text.encode("ascii"))
         key = state.digest()
         high, low = int.from_bytes(key[:8], "big"), int.from_bytes(key[8:], "big")
-        at = bisect_left(self._high, high)
+        span, spans = high >> self._key_span, self._key_spans
+        at, found = bisect_left(self._high, high, spans[span], spans[span + 1]), []
         while at < len(self._high) and self._high[at] == high:
             if self._low[at] == low:
-                yield at
+                found.append(at)
             at += 1
+        return found
 
     def _fits(self, at: int, kind: int, exact: bool, now: int | None) -> bool:
         """The entry has this scope, was listed for this expression and has not expired."""
@@ -544,6 +562,14 @@ def _expressions(url: CanonicalUrl, deepest: int, present: frozenset[int]) -> It
 def _view(array: NDArray[Any]) -> memoryview:
     """One value of a memory view is read in a third of the time of one of an array."""
     return np.ascontiguousarray(array).data
+
+
+def _spans(sorted_numbers: memoryview) -> tuple[int, memoryview]:
+    """How far a 64-bit number is shifted to the right to tell its span, and where each span begins; then where all end."""
+    numbers = np.asarray(sorted_numbers, np.uint64)
+    bits = max(len(numbers).bit_length() - _SPAN_LOG2, 1)
+    starts = np.searchsorted(numbers, np.arange(1 << bits, dtype=np.uint64) << np.uint64(64 - bits))
+    return 64 - bits, _view(np.append(starts, len(numbers)).astype(np.uint32))
 
 
 def _numbers(digests: NDArray[np.uint8]) -> NDArray[np.uint64]:
