@@ -133,6 +133,23 @@ def test_a_store_that_alters_or_withholds_is_found_out(hotline: Hotline, bucket:
     assert load_edition(state).number == 1
 
 
+def test_nobody_who_named_no_credentials_gets_into_a_store(
+    hotline: Hotline, bucket: Any, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hotline.publish(many(20))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "nothing"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(UnavailableError) as found:
+        mirror(hotline.repository, TARGET)
+    assert (found.value.code, found.value.where) == ("store_unreachable", "NoCredentialsError")
+    node = type(client(Path("/"), hotline, state))(TARGET, state, hotline.keys.root)
+    with pytest.raises(EditionUnreachable):
+        node.pull(hotline.now)
+
+
 def test_a_store_that_is_not_there(hotline: Hotline, bucket: Any, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hotline.publish(many(20))
     with pytest.raises(UnavailableError) as found:

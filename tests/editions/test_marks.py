@@ -265,7 +265,7 @@ def test_an_older_leak_is_traced_after_the_list_has_grown_and_partners_were_adde
 def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     for name, data, code in [
         ("a", b"age-encryption.org/v1\n", "leak_encrypted"), ("b", gzip.compress(b"x"), "leak_packed"),
-        ("c", b"PAR1 and nothing else", "leak_malformed"), ("d", None, "leak_unreadable"),
+        ("c", b"PAR1 and nothing else", "leak_malformed"), ("d", None, "leak_unreadable"), (".", None, "leak_unreadable"),
     ]:  # fmt: skip
         path = tmp_path / name
         if data is not None:

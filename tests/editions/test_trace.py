@@ -174,6 +174,11 @@ class TestKeyedCopies:
         found = trace_file(house[PARTNERS[2]] / "urls.parquet", unmarked, all_digest_keys(hotline.keys_folder))
         assert names_in(found) == {PARTNERS[2]}
 
+    def test_no_file_of_a_copy_acquits_anybody_without_the_keys(self, house: dict[str, Path], hotline: Hotline) -> None:
+        for name in ("hosts.parquet", "urls.parquet"):
+            found = trace_file(house[PARTNERS[2]] / name, BOOK)
+            assert names_in(found) == {PARTNERS[2]} if found.named else found.unread is Unread.DIGESTED, name
+
     def test_a_folder_that_is_none_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="no key folder"):
             all_digest_keys(tmp_path / "nowhere")

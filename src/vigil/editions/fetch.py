@@ -274,7 +274,7 @@ class StoreFetcher(FetcherInterface):
             raise DownloadHTTPError("no such object", _NOT_FOUND) from error
         except PermissionError as error:
             raise DownloadHTTPError("the store refuses", _FORBIDDEN) from error
-        except OSError as error:
+        except store_errors() as error:
             raise DownloadError("the store could not be reached") from error
         return self._chunks(stream)
 
@@ -298,6 +298,15 @@ def store_of(patience: Patience) -> Any:
         ) from error
     times = {"connect_timeout": patience.connect, "read_timeout": patience.gap, "retries": {"max_attempts": 2}}
     return s3fs.S3FileSystem(config_kwargs=times, use_listings_cache=False, skip_instance_cache=True)
+
+
+def store_errors() -> tuple[type[Exception], ...]:
+    """What using a store raises. Its library hands on some errors from below as they came, that of missing credentials too."""
+    try:
+        from botocore.exceptions import BotoCoreError
+    except ImportError:
+        return (OSError,)
+    return (OSError, BotoCoreError)
 
 
 Fetcher = HttpFetcher | FolderFetcher | StoreFetcher

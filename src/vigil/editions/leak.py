@@ -37,7 +37,7 @@ PACKED: Final = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd
 _HOST: Final = re.compile(rb"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z][a-z0-9-]{1,62}")
 _HEX: Final = re.compile(rb"(?<![0-9a-f])[0-9a-f]{16,128}(?![0-9a-f])")
 _BASE64: Final = re.compile(rb"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{22,43}={0,2}(?![A-Za-z0-9+/_=-])")
-_DIGEST_SIZES: Final = frozenset({16, 20, 32})
+_DIGEST_SIZES: Final = frozenset({8, 16, 20, 32})  # 8: hosts of an edition
 _NUMBER: Final = re.compile(rb"(?<![0-9a-zA-Z.])[0-9]{10,15}(?![0-9a-zA-Z])")
 
 
@@ -77,11 +77,15 @@ def require_leak(path: Path) -> bytes:
         with path.open("rb") as stream:
             start = stream.read(64)
     except OSError as error:
-        raise InputError("leak_unreadable", "The file cannot be read.", where=path.name) from error
+        mend = "It is a folder: trace its files one by one." if path.is_dir() else ""
+        raise InputError("leak_unreadable", "The file cannot be read.", where=path.name, mend=mend) from error
     if size > FILE_BYTES.value:
         raise InputError("leak_large", f"The file is larger than {FILE_BYTES.value} bytes.", where=path.name)
     if start.startswith(SEALED):
-        raise InputError("leak_encrypted", "The file is encrypted: what is in it cannot be seen.", where=path.name)
+        raise InputError(
+            "leak_encrypted", "The file is encrypted: what is in it cannot be seen.", where=path.name,
+            mend="Look for a copy that somebody has opened.",
+        )  # fmt: skip
     if start.startswith(PACKED):
         raise InputError("leak_packed", "The file is packed.", where=path.name, mend="Unpack it first.")
     return start

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vigil.base.errors import InputError, UnavailableError
-from vigil.editions.fetch import Patience, store_of
+from vigil.editions.fetch import Patience, store_errors, store_of
 from vigil.editions.publish import kept_files
 from vigil.editions.roles import METADATA_FOLDER, ROOT, TARGETS_FOLDER, TIMESTAMP_NAME, version_in
 
@@ -42,7 +42,7 @@ def mirror(repository: Path, target: str, store: Any = None) -> Mirrored:
     files, base = store or store_of(Patience()), target.rstrip("/")
     try:
         return _copied(repository, files, base)
-    except OSError as error:
+    except store_errors() as error:
         raise UnavailableError(
             "store_unreachable",
             "The store cannot be written to.",
