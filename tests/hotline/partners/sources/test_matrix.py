@@ -216,10 +216,29 @@ def peer(request: pytest.FixtureRequest, clock: FixedClock, tmp_path: Path, sett
 
 # ---- the whole answer is wrong
 
+LAUGHS = (
+    '<?xml version="1.0"?><!DOCTYPE q [<!ENTITY a "zorblat">'
+    + "".join(f'<!ENTITY {after} "{f"&{before};" * 10}">' for before, after in zip("abcdefgh", "bcdefghi", strict=True))
+    + "]><queryResult><images><image>&i;</image></images></queryResult>"
+).encode()
+
+
+def nested(peer: Peer) -> bytes:
+    """As deep as an answer can be, in the form of this kind: towers of tags, of brackets, of quotes."""
+    if isinstance(peer, Ncmec):
+        return b"<queryResult><images>" + b"<image>" * 200_000 + b"</images></queryResult>"
+    return b'id,type,value\n"' + b'""' * 200_001 if isinstance(peer, Lines) else b'{"a":[' * 100_000
+
+
 ANSWERS: dict[str, Callable[[Peer, Asked], Reply]] = {
     "hangs": lambda peer, asked: Reply(b"x", hang=0.5),
     "is shorter than it says": lambda peer, asked: Reply(peer.body(asked), cut=50),
     "is a bomb": lambda peer, asked: Reply(gzip.compress(b" " * 4_000_000), headers={"Content-Encoding": "gzip"}),
+    "is a bomb that is packed twice": lambda peer, asked: Reply(
+        gzip.compress(gzip.compress(b" " * 4_000_000)), headers={"Content-Encoding": "gzip"}
+    ),
+    "is nested without end": lambda peer, asked: Reply(nested(peer)),
+    "declares entities": lambda peer, asked: Reply(LAUGHS),
     "is no text": lambda peer, asked: Reply(b"\xff\xfe\x00zorblat" * 50),
     "is a page of somebody else": lambda peer, asked: Reply(b"<html><body>quimber</body></html>"),
     "is empty": lambda peer, asked: Reply(b""),

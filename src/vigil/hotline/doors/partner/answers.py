@@ -60,6 +60,8 @@ def curation(permission: Permission = Permission.BANK_READ, **methods: View) -> 
     def view(request: HttpRequest, **arguments: Any) -> HttpResponse:
         if settings.CONFIG.banks is None:
             return refusal(404, "banks_off", "Banks are switched off.")
+        if any(isinstance(value, str) and "\0" in value for value in arguments.values()):
+            return refusal(404, "name_unknown", "There is nothing of that name.")  # no database could hold it
         chosen = methods.get("GET" if request.method == "HEAD" else request.method or "")
         if chosen is None:
             answer = refusal(405, "method_not_allowed", "This address does not take this method.")

@@ -60,6 +60,7 @@ GONE: Final = frozenset({"yes", "true", "1", "withdrawn", "deleted", "removed", 
 _ROLE: Final = {name: role for role, names in NAMES.items() for name in names}
 _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK\x03\x04"
+_MARKUP: Final = ("<", "{")  # how pages and documents begin, and no list without a header
 _ADDRESSES: Final = {"url", "host", "domain"}
 
 
@@ -135,6 +136,8 @@ class _Form:
         """Refuse what is no list at all, such as a page of a web server: it is no news of every entry's end."""
         if self.first:
             return
+        if lines[0].decode("utf-8-sig", "replace").lstrip().startswith(_MARKUP):
+            raise unreadable()
         found = [each for place, line in enumerate(lines[:LOOK], start=1) if (each := self.item(line, place)) is not None]
         if found and all(isinstance(each, SetAside) for each in found):
             raise unreadable()

@@ -175,7 +175,7 @@ def _keep(run: Run, coming: Coming, stopping: Callable[[], bool]) -> Ahead:
         if tally.altered and source.mirror:
             source.mirror, source.mirror_at = "", None
             changed += ["mirror", "mirror_at"]
-        if page.flawed and run.whole and not source.damaged:
+        if tally.damaged and run.whole and not source.damaged:
             source.damaged = True
             changed.append("damaged")
         _save(source, *changed)

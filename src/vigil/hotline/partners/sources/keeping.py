@@ -44,7 +44,7 @@ from vigil.hotline.partners.sources.models import (
     Source,
 )
 from vigil.hotline.partners.sources.pages import Kept, erased, packed
-from vigil.hotline.partners.sources.record import Flaw, Page, Record, SetAside
+from vigil.hotline.partners.sources.record import DAMAGES, Flaw, Page, Record, SetAside
 
 ENTRY_FIELDS: Final = (
     "id", "source", "key", "media", "member", "labels", "gone", "changed_at", "first_seen_at", "kept_at", "generation", "page",
@@ -59,7 +59,7 @@ _AT_ONCE: Final = 5000
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the records of some pages."""
+    """What became of the records of some pages. ``damaged``: pages of which something could not be read."""
 
     pages: int = 0
     known_pages: int = 0
@@ -68,9 +68,10 @@ class Tally:
     changed: int = 0
     withdrawn: int = 0
     set_aside: int = 0
+    damaged: int = 0
 
     def add(self, other: Tally) -> None:
-        for name in ("pages", "known_pages", "records", "added", "changed", "withdrawn", "set_aside"):
+        for name in ("pages", "known_pages", "records", "added", "changed", "withdrawn", "set_aside", "damaged"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
     @property
@@ -157,6 +158,7 @@ def keep(
         content = found.content if len(work.fresh) == len(found.prepared) else ""
         tally.withdrawn = _write(source, page, work, generation, moment, memo=memo, content=content)
     tally.set_aside = set_aside(source, found.aside, page.name, moment)
+    tally.damaged = int(page.flawed or any(each.flaw in DAMAGES for each in found.aside))
     _settle(source, work, moment)
     return tally
 

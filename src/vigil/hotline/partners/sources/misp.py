@@ -20,6 +20,7 @@ from vigil.hotline.partners.sources.delimited import read_file
 from vigil.hotline.partners.sources.documents import Unreadable, clipped, instant, json, objects_in, shown
 from vigil.hotline.partners.sources.limits import PAGES_A_RUN
 from vigil.hotline.partners.sources.record import (
+    DAMAGES,
     DOMAIN,
     HOST,
     URL,
@@ -89,7 +90,8 @@ class MispFeed:
         try:
             body = self._read(f"{name}.json")
         except FetchError as error:
-            flaw = Flaw.GAP if 400 <= error.status < 500 else self._refusals.flaw_of(error)
+            gone = 400 <= error.status < 500 and error.status not in (401, 403, 408, 429)
+            flaw = Flaw.GAP if gone else self._refusals.flaw_of(error)
             if flaw is None:
                 raise
             yield SetAside(f"event {name}", flaw)
@@ -99,7 +101,8 @@ class MispFeed:
             event = json(body)["Event"]
             found = list(_attributes_of(event))
         except (Unreadable, KeyError, TypeError, AttributeError) as error:
-            yield SetAside(f"event {name}", error.flaw if isinstance(error, Unreadable) else Flaw.PAGE)
+            flaw = error.flaw if isinstance(error, Unreadable) and error.flaw in DAMAGES else Flaw.PAGE
+            yield SetAside(f"event {name}", flaw)
             for place, data in enumerate(objects_in(body, b"Attribute")):
                 yield _salvaged(data, place, name)
             return

@@ -55,6 +55,9 @@ class Flaw(StrEnum):
     COUNT = "count"
 
 
+DAMAGES: Final = frozenset({Flaw.PAGE, Flaw.BOMB, Flaw.DOCTYPE, Flaw.CYCLE, Flaw.TRUNCATED, Flaw.GAP, Flaw.COUNT})
+"""Of a page, not of a record: other entries may have stood there, which nobody saw."""
+
 FLAW_WORDS: Final = {
     Flaw.MALFORMED: "The record does not have the form that this kind of source sends.",
     Flaw.NOT_UTF8: "The record is not text in UTF-8.",

@@ -293,7 +293,7 @@ def _judged(answer: Answer) -> Answer:
 
 
 def _retry_after(text: str) -> float | None:
-    if text.strip().isdigit():
+    if text.isascii() and text.strip().isdigit():
         return float(text)
     try:
         return max((parsedate_to_datetime(text) - now()).total_seconds(), 0.0) if text else None
