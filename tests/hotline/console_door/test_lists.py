@@ -9,10 +9,12 @@ import pytest
 from tests.hotline.console_door.conftest import SECRET_ADDRESS, Desk
 from tests.hotline.lists.cases import page, seen_picture
 
+from vigil.editions.model import ListKind
 from vigil.hotline.access.models import User
+from vigil.hotline.access.people import OPERATOR
 from vigil.hotline.access.roles import Role
 from vigil.hotline.audit.models import AuditEvent
-from vigil.hotline.lists.actions import do_list
+from vigil.hotline.lists.actions import do_create_list, do_list
 from vigil.hotline.lists.appeals import do_file_appeal
 from vigil.hotline.lists.enumerations import AppellantType, PublicationState
 from vigil.hotline.lists.models import Appeal, ListEntry, Publication
@@ -82,6 +84,11 @@ class TestPublishing:
     def test_the_page_says_what_will_change(self, desk: Desk, entry: ListEntry, paula: User) -> None:
         context = desk.at(paula).get("/publish/").context
         assert (context["added"], context["removed"], context["total"]) == (1, 0, 1)
+
+    def test_the_lists_are_told_in_words_and_no_bank_is_among_them(self, desk: Desk, entry: ListEntry, paula: User) -> None:
+        do_create_list(OPERATOR, "bank-7", ListKind.BANK)
+        answer = text_of(desk.at(paula).get("/publish/"))
+        assert "Addresses of CSAM" in answer and "bank-7" not in answer
 
     def test_asking_for_an_edition_and_following_it(self, desk: Desk, entry: ListEntry, paula: User) -> None:
         client = desk.at(paula)

@@ -10,6 +10,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
+from vigil.editions.model import ListKind
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import requires
@@ -35,7 +36,10 @@ def publish(request: Staff) -> HttpResponse:
     context = {
         "added": added,
         "removed": removed,
-        "lists": [(found, counts.get(found.pk, 0)) for found in List.objects.all()],
+        "lists": [
+            (found.name, words.LIST_KIND[ListKind(found.kind)], counts.get(found.pk, 0))
+            for found in List.objects.exclude(kind=ListKind.BANK.value)  # no bank is ever part of an edition
+        ],
         "total": sum(counts.values()),
         "last": last_published(),
         "rows": [_row(found) for found in publications()[:ROWS]],
