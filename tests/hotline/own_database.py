@@ -10,8 +10,9 @@ import secrets
 from urllib.parse import urlsplit, urlunsplit
 
 
-def fresh_database() -> str:
-    """The address of a database that nobody has used yet. It goes with the server of the test run, or with the folder."""
+def fresh_database(copy_of: str = "") -> str:
+    """The address of a database that nobody has used yet, with what is in ``copy_of``, another one that nobody uses now. It goes
+    with the server of the test run, or with the folder (of SQLite the file is the caller's to copy)."""
     server = os.environ.get("VIGIL_TEST_DATABASE")
     if not server:
         return "sqlite:///own.sqlite3"
@@ -19,5 +20,6 @@ def fresh_database() -> str:
 
     name = f"own_{secrets.token_hex(6)}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        model = f' TEMPLATE "{urlsplit(copy_of).path[1:]}"' if copy_of else ""
+        connection.execute(f'CREATE DATABASE "{name}"{model}')
     return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))

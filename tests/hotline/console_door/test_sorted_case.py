@@ -63,3 +63,40 @@ def test_a_contact_is_pointed_to_for_those_who_may_ask_for_it(desk: Desk, make_u
     assert f"/cases/{with_one.pk}/contact/" in shown and "two people open it" in shown and "quimber" not in shown
     assert "contact/" not in text_of(sam.get(f"/cases/{without.pk}/"))
     assert "contact/" not in text_of(desk.at(desk.anna).get(f"/cases/{with_one.pk}/"))
+
+
+def test_duplicates_that_a_person_may_not_meet_are_not_named(desk: Desk, make_user: Callable[..., User]) -> None:
+    first, open_one, restricted, child = (do_submit_report(PUBLIC, Arrival("https://same.example/")) for _ in range(4))
+    sam = make_user(Role.SUPERVISOR, username="sam")
+    do_restrict(sam, restricted.pk, next(iter(Ground)), [sam])
+    Report.objects.filter(pk=child.pk).update(channel=Channel.CHILD_SELF_REPORT)
+    shown = text_of(desk.at(desk.anna).get(f"/cases/{first.pk}/"))
+    assert open_one.ref in shown
+    assert restricted.ref not in shown and child.ref not in shown
+    assert restricted.ref in text_of(desk.at(sam).get(f"/cases/{first.pk}/"))
+    shown = text_of(desk.at(make_user(Role.CHILD_DESK, username="cleo")).get(f"/cases/{first.pk}/"))
+    assert child.ref in shown and restricted.ref not in shown
+    do_restrict(sam, first.pk, next(iter(Ground)), [sam])
+    shown = text_of(desk.at(desk.anna).get(f"/cases/{open_one.pk}/"))
+    assert "a case that is not open to you" in shown and first.ref not in shown
+    assert first.ref in text_of(desk.at(sam).get(f"/cases/{open_one.pk}/"))
+
+
+def test_names_that_look_like_one_brand_are_proposed_with_the_reason(desk: Desk, make_user: Callable[..., User]) -> None:
+    addresses = ("quimber.example", "www2-quimber.test", "quimb3r.invalid", "qiumber.example", "timber.example")
+    first, around, digits, slip, other = (sorted_(f"https://{host}/x") for host in addresses)
+    assert not Cluster.objects.exists()
+    shown = text_of(desk.at(desk.anna).get(f"/cases/{first.pk}/"))
+    assert "Perhaps the same brand" in shown and "quimber" not in shown
+    for case, why in (
+        (around, "with words or numbers around it"),
+        (digits, "digits in place of letters"),
+        (slip, "almost alike"),
+    ):
+        assert case.ref in shown and why in shown
+        assert first.ref in text_of(desk.at(desk.anna).get(f"/cases/{case.pk}/"))
+    assert other.ref not in shown
+    assert all(row.is_open for row in Report.objects.all())
+    sam = make_user(Role.SUPERVISOR, username="sam")
+    do_restrict(sam, around.pk, next(iter(Ground)), [sam])
+    assert around.ref not in text_of(desk.at(desk.anna).get(f"/cases/{first.pk}/"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,13 +60,32 @@ editions = "editions"
 DOOR = '[doors.{name}]\nhost = "127.0.0.1"\nport = 1\nurl = "http://{name}.test"\n'
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Path:
-    """A folder with a configuration and a fresh database."""
+PREPARED: list[tuple[Path, str]] = []
+"""The one folder of this test run that was prepared from nothing, with its database: all others are copies of it."""
+
+
+def a_house(place: Path, factory: pytest.TempPathFactory) -> Path:
+    """``place`` with a configuration and a database of its own, in which two people and ``CASES`` cases are."""
+    if not PREPARED:
+        first, database = factory.mktemp("prepared"), fresh_database()
+        _configure(first, database)
+        run(first, PREPARE, str(CASES)).check()
+        PREPARED.append((first, database))
+    first, database = PREPARED[0]
+    shutil.copytree(first, place, dirs_exist_ok=True)
+    _configure(place, fresh_database(copy_of=database))
+    return place
+
+
+def _configure(place: Path, database: str) -> None:
     doors = "".join(DOOR.format(name=name) for name in ("public", "console", "partner"))
-    (tmp_path / "hotline.toml").write_text(CONFIG.format(database=fresh_database()) + doors)
-    run(tmp_path, PREPARE, str(CASES)).check()
-    return tmp_path
+    (place / "hotline.toml").write_text(CONFIG.format(database=database) + doors)
+
+
+@pytest.fixture
+def house(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a configuration and a database of its own."""
+    return a_house(tmp_path, tmp_path_factory)
 
 
 class run:  # noqa: N801 - reads like a verb
@@ -79,7 +99,7 @@ class run:  # noqa: N801 - reads like a verb
         )
 
     def check(self) -> str:
-        said, _ = self.process.communicate(timeout=120)
+        said, _ = self.process.communicate(timeout=600)
         assert self.process.returncode == 0
         return said
 

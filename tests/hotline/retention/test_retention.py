@@ -156,7 +156,7 @@ def test_a_legal_hold_keeps_a_case_until_two_people_release_it(
     do_approve(second, ApprovalRequest.objects.get())
     client.post(release)
     hold.refresh_from_db()
-    assert hold.released_at is not None and purged() == {"spam_report": 1}
+    assert hold.released_at is not None and purged()["spam_report"] == 1
     assert "Court" not in repr(list(AuditEvent.objects.values_list("details")))
 
 

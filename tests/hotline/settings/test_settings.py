@@ -271,6 +271,16 @@ def test_every_door_is_closed_last_and_shows_no_errors(door: str) -> None:
     assert "admin" not in " ".join(module.INSTALLED_APPS)
 
 
+def test_only_the_partner_door_is_several_processes(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    text = path.read_text()
+    path.write_text(text + "processes = 2\n")  # the partner door is the last one
+    assert config.read(path).doors.partner.processes == 2
+    path.write_text(text.replace("[doors.console]", "[doors.console]\nprocesses = 2"))
+    with pytest.raises(InputError, match="Only the partner door"):
+        config.read(path)
+
+
 def test_a_proxy_is_believed_in_production_only(tmp_path: Path, settings: Any) -> None:
     settings.CONFIG = config.read(written(tmp_path))
     assert "trusted_proxy" not in arguments_of("public")

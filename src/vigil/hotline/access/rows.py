@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from django.db import connection, models
+from django.db.models.base import ModelState
 
 from vigil.hotline.access.sealing import SealedTextField
 
@@ -23,6 +24,7 @@ BATCH: Final = 500
 """Rows a statement where Django's own way is taken: SQLite bounds the values of one."""
 
 Convert = Callable[[Any], Any]
+Row = TypeVar("Row", bound=models.Model)
 Values = Mapping[str, Any]
 """The values of one row by the names of a model's attributes (``report_id``, not ``report``); the others have their defaults."""
 
@@ -32,7 +34,28 @@ class _Column:
     attribute: str
     name: str
     convert: Convert | None
-    default: Callable[[], Any]
+    default: Callable[[], Any] | None
+    constant: Any = None
+
+    def value_of(self, row: Values) -> Any:
+        """What a row has here: what it is given, else the default."""
+        if self.attribute in row:
+            return row[self.attribute]
+        return self.constant if self.default is None else self.default()
+
+
+def made(model: type[Row], values: Values) -> Row:
+    """A new row of ``model``, not saved: what its constructor makes of the same values, in a fifth of the time. Related rows are
+    given by their keys."""
+    row = model.__new__(model)
+    row._state = ModelState()
+    kept = row.__dict__
+    for each in _columns(model):
+        if each.convert is None:
+            kept[each.attribute] = each.value_of(values)
+        else:
+            setattr(row, each.attribute, each.value_of(values))  # is sealed by its descriptor
+    return row
 
 
 def insert(rows: Sequence[models.Model]) -> None:
@@ -54,6 +77,33 @@ def insert_values(model: type[models.Model], rows: Sequence[Values]) -> None:
         _send(_insertion(model), _documents(model, rows))
     else:
         model._base_manager.bulk_create([model(**each) for each in rows], batch_size=BATCH)
+
+
+def insert_with(rows: Sequence[models.Model], *others: tuple[type[models.Model], Sequence[Values]]) -> None:
+    """:func:`insert`, and :func:`insert_values` of other models, in one statement: rows may name rows that it adds, because the
+    database looks at foreign keys when the transaction ends."""
+    filled = [(model, values) for model, values in others if values]
+    if connection.vendor != "postgresql" or not rows or not filled:
+        insert(rows)
+        for model, values in filled:
+            insert_values(model, values)
+        return
+    kinds = [type(rows[0]), *(model for model, _ in filled)]
+    parts = [f"part{number} AS ({_insertion(kind)})" for number, kind in enumerate(kinds)]
+    _ask(
+        f"WITH {', '.join(parts)} SELECT 1",
+        [_document(_of_rows(rows, _columns(kinds[0]))), *(_document(_documents(model, values)) for model, values in filled)],
+    )
+    _added(rows)
+
+
+def insert_and(model: type[models.Model], rows: Sequence[Values], change: str, values: Sequence[Any]) -> None:
+    """:func:`insert_values`, and ``change``, the text of an UPDATE of another table with its ``values``, in one statement."""
+    if connection.vendor == "postgresql" and rows:
+        _ask(f"WITH changed AS ({change}) {_insertion(model)}", [*values, _document(_documents(model, rows))])
+        return
+    insert_values(model, rows)
+    _ask(change, values)
 
 
 def insert_or_advance(model: type[models.Model], rows: Sequence[Values], name: str, moment: str) -> dict[Any, Any]:
@@ -112,11 +162,15 @@ def update(rows: Iterable[models.Model], *names: str) -> None:
 
 
 def _execute(sql: str, rows: Sequence[models.Model], columns: Sequence[_Column]) -> list[tuple[Any, ...]]:
-    return _send(sql, [
+    return _send(sql, _of_rows(rows, columns))
+
+
+def _of_rows(rows: Sequence[models.Model], columns: Sequence[_Column]) -> list[dict[str, Any]]:
+    return [
         {each.name: each.convert(value) if each.convert is not None else value
          for each in columns for value in (getattr(row, each.attribute),)}
         for row in rows
-    ])  # fmt: skip
+    ]  # fmt: skip
 
 
 def _documents(model: type[models.Model], rows: Sequence[Values]) -> list[dict[str, Any]]:
@@ -126,14 +180,22 @@ def _documents(model: type[models.Model], rows: Sequence[Values]) -> list[dict[s
         raise TypeError(f"{model.__name__} has no {sorted(unknown)}")
     return [
         {each.name: each.convert(value) if each.convert is not None else value
-         for each in columns for value in (row[each.attribute] if each.attribute in row else each.default(),)}
+         for each in columns for value in (each.value_of(row),)}
         for row in rows
     ]  # fmt: skip
 
 
 def _send(sql: str, document: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return _ask(sql, [_document(document)])
+
+
+def _document(rows: list[dict[str, Any]]) -> str:
+    return msgspec.json.encode(rows).decode()
+
+
+def _ask(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, [msgspec.json.encode(document).decode()])
+        cursor.execute(sql, values)
         return list(cursor.fetchall()) if cursor.description else []
 
 
@@ -176,9 +238,13 @@ def _recordset(model: type[models.Model]) -> str:
 
 @cache
 def _columns(model: type[models.Model]) -> tuple[_Column, ...]:
-    return tuple(
-        _Column(field.attname, str(field.column), _convert_of(field), field.get_default) for field in model._meta.concrete_fields
-    )
+    return tuple(_column_of(field) for field in model._meta.concrete_fields)
+
+
+def _column_of(field: models.Field[Any, Any]) -> _Column:
+    """A field that computes its default is asked each time; others have the same one always."""
+    default = field.get_default if callable(field.default) else None
+    return _Column(field.attname, str(field.column), _convert_of(field), default, None if default else field.get_default())
 
 
 def _convert_of(field: models.Field[Any, Any]) -> Convert | None:

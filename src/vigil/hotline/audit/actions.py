@@ -12,7 +12,7 @@ from django.db import connection, models
 from vigil.base.errors import RefusedError
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.people import Person
-from vigil.hotline.access.rows import Values, insert_values
+from vigil.hotline.access.rows import Values, insert_and
 from vigil.hotline.audit.chain import GENESIS, canonical_details, hash_of
 from vigil.hotline.audit.codes import REGISTRY, Code
 from vigil.hotline.audit.models import AuditEvent, AuditHead
@@ -86,8 +86,7 @@ def record_many(
         line = _Line(seq, at, actor, roles, code.code, subject_of(subject), purpose, canonical_details(details), previous)
         previous = hash_of(line)
         rows.append({name: getattr(line, name) for name in _Line.__slots__} | {"hash": previous})
-    insert_values(AuditEvent, rows)
-    _move_end(seq, previous)
+    insert_and(AuditEvent, rows, _MOVE, [seq, previous, AuditHead.ONLY])
     return len(rows)
 
 

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 FORMAT: Final = "vigil-audit-1"
+_LINE: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_DETAILS: Final = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode
 GENESIS: Final = hashlib.sha256(b"vigil-audit-1 genesis").hexdigest()
 
 
@@ -35,9 +37,9 @@ def hash_of(line: Line) -> str:
     """The hash of one event, over all its fields and the hash before it."""
     at = line.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     fields = [FORMAT, line.seq, at, line.actor, line.roles, line.code, line.subject, line.purpose, line.details, line.prev_hash]
-    return hashlib.sha256(json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(_LINE(fields).encode()).hexdigest()
 
 
 def canonical_details(details: dict[str, str | int | bool | None]) -> str:
     """Details as JSON with sorted names and no spaces."""
-    return json.dumps(details, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    return _DETAILS(details)

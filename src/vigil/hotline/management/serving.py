@@ -1,4 +1,4 @@
-"""A door as a process: the WSGI application under waitress."""
+"""A door as a process, or as several: the WSGI application under waitress."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.module_loading import import_string
 
 from vigil.base.limits import JSON_BODY_BYTES
 from vigil.hotline.doors.console.limits import BODY_BYTES
-from vigil.hotline.management import boot
+from vigil.hotline.management import boot, crew
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +29,28 @@ def serve(door: str) -> None:
     boot.start(door)
     application = import_string(settings.WSGI_APPLICATION)
     arguments = arguments_of(door)
+    processes = getattr(settings.CONFIG.doors, door).processes
+    log.info("door open", extra={"fields": {"door": door, "port": arguments["port"], "processes": processes}})
+    if processes == 1:
+        _beside(door)
+        waitress.serve(application, **arguments)
+        return
+    shared = crew.listening(arguments.pop("host"), arguments.pop("port"))
+
+    def work(place: int) -> None:
+        if place == 0:
+            _beside(door)
+        waitress.serve(application, sockets=[shared], **arguments)
+
+    crew.keep(processes, work)
+
+
+def _beside(door: str) -> None:
+    """What runs once beside a door, however many processes answer at it."""
     if door == "partner" and settings.CONFIG.events is not None:
         from vigil.hotline.doors.partner.streaming import start_stream  # rooms can be imported once Django has started
 
         start_stream(settings.CONFIG.events.host, settings.CONFIG.events.port)
-    log.info("door open", extra={"fields": {"door": door, "port": arguments["port"]}})
-    waitress.serve(application, **arguments)
 
 
 def arguments_of(door: str) -> dict[str, Any]:

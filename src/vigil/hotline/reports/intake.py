@@ -21,7 +21,7 @@ from vigil.hotline.access.clock import now
 from vigil.hotline.access.entity import new_id
 from vigil.hotline.access.people import Person, must
 from vigil.hotline.access.permissions import Permission
-from vigil.hotline.access.rows import Values, insert, insert_or_advance, insert_values, update
+from vigil.hotline.access.rows import Values, insert_or_advance, insert_with, made, update
 from vigil.hotline.access.sealing import SealedText
 from vigil.hotline.audit.actions import record, record_many
 from vigil.hotline.audit.codes import Code
@@ -240,9 +240,11 @@ def take_in(person: Person, reads: Sequence[Read]) -> list[Report]:
         events.append((codes.RECEIVED, report, _received(report, read)))
     events += [_count_on(first, number, claimed[first]) for first, number in counted.items()]
     earlier = [first for first in counted if not first._state.adding]
-    insert(reports)
-    insert_values(Submission, list(_submissions(person, at, reports, reads, urls)))
-    insert_values(ReporterContact, list(_contacts(person, reports, reads, at)))
+    insert_with(
+        reports,
+        (Submission, list(_submissions(person, at, reports, reads, urls))),
+        (ReporterContact, list(_contacts(person, reports, reads, at))),
+    )
     update(earlier, *COUNTED_ON)
     record_many(person, events)
     return reports
@@ -258,31 +260,31 @@ def _first_of(read: Read, firsts: dict[str, Report]) -> Report | None:
 
 def _new_report(person: Person, arrival: Arrival, instant: datetime, first: Report | None) -> Report:
     duplicate, at = first is not None, arrival.received_at or instant
-    return Report(
-        ref=reference_of(secrets.token_bytes(RANDOM_BYTES)),
-        channel=arrival.channel,
-        source_class=arrival.source_class,
-        received_at=at,
-        language=arrival.language,
-        theme_claimed=arrival.theme or "",
-        ai_nexus=[nexus.value for nexus in arrival.ai_nexus],
-        free_text=arrival.words or None,
-        priority=arrival.priority,
-        urgency=URGENCY[arrival.priority],
-        status=Status.CLOSED if duplicate else Status.NEW,
-        is_open=not duplicate,
-        outcome=Outcome.DUPLICATE if duplicate else "",
-        concluded_at=at if duplicate else None,
-        dedupe_of=first,
-        duplicate_rule_version=DUPLICATE_RULE,
-        sender=arrival.sender,
-        portal=arrival.portal,
-        portal_country=arrival.country,
-        partner_ref=arrival.partner_ref,
-        observed_at=arrival.observed_at,
-        access_notes=arrival.access_notes or None,
-        created_by=person.label,
-    )
+    report = made(Report, {
+        "ref": reference_of(secrets.token_bytes(RANDOM_BYTES)),
+        "channel": arrival.channel,
+        "source_class": arrival.source_class,
+        "received_at": at,
+        "language": arrival.language,
+        "theme_claimed": arrival.theme or "",
+        "ai_nexus": [nexus.value for nexus in arrival.ai_nexus],
+        "free_text": arrival.words or None,
+        "priority": arrival.priority,
+        "urgency": URGENCY[arrival.priority],
+        "status": Status.CLOSED if duplicate else Status.NEW,
+        "is_open": not duplicate,
+        "outcome": Outcome.DUPLICATE if duplicate else "",
+        "concluded_at": at if duplicate else None,
+        "duplicate_rule_version": DUPLICATE_RULE,
+        "portal": arrival.portal,
+        "portal_country": arrival.country,
+        "partner_ref": arrival.partner_ref,
+        "observed_at": arrival.observed_at,
+        "access_notes": arrival.access_notes or None,
+        "created_by": person.label,
+    })  # fmt: skip
+    report.dedupe_of, report.sender = first, arrival.sender
+    return report
 
 
 def _received(report: Report, read: Read) -> dict[str, str | int | bool | None]:

@@ -27,8 +27,9 @@ from vigil.hotline.audit.actions import record
 from vigil.hotline.holds.gate import kept_by_law
 from vigil.hotline.reports.models import Report
 from vigil.hotline.retention import codes
-from vigil.hotline.retention.classes import DataClass, held, known, register_holds
+from vigil.hotline.retention.classes import DataClass, fixed, held, known, register, register_holds
 from vigil.hotline.retention.models import Disposal, LegalHold
+from vigil.hotline.retention.others import OTHERS
 from vigil.hotline.retention.policy import SHIPPED, Action, Policy, RetentionRule, policy_in
 
 BATCH: Final = 500
@@ -48,7 +49,7 @@ class Purged:
 def policy_in_force() -> Policy:
     """The operator's policy where one is configured, else ours."""
     named = settings.CONFIG.retention_policy
-    return policy_in(Path(named) if named else SHIPPED, frozenset(known()))
+    return policy_in(Path(named) if named else SHIPPED, frozenset(known()), fixed())
 
 
 def proof_of(keys: Iterable[UUID]) -> str:
@@ -149,5 +150,7 @@ def cases_held(cases: Iterable[UUID]) -> set[UUID]:
     return held(cases)
 
 
+for _each in OTHERS:
+    register(_each)
 register_holds(_held_here)
 register_holds(kept_by_law)

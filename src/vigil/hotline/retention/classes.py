@@ -15,6 +15,8 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from vigil.hotline.access.clock import now
+from vigil.hotline.assessments.models import Assessment, MediaAssessment
+from vigil.hotline.holds.models import ClearanceNote, Hold
 from vigil.hotline.reports.enumerations import Channel, Outcome
 from vigil.hotline.reports.lifecycle import ACTIONED_OUTCOMES
 from vigil.hotline.reports.models import (
@@ -28,6 +30,8 @@ from vigil.hotline.reports.models import (
     Submission,
     Url,
 )
+from vigil.hotline.retention.models import LegalHold
+from vigil.hotline.triage.models import Emergency, Triage
 
 GONE: Final = ""
 SPAM: Final = (Outcome.SPAM.value, Outcome.OUT_OF_REMIT.value)
@@ -36,12 +40,14 @@ SPAM: Final = (Outcome.SPAM.value, Outcome.OUT_OF_REMIT.value)
 @dataclass(frozen=True, slots=True)
 class DataClass:
     """``find`` gives rows whose period began before the instant it is handed; ``case`` the path from a row to its report,
-    by which holds are looked up ("" where a row belongs to no case); ``dispose`` is handed ids."""
+    by which holds are looked up ("" where a row belongs to no case); ``dispose`` is handed ids; ``fixed`` where it is kept by
+    every policy, because it proves what the hotline did, or its own room disposes of it."""
 
     name: str
     find: Callable[[datetime], QuerySet[Any]]
     dispose: Callable[[list[UUID]], None]
     case: str = "report"
+    fixed: bool = False
 
 
 def _concluded(before: datetime, *outcomes: str) -> QuerySet[Report]:
@@ -54,8 +60,16 @@ def _not_actioned() -> list[str]:
 
 
 def reduce_reports(keys: list[UUID]) -> None:
-    """Take the words, the things handed over and the addresses out of reports."""
+    """Take the words, the things handed over and the addresses out of reports, and what staff wrote down about them."""
     Report.objects.filter(pk__in=keys).update(free_text=None, access_notes=None, partner_ref="", reduced_at=now())
+    # Of rows that are never changed by anybody: taking the words out is not a change but their end.
+    QuerySet(Assessment).filter(report__in=keys).update(notes=None)
+    QuerySet(MediaAssessment).filter(report__in=keys).update(notes=None)
+    QuerySet(Triage).filter(report__in=keys).update(words_digest="")
+    Emergency.objects.filter(report__in=keys).update(passed_on_to=None)
+    Hold.objects.filter(report__in=keys).update(reference=None)
+    QuerySet(ClearanceNote).filter(report__in=keys).update(reference=None)
+    LegalHold.objects.filter(report__in=keys).update(reason=GONE)
     Submission.objects.filter(report__in=keys).update(raw=GONE)
     named = Url.objects.filter(submissions__report__in=keys)
     needed = Url.objects.filter(submissions__report__reduced_at=None, submissions__report__isnull=False)
@@ -103,6 +117,11 @@ def register(data_class: DataClass) -> None:
 def known() -> dict[str, DataClass]:
     """All data classes by name."""
     return dict(_classes)
+
+
+def fixed() -> frozenset[str]:
+    """The classes that every policy keeps."""
+    return frozenset(each.name for each in _classes.values() if each.fixed)
 
 
 for _each in (

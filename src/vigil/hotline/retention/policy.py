@@ -48,8 +48,8 @@ class Policy:
     digest: str
 
 
-def read_policy(data: bytes, where: str, known: frozenset[str]) -> Policy:
-    """The policy in ``data``: exactly one rule for each of the ``known`` data classes."""
+def read_policy(data: bytes, where: str, known: frozenset[str], fixed: frozenset[str] = frozenset()) -> Policy:
+    """The policy in ``data``: exactly one rule for each of the ``known`` data classes; those that are ``fixed`` are kept."""
     try:
         rules = msgspec.toml.decode(data, type=Rules)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -60,14 +60,22 @@ def read_policy(data: bytes, where: str, known: frozenset[str]) -> Policy:
             "retention_policy_wrong", "The retention policy needs exactly one rule for each data class.", where=where,
             mend=f"The classes are {', '.join(sorted(known))}.",
         )  # fmt: skip
+    wrong = sorted(rule.data_class for rule in rules.rules if rule.data_class in fixed and rule.action is not Action.KEEP)
+    if wrong:
+        raise InputError(
+            "retention_policy_wrong",
+            f"These classes are always kept: {', '.join(wrong)}.",
+            where=where,
+            mend='Say action = "keep".',
+        )
     return Policy(rules, hashlib.sha256(data).hexdigest())
 
 
 @cache
-def policy_in(path: Path, known: frozenset[str]) -> Policy:
+def policy_in(path: Path, known: frozenset[str], fixed: frozenset[str] = frozenset()) -> Policy:
     """The policy in a file, read once."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise InputError("retention_policy_unreadable", "The retention policy cannot be read.", where=str(path)) from error
-    return read_policy(data, str(path), known)
+    return read_policy(data, str(path), known, fixed)

@@ -31,7 +31,9 @@ class Door(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where one door listens (``host``, ``port``) and where people find it (``url``).
 
     ``proxy``   address of the reverse proxy in front, whose ``X-Forwarded-Proto`` is believed; production only.
-    ``threads`` requests answered at the same time.
+    ``threads`` requests answered at the same time, by each process.
+    ``processes`` that answer at the port of the partner door: about one for each processor; the database has to take
+                ``threads`` times ``processes`` connections. The other doors serve people, for whom one is enough.
     """
 
     host: Text
@@ -39,6 +41,7 @@ class Door(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#]+$")]
     proxy: Text = "127.0.0.1"
     threads: Annotated[int, msgspec.Meta(ge=1, le=64)] = 8
+    processes: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
 
 
 class Events(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -223,6 +226,11 @@ def checked(config: Config) -> Config:
 
 
 def _check_door(name: str, door: Door, *, demo: bool) -> None:
+    if door.processes != 1 and name != "partner":
+        raise InputError(
+            "door_processes", "Only the partner door is served by several processes.", where=f"doors.{name}.processes",
+            mend="Leave it out; more at the same time is `threads`.",
+        )  # fmt: skip
     if demo and door.host not in LOOPBACK:
         raise InputError(
             "demo_not_on_loopback", "A demo listens on loopback only.", where=f"doors.{name}.host", mend="Use 127.0.0.1."

@@ -32,7 +32,7 @@ def _sqlite(path: str) -> dict[str, Any]:
 def _postgresql(address: str, password: str) -> dict[str, Any]:
     parts = urlsplit(address)
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "vigil.hotline.settings.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or "") or password,

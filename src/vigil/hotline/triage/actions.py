@@ -36,6 +36,7 @@ from vigil.hotline.triage import codes
 from vigil.hotline.triage.known import known_files
 from vigil.hotline.triage.models import AutoClosing, ClosingKind, Emergency, Triage
 from vigil.hotline.triage.policy import SHIPPED, Policy, policy_in
+from vigil.hotline.triage.proposing import do_propose
 from vigil.hotline.triage.related import bonds_of, do_join, same_host, urls_of
 from vigil.hotline.triage.spam import Bounds, Facts, Score, plain, score
 from vigil.match.urls import Scope
@@ -93,6 +94,7 @@ def do_triage(person: Person, report: Report, draw: Draw = by_chance) -> Triage:
         if fresh.status in (Status.NEW, Status.TRIAGED) and fresh.taken_by_id is None:
             _settle(person, fresh, found, policy, draw)
         do_join(person, bonds_of(fresh, urls, found.words_digest))
+        do_propose(person, fresh, urls)
     return row
 
 

@@ -105,3 +105,29 @@ class Member(AppendOnly):
             models.UniqueConstraint(fields=["cluster", "report"], name="triage_member_once")
         ]
         indexes: ClassVar[list[models.Index]] = [models.Index(fields=["cluster", "-created_at"], name="triage_newest_members")]
+
+
+class BrandTrace(AppendOnly):
+    """What names that may be one brand share (see `likeness`): several ``trace`` for each registrable ``domain``."""
+
+    domain = models.CharField(max_length=260)
+    trace = models.CharField(max_length=260, db_index=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["domain", "trace"], name="triage_trace_once")
+        ]
+
+
+class Likeness(AppendOnly):
+    """``other`` may belong to the same brand as ``report``, for a ``reason`` of :mod:`.likeness`: a proposal, no more."""
+
+    report = models.ForeignKey("reports.Report", on_delete=models.PROTECT, related_name="likenesses")
+    other = models.ForeignKey("reports.Report", on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=20)
+    rule_version = models.CharField(max_length=10)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["report", "other"], name="triage_likeness_once")
+        ]

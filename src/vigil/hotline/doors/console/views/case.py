@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
@@ -55,6 +55,7 @@ from vigil.hotline.reports.fetcher import Failure
 from vigil.hotline.reports.models import Media, Report, Url
 from vigil.hotline.reports.models.capture import OPEN as OPEN_CAPTURES
 from vigil.hotline.retention.contacts import contact_of
+from vigil.hotline.triage.proposing import likenesses_of
 from vigil.hotline.triage.queries import clusters_of, latest_triage, others_in
 from vigil.hotline.triage.spam import RULES
 from vigil.hotline.vault.queries import kept, vault_on
@@ -107,7 +108,8 @@ def case_page(request: Staff, report: Report, shown: Shown) -> HttpResponse:
         "facts": _facts(report),
         "outcome": scheme.OUTCOMES.get(Outcome(report.outcome), report.outcome) if report.outcome else "",
         "submissions": report.submissions.all(),
-        "duplicates": report.duplicates.only("id", "ref", "received_at"),
+        "first": _first(request, report),
+        "duplicates": visible_to(request.person, report.duplicates.only("id", "ref", "received_at")),
         "same_host": _same_host(report, url),
         **_sorting(request, report),
         "known": known_address(url) if url else [],
@@ -129,6 +131,13 @@ def case_page(request: Staff, report: Report, shown: Shown) -> HttpResponse:
         **_decision_forms(request, report, url, media, shown, review, rows),
     }
     return render(request, "console/case.html", context, status=shown.status)
+
+
+def _first(request: Staff, report: Report) -> Report | None:
+    """The case that this one counts on, where the person may meet it."""
+    if report.dedupe_of_id is None:
+        return None
+    return visible_to(request.person, Report.objects.filter(pk=report.dedupe_of_id)).first()
 
 
 def _near(shown: Shown) -> dict[str, Any]:
@@ -162,19 +171,20 @@ def _same_host(report: Report, url: Url | None) -> list[tuple[str, int]]:
 def _sorting(request: Staff, report: Report) -> dict[str, Any]:
     """What triage found and why, the cases it put together, and whether a reporter's contact is held; nothing is opened."""
     row = latest_triage(report)
+    met = visible_to(request.person, Report.objects.exclude(pk=report.pk))
     asked = request.person.may(Permission.IDENTITY_RELEASE)
     return {
         "triage": row,
         "triage_reasons": [RULES[code].text for code in row.spam_reasons if code in RULES] if row else [],
         "triage_priority": words.PRIORITY[Priority(row.priority)].text if row else "",
-        "clusters": _clusters(request, report),
+        "clusters": _clusters(report, met),
+        "likenesses": likenesses_of(report, met),
         "contact_held": asked and contact_of(report) is not None,
     }
 
 
-def _clusters(request: Staff, report: Report) -> list[dict[str, Any]]:
+def _clusters(report: Report, met: QuerySet[Report]) -> list[dict[str, Any]]:
     """Each cluster of the case, with the newest of its other cases that this person may meet."""
-    met = visible_to(request.person, Report.objects.exclude(pk=report.pk))
     return [
         {
             "kind": member.cluster.get_kind_display(),
