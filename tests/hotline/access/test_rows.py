@@ -7,9 +7,17 @@ from typing import Any
 
 import pytest
 
-from vigil.hotline.access.rows import insert, insert_or_advance, insert_unless_there, insert_values, update
+from vigil.hotline.access.rows import (
+    insert,
+    insert_or_advance,
+    insert_unless_there,
+    insert_values,
+    insert_with,
+    made,
+    update,
+)
 from vigil.hotline.reports.enumerations import Channel, Priority, SourceClass
-from vigil.hotline.reports.models import Report, Url
+from vigil.hotline.reports.models import Report, Submission, Url
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
@@ -44,6 +52,23 @@ def test_rows_are_those_that_django_writes() -> None:
     insert([other])
     assert plain(Report.objects.get(ref="other")) == plain(Report.objects.get(ref="one"))
     assert not other._state.adding
+
+
+def test_a_row_that_is_made_is_the_one_that_the_constructor_makes() -> None:
+    given = {"ref": "one", "channel": Channel.PARTNER_API, "source_class": SourceClass.PUBLIC, "received_at": AT,
+             "free_text": WORDS, "created_at": AT, "created_by": "system:public"}  # fmt: skip
+    one, other = made(Report, given), Report(**given)
+    assert plain(one) == plain(other) and one._state.adding
+    one.save(force_insert=True)
+    assert plain(Report.objects.get()) == plain(other)
+
+
+def test_rows_go_in_with_those_that_name_them() -> None:
+    first = report("first")
+    named = {"report_id": first.pk, "type": "url", "raw": WORDS, "order": 1, "created_by": "x"}
+    insert_with([first], (Submission, [named]), (Url, []))
+    assert Report.objects.get().submissions.get().raw.open() == WORDS
+    assert not first._state.adding
 
 
 def test_rows_may_name_each_other() -> None:

@@ -45,8 +45,8 @@ class _Column:
 
 
 def made(model: type[Row], values: Values) -> Row:
-    """A new row of ``model``, not saved: what its constructor makes of the same values, in a fifth of the time. Related rows are
-    given by their keys."""
+    """A new row of ``model``, not saved: what its constructor makes of the same values, with less work. Related rows are given by
+    their keys."""
     row = model.__new__(model)
     row._state = ModelState()
     kept = row.__dict__
@@ -243,7 +243,7 @@ def _columns(model: type[models.Model]) -> tuple[_Column, ...]:
 
 def _column_of(field: models.Field[Any, Any]) -> _Column:
     """A field that computes its default is asked each time; others have the same one always."""
-    default = field.get_default if callable(field.default) else None
+    default = field.get_default if field.has_default() and callable(field.default) else None
     return _Column(field.attname, str(field.column), _convert_of(field), default, None if default else field.get_default())
 
 
