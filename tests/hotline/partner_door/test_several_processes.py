@@ -35,6 +35,7 @@ print(json.dumps({
     "repeats": sum(row.repeats for row in reports), "keys": IdempotencyKey.objects.count(), "log": verify().ok,
 }))
 """
+pytestmark = pytest.mark.own_database
 PROCESSES, THREADS, EACH = 2, 6, 10
 
 
