@@ -5,6 +5,7 @@ Usage: python tools/lab.py
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 import threading
@@ -16,12 +17,16 @@ from tests.lab.whole import PAGE, lab
 
 
 def main() -> int:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)  # however it is ended, what it started ends with it
     with tempfile.TemporaryDirectory(prefix="vigil-lab-") as folder, lab(Path(folder)) as running:
         for name, port in running.ports.items():
             print(f"{name:10} 127.0.0.1:{port}")
         print(f"\nA browser with the proxy 127.0.0.1:{running.ports['squid']} meets the block page at {PAGE}")
-        print(f"dig @127.0.0.1 -p {running.ports['bind']} host.example")
-        print(f"vigil edge certify --config {running.config}")
+        print(f"curl -iH 'Host: quimber.example' http://127.0.0.1:{running.ports['nginx']}/zorblat     the page through nginx")
+        print(f"dig @127.0.0.1 -p {running.ports['powerdns']} host.example     NXDOMAIN, with EDE 15 (Blocked)")
+        print(f"dig @127.0.0.1 -p {running.ports['bind']} host.example     NXDOMAIN from the policy zone; BIND 9.18 gives no EDE")
+        print(f"{Path(sys.executable).parent / 'vigil'} edge certify --config {running.config}")
         try:
             threading.Event().wait()
         except KeyboardInterrupt:

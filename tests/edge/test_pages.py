@@ -153,6 +153,16 @@ def test_a_help_line_is_shown_for_180_days_after_it_was_verified() -> None:
     assert pages.Pages(only_dutch).without_help(date(2026, 11, 22)) == [code for code in pages.TEXTS if code != "nl"]
 
 
+def test_without_a_name_the_operator_is_named_in_the_language_of_the_page() -> None:
+    for code, text in pages.texts().items():
+        for ground in ("voluntary", "law"):
+            _, html = page(code, msgspec.structs.replace(SETTINGS, deployer="", ground=ground))
+            assert f"<bdi>{text.operator}</bdi>" in html
+            assert code == "en" or "operator of this network" not in html
+        starts = [sentence.startswith("{deployer}") for sentence in (text.voluntary, text.law)]
+        assert text.operator[0] == text.operator[0].upper() or not all(starts), "it begins a sentence"
+
+
 def test_languages_are_whole_and_say_who_reviewed_them() -> None:
     for code, text in pages.texts().items():
         strings = msgspec.structs.asdict(text)

@@ -132,7 +132,7 @@ Message = Literal["law", "harm", "help"]
 class Pages(Table, frozen=True, kw_only=True):
     """What the pages say of this deployment. ``messages`` rotate at random, in languages whose texts were reviewed."""
 
-    deployer: str = "the operator of this network"
+    deployer: str = ""  # none: "the operator of this network", in the language of the page
     deployer_url: str | None = None
     ground: Literal["voluntary", "law"] = "voluntary"
     status: Literal[403, 451] = 451
@@ -540,7 +540,7 @@ def _rules(file: NodeFile) -> list[tuple[str, bool, str]]:
         ),
         ("counts.flush_seconds", 0.1 <= file.counts.flush_seconds <= 60, "Use 0.1 to 60 seconds."),
         ("enforcement.min_pdq_quality", 0 <= file.enforcement.min_pdq_quality <= 100, "Use 0 to 100."),
-        ("pages.deployer", 0 < len(file.pages.deployer) <= 200, "Give a name of at most 200 characters."),
+        ("pages.deployer", len(file.pages.deployer) <= 200, "Give a name of at most 200 characters."),
         (
             "pages.complaint_days",
             file.pages.complaint_days is None or 0 < file.pages.complaint_days <= 365,

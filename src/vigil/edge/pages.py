@@ -65,6 +65,7 @@ class Text(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     direction: Literal["ltr", "rtl"]
     title: str
     heading: str
+    operator: str
     voluntary: str
     law: str
     why: str
@@ -272,7 +273,7 @@ def _html(draft: _Draft, lines: list[tuple[int, config.HelpLine]], mark: str) ->
 
 def _ground(text: Text, settings: config.Pages) -> str:
     sentence = text.law if settings.ground == "law" else text.voluntary
-    return escape(sentence).replace("{deployer}", f"<bdi>{escape(settings.deployer)}</bdi>")
+    return escape(sentence).replace("{deployer}", f"<bdi>{escape(settings.deployer or text.operator)}</bdi>")
 
 
 def _help(draft: _Draft, lines: list[tuple[int, config.HelpLine]]) -> list[str]:

@@ -165,6 +165,6 @@ def edge_file(*, demo: bool, host: str, ports: Ports) -> str:
         + (f"events = {quoted(f'http://{_shown(host)}:{ports.events}/v1/events')}\n" if demo else "")
         + f'\n[counts]\nurl = {quoted(partner + "/v1/counts")}\ntoken_file = "secrets/edge-node.token"\n'
         + ("k = 0\ninterval_seconds = 1\nflush_seconds = 0.5\nsend_open_hour = true\n" if demo else "")
-        + f"\n[pages]\ndeployer = {quoted('Demo provider' if demo else 'the operator of this network')}\n"
+        + f"\n[pages]\ndeployer = {quoted('Demo provider' if demo else '')}\n"
         + f"complaint_url = {quoted(public + LANGUAGE + 'appeal/')}\nreport_url = {quoted(public + LANGUAGE + 'report/')}\n"
     )
