@@ -70,11 +70,11 @@ def check_config(
 ) -> None:
     """Read the configuration as a start would, and say what should be known about it."""
     from vigil.edge import config as edge_config
-    from vigil.edge.pages import texts
 
     loaded = edge_config.load(config)
     notes = edge_config.warnings(loaded)
-    notes += [f"The text of the block page in {texts()[code].name} has not been reviewed." for code in unreviewed()]
+    if codes := unreviewed():
+        notes.append(f"The text of the block page has not been reviewed by a person who speaks: {', '.join(codes)}.")
     if as_json:
         document = {"valid": True, "node": loaded.file.node, "digest": loaded.digest, "notes": notes}
         sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
