@@ -26,7 +26,7 @@ def test_a_mail_filter_that_follows_the_guide_finds_listed_addresses(hotline: Ho
     with running(config_text(hotline, state)) as node:
         until(lambda: node.ask("GET", "/readyz").status == 200)
         names: dict[str, Any] = {}
-        exec(block("mail.md", "python").replace(":8470", f":{node.port}"), names)  # noqa: S102  the guide's own words
+        exec(block("mail.md", "python").replace(":8470", f":{node.port}"), names)
         listed: Callable[[str], bool] = names["listed"]
         assert listed(f"Look: {PAGE} and more")
         assert listed("Look: hxxp://quimber[.]example/zorblat, says a friend")
