@@ -38,6 +38,12 @@ def test_channels_are_split_off(line: bytes, expected: tuple[bytes, bytes]) -> N
     assert split_channel(line) == expected
 
 
+@pytest.mark.parametrize("line", [b"", b"- -", b"GET http://a.example/ a.example b.example", b"GET http://a.example/ a b c"])
+def test_a_line_of_the_wrong_number_of_words_is_not_guessed_at(line: bytes) -> None:
+    with pytest.raises(Unreadable):
+        readings_of_line(line)
+
+
 def test_answers_carry_the_channel_of_their_line() -> None:
     lines = [b"3 a", b"1 b", b"c", b"2 d"]
     assert answer_lines(lines, lambda asked: [word.upper() for word in asked]) == b"3 A\n1 B\nC\n2 D\n"

@@ -30,6 +30,13 @@ def test_values_of_each_type(values: dict[str, peer.Value]) -> None:
         assert peer.untyped(ours) == (value, b"")
 
 
+def test_a_name_twice_has_two_meanings_and_is_broken() -> None:
+    one, other = peer.pairs(url=b"http://a.example/"), peer.pairs(url=b"http://b.example/")
+    assert wire.read_pairs(one) == {b"url": b"http://a.example/"}
+    with pytest.raises(Broken):
+        wire.read_pairs(one + other)
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_frame_or_broken(data: bytes) -> None:
     try:
