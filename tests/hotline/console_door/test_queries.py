@@ -19,7 +19,7 @@ from vigil.hotline.reports.captures import do_hash_file
 from vigil.media import hash_image
 
 # The most that each page may ask, whatever is on the desk; the rail of somebody with every room included.
-BOUNDS = {"/queue/?view=open": 32, "case": 75, "file": 60, "/wellbeing/": 75, "/holds/": 30, "/second-person/": 30}
+BOUNDS = {"/queue/?view=open": 32, "case": 56, "file": 60, "/wellbeing/": 75, "/holds/": 30, "/second-person/": 30}
 
 
 def asked(client: object, path: str) -> int:

@@ -61,10 +61,11 @@ class Review:
         return "" if label in {look.created_by for look in self.looks} else self.pending
 
 
-def review_of(report: Report) -> Review:
-    """The state of a case's page-level finding."""
-    rows = report.assessments.exclude(stage__in=NOT_COUNTED).order_by("number")
-    return _review(plan_of(subject_of(report)), list(rows), _answers_of_page)
+def review_of(report: Report, assessments: Iterable[Assessment] | None = None) -> Review:
+    """The state of a case's page-level finding; all its ``assessments`` may be handed in where they were read already."""
+    known = report.assessments.all() if assessments is None else assessments
+    rows = sorted((row for row in known if row.stage not in NOT_COUNTED), key=lambda row: row.number)
+    return _review(plan_of(subject_of(report)), rows, _answers_of_page)
 
 
 def review_of_file(media: Media) -> Review:

@@ -51,33 +51,52 @@ def known_files(files: Iterable[Media]) -> dict[UUID, list[Known]]:
     Near matches are looked for in the edition in force, so an entry that is not published yet is met exactly only.
     """
     media = list(files)
-    found = {row.pk: _exact(row) for row in media}
-    for row in media:
-        met = {known.entry for known in found[row.pk]}
-        found[row.pk] += [known for known in _near(row) if known.entry not in met]
+    found, near = _exact(media), _near(media)
+    for key, known in found.items():
+        met = {each.entry for each in known}
+        known += [each for each in near.get(key, []) if each.entry not in met]
     return found
 
 
-def _exact(media: Media) -> list[Known]:
-    digests = {proposal.digest(): proposal.algorithm for proposal in of_media([media])}
-    entries = ListEntry.objects.filter(digest__in=list(digests), tombstone=False).select_related("list")
-    return [Known(entry.number, entry.list.name, digests[entry.digest], EXACT) for entry in entries.order_by("number")]
+def _exact(media: list[Media]) -> dict[UUID, list[Known]]:
+    """For each file the entries that have one of its digests, by their numbers: one question for all files."""
+    named = {row.pk: {proposal.digest(): proposal.algorithm for proposal in of_media([row])} for row in media}
+    wanted = sorted({digest for digests in named.values() for digest in digests})
+    entries = list(ListEntry.objects.filter(digest__in=wanted, tombstone=False).select_related("list").order_by("number"))
+    return {
+        key: [Known(each.number, each.list.name, digests[each.digest], EXACT) for each in entries if each.digest in digests]
+        for key, digests in named.items()
+    }
 
 
-def _near(media: Media) -> list[Known]:
-    listed = _listed_pictures()
+def _near(media: list[Media]) -> dict[UUID, list[Known]]:
+    """For each file the entries whose PDQ is near: one search and one question for all files."""
+    listed = _listed_pictures() if media else None
+    if listed is None:
+        return {}
+    codes = {row.pk: code for row in media if (code := _code(row)) is not None}
+    if not codes:
+        return {}
+    offsets, places, distances = listed.codes.search(np.stack(list(codes.values())))
+    found = {
+        key: [
+            Known(int(listed.entries[place]), listed.names[listed.lists[place]], "pdq", NEAR, int(distance))
+            for place, distance in zip(places[start:end], distances[start:end], strict=True)
+            if distance <= listed.distances[listed.lists[place]]
+        ]
+        for key, start, end in zip(codes, offsets[:-1], offsets[1:], strict=True)
+    }
+    entries = {known.entry for near in found.values() for known in near}
+    alive = set(ListEntry.objects.filter(pk__in=entries, tombstone=False).values_list("pk", flat=True)) if entries else set()
+    return {key: [known for known in near if known.entry in alive] for key, near in found.items()}
+
+
+def _code(media: Media) -> np.ndarray[tuple[int], np.dtype[np.uint8]] | None:
+    """The PDQ of a file, where it is good enough to be compared."""
     row = next((row for row in media.hashes.all() if row.algorithm == "pdq"), None)
-    if listed is None or row is None or (row.quality or 0) < LEAST_QUALITY:
-        return []
-    query = np.frombuffer(bytes.fromhex(row.value.open()), np.uint8)[None, :]
-    _, places, distances = listed.codes.search(query)
-    near = [
-        Known(int(listed.entries[place]), listed.names[listed.lists[place]], "pdq", NEAR, int(distance))
-        for place, distance in zip(places, distances, strict=True)
-        if distance <= listed.distances[listed.lists[place]]
-    ]
-    alive = set(ListEntry.objects.filter(pk__in=[known.entry for known in near], tombstone=False).values_list("pk", flat=True))
-    return [known for known in near if known.entry in alive]
+    if row is None or (row.quality or 0) < LEAST_QUALITY:
+        return None
+    return np.frombuffer(bytes.fromhex(row.value.open()), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)

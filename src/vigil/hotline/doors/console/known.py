@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
 from vigil.hotline.doors.console.words import SCOPE
 from vigil.hotline.lists.exchange.policies import sources_to_match
 from vigil.hotline.lists.proposals import of_media
+from vigil.hotline.partners.sources.models import Source
 from vigil.hotline.partners.sources.queries import Met, met_by_address, met_by_hashes
 from vigil.hotline.reports.models import Media, Url
 from vigil.hotline.triage import known
 from vigil.hotline.triage.known import EXACT, NEAR, Known
 from vigil.match.urls import Scope
 
-__all__ = ["EXACT", "NEAR", "Known", "known_address", "known_files"]
+__all__ = ["EXACT", "NEAR", "Known", "known_address", "known_files", "sources_to_match"]
 
 
-def known_address(url: Url) -> list[Known]:
-    """Entries in force that cover a reported address, each with its scope in words."""
+def known_address(url: Url, partners: Sequence[Source] | None = None) -> list[Known]:
+    """Entries in force that cover a reported address, each with its scope in words; and what ``partners`` assessed."""
     own = [replace(each, by=SCOPE[Scope(each.by)].lower()) for each in known.known_address(url)]
-    return own + _imported(met_by_address(url.canonical.open(), sources_to_match()))
+    return own + _imported(met_by_address(url.canonical.open(), sources_to_match() if partners is None else partners))
 
 
-def known_files(files: Iterable[Media]) -> dict[UUID, list[Known]]:
-    """Entries in force that each file meets, and what partners have assessed."""
-    media, partners = list(files), sources_to_match()
+def known_files(files: Iterable[Media], partners: Sequence[Source] | None = None) -> dict[UUID, list[Known]]:
+    """Entries in force that each file meets, and what ``partners`` have assessed."""
+    media, asked = list(files), sources_to_match() if partners is None else partners
     found = known.known_files(media)
-    return {row.pk: found[row.pk] + _imported(met_by_hashes(_pairs(row), partners)) for row in media}
+    return {row.pk: found[row.pk] + _imported(met_by_hashes(_pairs(row), asked)) for row in media}
 
 
 def _imported(met: Iterable[Met]) -> list[Known]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -28,7 +29,7 @@ from vigil.hotline.doors.console.forms import (
     ListingForm,
     PriorityForm,
 )
-from vigil.hotline.doors.console.known import known_address, known_files
+from vigil.hotline.doors.console.known import known_address, known_files, sources_to_match
 from vigil.hotline.doors.console.requests import Staff, allowed
 from vigil.hotline.doors.console.scopes import Coverage, coverages
 from vigil.hotline.doors.console.sessions import take_kept_form
@@ -38,6 +39,7 @@ from vigil.hotline.lists.enumerations import ListingDecision
 from vigil.hotline.lists.models import Decision
 from vigil.hotline.lists.queries import entries_of, media_of
 from vigil.hotline.lists.reach import Preview
+from vigil.hotline.partners.sources.models import Source
 from vigil.hotline.reports.access import visible_to
 from vigil.hotline.reports.actions import (
     check_release,
@@ -52,7 +54,7 @@ from vigil.hotline.reports.captures import (
 from vigil.hotline.reports.enumerations import Channel, Outcome, Priority, Status, Theme
 from vigil.hotline.reports.fetcher import WORDS as FAILURES
 from vigil.hotline.reports.fetcher import Failure
-from vigil.hotline.reports.models import Media, Report, Url
+from vigil.hotline.reports.models import Capture, Media, Report, Url
 from vigil.hotline.reports.models.capture import OPEN as OPEN_CAPTURES
 from vigil.hotline.retention.contacts import contact_of
 from vigil.hotline.triage.proposing import likenesses_of
@@ -99,7 +101,10 @@ def url_of(report: Report) -> Url | None:
 def case_page(request: Staff, report: Report, shown: Shown) -> HttpResponse:
     url = url_of(report)
     media = list(media_of(report))
-    review, rows = review_of(report), assessments_of(report)
+    rows, partners = assessments_of(report), sources_to_match()
+    review = review_of(report, rows)
+    captures = list(report.captures.order_by("-created_at"))
+    decisions = list(Decision.objects.filter(report=report).order_by("-created_at"))
     context = {
         "report": report,
         "url": url,
@@ -112,13 +117,13 @@ def case_page(request: Staff, report: Report, shown: Shown) -> HttpResponse:
         "duplicates": visible_to(request.person, report.duplicates.only("id", "ref", "received_at")),
         "same_host": _same_host(report, url),
         **_sorting(request, report),
-        "known": known_address(url) if url else [],
-        "files": _files(media),
-        "captures": _captures(report),
-        "capture_under_way": capture_under_way(report) if request.person.may(Permission.CAPTURE_REQUEST) else "",
+        "known": known_address(url, partners) if url else [],
+        "files": _files(media, partners),
+        "captures": _captures(captures),
+        "capture_under_way": under_way(captures) if request.person.may(Permission.CAPTURE_REQUEST) else "",
         "entries": entries_of(report),
-        "decisions": _decisions(report),
-        **_findings(request, report, review, rows),
+        "decisions": _decisions(decisions),
+        **_findings(request, report, review, rows, [*captures, *decisions]),
         "rolled_up": rolled_up(report),
         "holds_here": list(holds_on(report)) if request.person.may(Permission.HOLD_READ) else [],
         "evidence": kept(report.pk).count() if vault_on() else 0,
@@ -195,8 +200,8 @@ def _clusters(report: Report, met: QuerySet[Report]) -> list[dict[str, Any]]:
     ]
 
 
-def _files(media: list[Media]) -> list[dict[str, Any]]:
-    known = known_files(media)
+def _files(media: list[Media], partners: list[Source]) -> list[dict[str, Any]]:
+    known = known_files(media, partners)
     return [
         {
             "media": row,
@@ -207,15 +212,14 @@ def _files(media: list[Media]) -> list[dict[str, Any]]:
     ]
 
 
-def _captures(report: Report) -> list[dict[str, Any]]:
+def _captures(captures: list[Capture]) -> list[dict[str, Any]]:
     return [
         {"capture": row, "tag": words.CAPTURE[row.status], "failure": FAILURES[Failure(row.failure)] if row.failure else ""}
-        for row in report.captures.order_by("-created_at")
+        for row in captures
     ]
 
 
-def _decisions(report: Report) -> list[dict[str, Any]]:
-    found = Decision.objects.filter(report=report).order_by("-created_at")
+def _decisions(found: list[Decision]) -> list[dict[str, Any]]:
     return [
         {
             "decision": row,
@@ -226,7 +230,9 @@ def _decisions(report: Report) -> list[dict[str, Any]]:
     ]
 
 
-def _findings(request: Staff, report: Report, review: Review, rows: list[Assessment]) -> dict[str, Any]:
+def _findings(
+    request: Staff, report: Report, review: Review, rows: list[Assessment], others: list[Capture | Decision]
+) -> dict[str, Any]:
     """Assessments and history as this person may see them: while a blind look is pending, without the earlier ones."""
     blind = review.hidden_from(request.person.label)
     shown = assessments_shown_to(request.person.label, report, rows, review) if review.blind else rows
@@ -235,7 +241,7 @@ def _findings(request: Staff, report: Report, review: Review, rows: list[Assessm
         "blind": blind,
         "hidden": len(rows) - len(shown),
         "assessments": shown,
-        "history": _history(report, [] if blind else rows, hide=blind),
+        "history": _history([report, *others, *([] if blind else rows)], hide=blind),
     }
 
 
@@ -243,9 +249,8 @@ NAMELESS: Final = ("report.taken", "report.released", "report.moved", "review.pl
 """What a blind reviewer reads in the history without a name: it would tell who looked before."""
 
 
-def _history(report: Report, assessments: list[Assessment], *, hide: bool) -> list[dict[str, Any]]:
-    """What happened with this case, from the audit log, the latest first."""
-    parts = [report, *report.captures.all(), *assessments, *Decision.objects.filter(report=report)]
+def _history(parts: list[Report | Capture | Decision | Assessment], *, hide: bool) -> list[dict[str, Any]]:
+    """What happened with these parts of a case, from the audit log, the latest first."""
     events = AuditEvent.objects.filter(subject__in=[subject_of(part) for part in parts]).order_by("-seq")
     return [
         {
@@ -304,5 +309,9 @@ def choices_for(request: Staff, url: Url | None) -> list[Coverage]:
 
 
 def capture_under_way(report: Report) -> str:
-    row = report.captures.filter(status__in=OPEN_CAPTURES).first()
-    return str(row.status) if row else ""
+    return under_way(report.captures.filter(status__in=OPEN_CAPTURES))
+
+
+def under_way(captures: Iterable[Capture]) -> str:
+    """The state of the capture that has not ended; empty where all have."""
+    return next((str(row.status) for row in captures if row.status in OPEN_CAPTURES), "")
