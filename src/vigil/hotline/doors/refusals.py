@@ -11,15 +11,21 @@ from django.http.response import HttpResponseBase
 from vigil.hotline.doors.errors import page
 
 METHOD_NOT_ALLOWED: Final = 405
+NUL: Final = ("\0", "%00")
 
 
 class DesignedRefusals:
-    """Django's method decorators answer 405 with no body; who meets it (a reload of what was a form) gets the door's page."""
+    """Django's method decorators answer 405 with no body; who meets it (a reload of what was a form) gets the door's page.
+
+    An address with the character NUL is refused before anybody looks it up: no name has it, and PostgreSQL fails over it.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if NUL[0] in request.path_info or any(written in request.META.get("QUERY_STRING", "") for written in NUL):
+            return page(request, 400)
         response = self.get_response(request)
         if response.status_code != METHOD_NOT_ALLOWED or not isinstance(response, HttpResponse) or response.content:
             return response
