@@ -24,7 +24,9 @@ class DesignedRefusals:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if NUL[0] in request.path_info or any(written in request.META.get("QUERY_STRING", "") for written in NUL):
+        if NUL[0] in request.path_info:
+            return page(request, 404)
+        if any(written in request.META.get("QUERY_STRING", "") for written in NUL):
             return page(request, 400)
         response = self.get_response(request)
         if response.status_code != METHOD_NOT_ALLOWED or not isinstance(response, HttpResponse) or response.content:
