@@ -41,7 +41,6 @@ class _Sequence:
                 self._milliseconds, self._tail = milliseconds, secrets.randbits(TAIL_BITS - 1)
             return uuid7(milliseconds, self._tail)
 
-
     def several(self, milliseconds: int, number: int) -> list[uuid.UUID]:
         """As ``number`` calls of :meth:`next`, with one question for randomness."""
         steps = struct.unpack(f"{number}I", secrets.token_bytes(STEP_BITS // 8 * number))

@@ -16,7 +16,7 @@ from vigil.hotline.triage import known
 from vigil.hotline.triage.known import EXACT, NEAR, Known
 from vigil.match.urls import Scope
 
-__all__ = ["EXACT", "NEAR", "Known", "known_address", "known_files", "sources_to_match"]
+__all__ = ["EXACT", "NEAR", "Known", "known_address", "known_files"]
 
 
 def known_address(url: Url, partners: Sequence[Source] | None = None) -> list[Known]:

@@ -29,13 +29,14 @@ from vigil.hotline.doors.console.forms import (
     ListingForm,
     PriorityForm,
 )
-from vigil.hotline.doors.console.known import known_address, known_files, sources_to_match
+from vigil.hotline.doors.console.known import known_address, known_files
 from vigil.hotline.doors.console.requests import Staff, allowed
 from vigil.hotline.doors.console.scopes import Coverage, coverages
 from vigil.hotline.doors.console.sessions import take_kept_form
 from vigil.hotline.holds.gate import holds_on
 from vigil.hotline.lists.actions import check_decide
 from vigil.hotline.lists.enumerations import ListingDecision
+from vigil.hotline.lists.exchange.policies import sources_to_match
 from vigil.hotline.lists.models import Decision
 from vigil.hotline.lists.queries import entries_of, media_of
 from vigil.hotline.lists.reach import Preview

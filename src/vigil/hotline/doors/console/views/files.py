@@ -19,7 +19,7 @@ from vigil.hotline.assessments.models import CaseWarning, MediaAssessment
 from vigil.hotline.assessments.reviewing import Review, review_of, review_of_file
 from vigil.hotline.assessments.scheme import Stage
 from vigil.hotline.doors.console.grading_forms import LADDER, GradeForm, LookForm
-from vigil.hotline.doors.console.known import known_files, sources_to_match
+from vigil.hotline.doors.console.known import known_files
 from vigil.hotline.doors.console.requests import Staff, done, waits
 from vigil.hotline.doors.console.sources import bytes_of, source_of
 from vigil.hotline.doors.console.tiles import shown
@@ -98,7 +98,7 @@ def _page(
     context = {
         "report": report,
         "media": media,
-        "known": known_files([media], sources_to_match())[media.pk],
+        "known": known_files([media])[media.pk],
         "pdq": next((one for one in media.hashes.all() if one.algorithm == "pdq"), None),
         "source": source_of(report, media, url) if person.may(Permission.CONTENT_REVEAL) else "",
         "ladder": [(mode, mode.label, KEYS[mode]) for mode in LADDER],
