@@ -50,8 +50,8 @@ class Process:
 
     def _read(self) -> None:
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.events.append(json.loads(line))
+        for line in self.process.stderr:  # a process that ends with an error says it in words
+            self.events.append(json.loads(line) if line.startswith("{") else {"event": "said", "words": line})
 
     @property
     def port(self) -> int:

@@ -309,6 +309,18 @@ def test_signals_find_a_keeper_whatever_it_is_doing(hotline: Hotline, tmp_path: 
         assert verdict(process) == "listed"
 
 
+def test_a_configuration_that_cannot_be_read_changes_nothing_and_is_told_at_once(hotline: Hotline, tmp_path: Path) -> None:
+    hotline.publish(url_entry(1, PAGE))
+    with serving(hotline, tmp_path) as process:
+        until(lambda: all(process.ask("GET", "/readyz")[0] == 200 for _ in range(8)))
+        before = children(process)
+        (tmp_path / "edge.toml").write_text("zorblat")
+        process.process.send_signal(signal.SIGHUP)
+        until(lambda: any(event["event"] == "reload_failed" for event in process.events))
+        until(lambda: children(process) == before)
+        assert verdict(process) == "listed"
+
+
 def test_what_counts_again_and_again_counts_into_the_shared_numbers() -> None:
     region = Region.create(2)
     tally = Tally()

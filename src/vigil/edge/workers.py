@@ -177,6 +177,11 @@ class Worker:
     said: Word | None = None
     leaving: bool = False
 
+    @property
+    def ended(self) -> bool:
+        """Its process is over: a configuration that it cannot read ends it at once."""
+        return self.process.poll() is not None
+
 
 class Keeper:
     """Starts the workers, keeps them told, replaces those that end."""
@@ -202,7 +207,7 @@ class Keeper:
         try:
             for number in range(self.count):
                 self._spawn(port, icap, first=number == 0)
-            self._until(lambda: all(worker.port for worker in self.workers), START_SECONDS)
+            self._until(lambda: all(worker.port or worker.ended for worker in self.workers), START_SECONDS)
             self.log.info("listening", host=file.listen.host, port=port)
             if started is not None:
                 started(port)
@@ -274,7 +279,7 @@ class Keeper:
 
     def _bury(self, port: int, icap: int) -> None:
         """Replace workers that ended by themselves; not faster than one a second, or a wrong setting would spin."""
-        for worker in [worker for worker in self.workers if worker.process.poll() is not None]:
+        for worker in [worker for worker in self.workers if worker.ended]:
             self._remove(worker)
             if not self._stopping and not worker.leaving:
                 self.log.error("worker_ended", status=worker.process.returncode)
@@ -284,16 +289,16 @@ class Keeper:
     def _replace_all(self, port: int, icap: int) -> None:
         for old in list(self.workers):
             new = self._spawn(port, icap, first=old.first)
-            self._until(lambda new=new: new.port is not None and self._caught_up(new), START_SECONDS)  # type: ignore[misc]
-            if new.port is None:
+            self._until(lambda new=new: new.ended or (new.port is not None and self._caught_up(new)), START_SECONDS)  # type: ignore[misc]
+            if new.port is None or new.ended:
                 self.log.error("reload_failed", code="worker_not_started")
                 new.leaving = True
                 new.process.terminate()
                 return
             old.leaving = True
             old.process.terminate()
-            self._until(lambda old=old: old.process.poll() is not None, self._patience)  # type: ignore[misc]
-            if old.process.poll() is None:
+            self._until(lambda old=old: old.ended, self._patience)  # type: ignore[misc]
+            if not old.ended:
                 self.log.error("worker_killed", code="drain_overrun")
                 old.process.kill()  # what it counted stands in shared memory; two configurations at once must not stay
         self.log.info("reloaded")
