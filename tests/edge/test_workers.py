@@ -297,6 +297,19 @@ def test_a_worker_that_stands_still_does_not_stop_the_keeper_and_hears_the_lates
     theirs.close()
 
 
+def test_a_signal_meanwhile_shortens_no_waiting() -> None:
+    """Asked to reload while it waits for a worker, the keeper used to give all its patience up at once: the reload failed, or the
+    places of workers that had not ended yet ran out."""
+    keeper, ready = Mock(workers=[], _stopping=False), threading.Event()
+    keeper._wake = threading.Event()
+    keeper._wake.set()
+    later = threading.Timer(0.3, ready.set)
+    later.start()
+    Keeper._until(keeper, ready.is_set, 60)
+    assert ready.is_set()
+    later.join()
+
+
 def test_signals_find_a_keeper_whatever_it_is_doing(hotline: Hotline, tmp_path: Path) -> None:
     """A handler that waited for a lock which the keeper holds would leave the node standing still for ever."""
     hotline.publish(url_entry(1, PAGE))

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -288,20 +289,32 @@ class Keeper:
 
     def _replace_all(self, port: int, icap: int) -> None:
         for old in list(self.workers):
+            if self._stopping:
+                return
             new = self._spawn(port, icap, first=old.first)
             self._until(lambda new=new: new.ended or (new.port is not None and self._caught_up(new)), START_SECONDS)  # type: ignore[misc]
+            if self._stopping:
+                return
             if new.port is None or new.ended:
                 self.log.error("reload_failed", code="worker_not_started")
-                new.leaving = True
-                new.process.terminate()
+                self._dismiss(new)
                 return
-            old.leaving = True
-            old.process.terminate()
-            self._until(lambda old=old: old.ended, self._patience)  # type: ignore[misc]
-            if not old.ended:
-                self.log.error("worker_killed", code="drain_overrun")
-                old.process.kill()  # what it counted stands in shared memory; two configurations at once must not stay
-        self.log.info("reloaded")
+            self._dismiss(old)
+        if not self._stopping:
+            self.log.info("reloaded")
+
+    def _dismiss(self, worker: Worker) -> None:
+        """Let a worker finish, and give its place back. What it counted stands in shared memory."""
+        worker.leaving = True
+        worker.process.terminate()
+        self._until(lambda: worker.ended, self._patience)
+        if self._stopping:
+            return  # all are let finish together
+        if not worker.ended:
+            self.log.error("worker_killed", code="drain_overrun")
+            worker.process.kill()  # two configurations must not stay side by side
+            worker.process.wait()
+        self._remove(worker)
 
     @property
     def _patience(self) -> float:
@@ -351,13 +364,16 @@ class Keeper:
             placeholder.close()
 
     def _until(self, condition: Callable[[], bool], seconds: float) -> None:
-        """Hear the workers until ``condition`` holds, or the time is over."""
-        for _ in range(int(seconds / PAUSE_SECONDS)):
+        """Hear the workers until ``condition`` holds, or the time is over, or the node is to stop. A reload that is asked for
+        meanwhile is kept for the next round, and shortens nothing."""
+        ends = time.monotonic() + seconds
+        while not self._stopping and time.monotonic() < ends:
             for worker in self.workers:
                 self._hear(worker)
-            if condition() or self._stopping:
+            if condition():
                 return
             self._wake.wait(PAUSE_SECONDS)
+            self._wake.clear()
 
     def _reserve(self, host: str, port: int) -> int:
         """The port to share: bound here with SO_REUSEPORT but not listening, so that it stays ours and takes no connection."""
