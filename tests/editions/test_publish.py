@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from datetime import timedelta
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from tests.editions.world import Hotline, client, some_contents
@@ -231,6 +233,16 @@ def test_one_publisher_at_a_time(hotline: Hotline, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, "fsync", meanwhile)
     assert hotline.publish() == 2
     assert codes == ["publishing_busy"]
+
+
+def test_someone_who_only_looks_does_not_stop_a_publication(hotline: Hotline) -> None:
+    hotline.publish()
+    lock = os.open(hotline.repository / "metadata", os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    leaves = Timer(0.1, os.close, [lock])
+    leaves.start()
+    assert hotline.publish() == 2
+    leaves.join()
 
 
 def test_a_damaged_folder_is_named_and_left_alone(hotline: Hotline) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.editions.world import Hotline
 
+from vigil.editions.folder import read_limited
 from vigil.editions.keys import create_keys
 from vigil.editions.publish import publish
 from vigil.editions.verify import VerifyReport, verify
@@ -232,3 +237,61 @@ def test_a_file_too_many_is_noticed_even_if_signed(hotline: Hotline) -> None:
 
 def test_an_empty_folder_is_reported_not_raised(tmp_path: Path, world: Hotline) -> None:
     assert not verify(tmp_path, root=None, now=world.now).ok
+
+
+class Publisher:
+    """Someone who holds the lock of an edition folder for a moment, as each publication does."""
+
+    def __init__(self) -> None:
+        self._threads: list[Thread] = []
+
+    def works_until(self, folder: Path, last: Callable[[], None]) -> None:
+        lock = os.open(folder / "metadata", os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        def work() -> None:
+            time.sleep(0.3)
+            last()
+            os.close(lock)
+
+        self._threads.append(Thread(target=work))
+        self._threads[-1].start()
+
+    def ends(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+
+@pytest.fixture
+def publisher() -> Iterator[Publisher]:
+    working = Publisher()
+    yield working
+    working.ends()
+
+
+class TestWhileSomeonePublishes:
+    def test_what_is_being_written_is_not_taken_for_damage(self, world: Hotline, folder: Path, publisher: Publisher) -> None:
+        unfinished = folder / "targets" / ".part-abcdefgh"
+        unfinished.write_bytes(b"half")
+        publisher.works_until(folder, unfinished.unlink)
+        assert checked(world, folder).ok
+
+    def test_an_edition_that_came_into_force_meanwhile_is_the_one_that_is_judged(
+        self, world: Hotline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        hotline = Hotline(tmp_path / "own")
+        hotline.publish()
+        once = [lambda: hotline.publish() and hotline.publish()]
+
+        def read(path: Path, limit: int) -> bytes:
+            if path.name.endswith("targets.json") and once:
+                once.pop()()  # the files that the check is about to read are removed by it
+            return read_limited(path, limit)
+
+        monkeypatch.setattr("vigil.editions.verify.read_limited", read)
+        report = checked(hotline, hotline.repository)
+        assert (report.ok, report.number) == (True, 3)
+
+    def test_what_a_cut_left_behind_is_noticed_where_nobody_publishes(self, world: Hotline, folder: Path) -> None:
+        (folder / "targets" / ".part-abcdefgh").write_bytes(b"half")
+        assert codes(checked(world, folder)) == {"stray"}

@@ -289,32 +289,32 @@ class Keeper:
 
     def _replace_all(self, port: int, icap: int) -> None:
         for old in list(self.workers):
-            if self._stopping:
-                return
             new = self._spawn(port, icap, first=old.first)
-            self._until(lambda new=new: new.ended or (new.port is not None and self._caught_up(new)), START_SECONDS)  # type: ignore[misc]
-            if self._stopping:
+            if not self._until(lambda new=new: new.ended or (new.port is not None and self._caught_up(new)), START_SECONDS):  # type: ignore[misc]
                 return
             if new.port is None or new.ended:
                 self.log.error("reload_failed", code="worker_not_started")
                 self._dismiss(new)
                 return
-            self._dismiss(old)
-        if not self._stopping:
-            self.log.info("reloaded")
+            if not self._dismiss(old):
+                return
+        self.log.info("reloaded")
 
-    def _dismiss(self, worker: Worker) -> None:
-        """Let a worker finish, and give its place back. What it counted stands in shared memory."""
+    def _dismiss(self, worker: Worker) -> bool:
+        """Let a worker finish, and give its place back. What it counted stands in shared memory.
+
+        False where the node is to stop meanwhile: then all are let finish together.
+        """
         worker.leaving = True
         worker.process.terminate()
-        self._until(lambda: worker.ended, self._patience)
-        if self._stopping:
-            return  # all are let finish together
+        if not self._until(lambda: worker.ended, self._patience):
+            return False
         if not worker.ended:
             self.log.error("worker_killed", code="drain_overrun")
             worker.process.kill()  # two configurations must not stay side by side
             worker.process.wait()
         self._remove(worker)
+        return True
 
     @property
     def _patience(self) -> float:
@@ -363,17 +363,20 @@ class Keeper:
         for placeholder in self._placeholders:
             placeholder.close()
 
-    def _until(self, condition: Callable[[], bool], seconds: float) -> None:
-        """Hear the workers until ``condition`` holds, or the time is over, or the node is to stop. A reload that is asked for
-        meanwhile is kept for the next round, and shortens nothing."""
+    def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Hear the workers until ``condition`` holds or the time is over; False where the node is to stop meanwhile.
+
+        A reload that is asked for meanwhile is kept for the next round, and shortens nothing.
+        """
         ends = time.monotonic() + seconds
         while not self._stopping and time.monotonic() < ends:
             for worker in self.workers:
                 self._hear(worker)
             if condition():
-                return
+                break
             self._wake.wait(PAUSE_SECONDS)
             self._wake.clear()
+        return not self._stopping
 
     def _reserve(self, host: str, port: int) -> int:
         """The port to share: bound here with SO_REUSEPORT but not listening, so that it stays ours and takes no connection."""

@@ -8,13 +8,15 @@ Order of a publication, each step on the disk before the next begins:
 4. what neither this edition nor the one before it needs is removed.
 
 :func:`recover` does step 4 alone; whatever a cut left behind is either referred to by ``timestamp.json`` or stray.
-One process publishes at a time: a lock beside the folder sees to it.
+One process publishes at a time: a lock on the folder sees to it. Whoever checks the folder meanwhile waits for its end
+(:func:`await_end`).
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -65,6 +67,8 @@ if TYPE_CHECKING:
     from vigil.editions.keys import KeyRing
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+LOOK_SECONDS: Final = 0.05
+LOCK_SECONDS: Final = 0.5
 REFRESH_BEFORE: Final = {TIMESTAMP: timedelta(hours=12), SNAPSHOT: timedelta(hours=36)}
 
 
@@ -370,18 +374,49 @@ def kept_files(repository: Path) -> tuple[set[str], set[str]]:
     return metadata, targets
 
 
+def await_end(repository: Path, seconds: float) -> bool:
+    """Wait, at most ``seconds``, until nobody publishes into ``repository`` any more; True where somebody did at first."""
+    ends, waited = time.monotonic() + seconds, False
+    with _folder_lock(repository) as lock:
+        while not _taken(lock, fcntl.LOCK_SH):
+            waited = True
+            if time.monotonic() > ends:
+                break
+            time.sleep(LOOK_SECONDS)
+    return waited
+
+
 @contextmanager
 def _only_one(repository: Path) -> Iterator[None]:
-    """Hold the lock of the edition folder; the system drops it with the process, however that ends."""
+    """Hold the lock of the edition folder; the system drops it with the process, however that ends.
+
+    Someone who only looks whether the folder is free holds it for an instant: that is not taken for another publisher.
+    """
     for name in (METADATA_FOLDER, TARGETS_FOLDER):
         (repository / name).mkdir(parents=True, exist_ok=True)
-    lock = os.open(repository / METADATA_FOLDER, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    ends = time.monotonic() + LOCK_SECONDS
+    with _folder_lock(repository) as lock:
+        while not _taken(lock, fcntl.LOCK_EX):
+            if time.monotonic() > ends:
+                raise UnavailableError(
+                    "publishing_busy", "Another process is publishing into this folder.", mend="Try again in a moment."
+                )
+            time.sleep(LOOK_SECONDS)
         yield
-    except BlockingIOError as error:
-        raise UnavailableError(
-            "publishing_busy", "Another process is publishing into this folder.", mend="Try again in a moment."
-        ) from error
+
+
+@contextmanager
+def _folder_lock(repository: Path) -> Iterator[int]:
+    descriptor = os.open(repository / METADATA_FOLDER, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
     finally:
-        os.close(lock)
+        os.close(descriptor)
+
+
+def _taken(lock: int, kind: int) -> bool:
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

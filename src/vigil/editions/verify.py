@@ -10,6 +10,8 @@ Stricter than a client, which takes what it needs. Here
 * exactly the files of what is in force and of what was before it are there;
 * the edition and each list alone read strictly (:mod:`vigil.editions.load`), and their numbers are the signed ones. What is
   encrypted for a partner is checked as it lies there.
+
+A publication that comes meanwhile makes files appear and go: the folder is then read again when it has ended.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from vigil.editions.folder import read_limited, read_target, signed_files
 from vigil.editions.load import read_edition
 from vigil.editions.manifest import MANIFEST_NAME
 from vigil.editions.model import Edition
+from vigil.editions.publish import await_end
 from vigil.editions.refusal import EditionRefused, Refusal
 from vigil.editions.roles import (
     METADATA_FOLDER,
@@ -52,6 +55,8 @@ from vigil.editions.roles import (
 )
 from vigil.editions.wire import COLUMNS
 
+ATTEMPTS: Final = 5
+PUBLICATION_SECONDS: Final = 60
 STRAY: Final = "stray"
 CANONICAL: Final = "not_canonical"
 TARGETS_ENTRY: Final = "targets.json"
@@ -81,10 +86,35 @@ def verify(repository: Path, *, root: bytes | None, now: datetime) -> VerifyRepo
 
     Never raises for what is wrong with the folder: that is in the report.
     """
-    check = _Check(repository, require_utc(now))
+    now = require_utc(now)
+    for _ in range(ATTEMPTS):
+        before = _timestamp_bytes(repository)
+        report = _verify(repository, root, now)
+        if report.ok or not _published_meanwhile(repository, before):
+            break
+    return report
+
+
+def _verify(repository: Path, root: bytes | None, now: datetime) -> VerifyReport:
+    check = _Check(repository, now)
     with check.noting(METADATA_FOLDER):
         check.whole(root)
     return VerifyReport(not check.problems, check.number, tuple(check.problems), _note(root))
+
+
+def _published_meanwhile(repository: Path, before: bytes | None) -> bool:
+    """Whether what was read may have been of two editions, or of one that was just being written."""
+    if not (repository / METADATA_FOLDER).is_dir():
+        return False
+    return await_end(repository, PUBLICATION_SECONDS) or _timestamp_bytes(repository) != before
+
+
+def _timestamp_bytes(repository: Path) -> bytes | None:
+    """``timestamp.json`` as it lies there: it changes with each publication and is the last thing to change."""
+    try:
+        return read_limited(repository / METADATA_FOLDER / TIMESTAMP_NAME, METADATA_BYTES.value)
+    except (OSError, VigilError):
+        return None  # what is wrong with it is found by the check itself
 
 
 def _note(root: bytes | None) -> str:
