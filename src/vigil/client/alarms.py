@@ -29,6 +29,10 @@ class AlarmBell:
             self._last[cause] = now
             return Alarm(cause, self._waiting.pop(cause), status, code)
 
+    def renew_lock(self) -> None:
+        """In the child of a fork, whose parent may have held the lock."""
+        self._lock = threading.Lock()
+
     def answered(self) -> None:
         """An answer came: the next failure is news again."""
         with self._lock:

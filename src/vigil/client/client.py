@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import ssl
 import threading
+import weakref
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Final
@@ -18,7 +20,7 @@ from vigil.client.policy import AlarmCallback, FailClosed, FailOpen, Policy, Que
 from vigil.client.questions import Question, Signal, signal_question, url_question
 from vigil.client.results import Verdict
 from vigil.client.session import Session, Sheet, pendings
-from vigil.client.worker import Worker
+from vigil.client.worker import Worker, closed
 
 CONNECTIONS: Final = 8
 MOST_CONNECTIONS: Final = 1000
@@ -51,13 +53,19 @@ class _Base:
         self._session = Session(policy, alarm)
         self._queue = queue
         self._closed = False
+        _alive.add(self)
+
+    def _after_fork(self) -> None:
+        """In the child: locks that a thread of the parent held at that moment would never be let go."""
+        self._lock = threading.Lock()
+        self._session.renew_lock()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._settings.address.authority!r})"
 
     def _open(self) -> None:
         if self._closed:
-            raise InputError("client_closed", "This client was closed.", mend="Make a new one.")
+            raise closed()
 
     def _hashed(self, source: Source, reference: str | None) -> Question:
         return question_of_file(source, seconds=self._settings.timeouts.hashing, reference=reference)
@@ -93,7 +101,7 @@ class AsyncClient(_Base):
         self._open()
         if send_media:
             outcome = await self._ready().send(await asyncio.to_thread(bytes_of_file, source))
-            await self._alarms([outcome])
+            await self._alarms([[outcome]])
             return self._session.sent(outcome)
         return (await self.ask([await asyncio.to_thread(self._hashed, source, reference)], deadline=deadline))[0]
 
@@ -104,10 +112,12 @@ class AsyncClient(_Base):
         answered = await self._ready().ask(sheet.signals, self._seconds(deadline))
         parts = sheet.outcomes(answered)
         verdicts = [self._session.verdict(question, of) for question, of in zip(questions, parts, strict=True)]
-        if self._queue is not None:
-            for pending in pendings(questions, verdicts):
-                await _done(self._queue(pending))
-        await self._alarms(answered)
+        try:
+            if self._queue is not None:
+                for pending in pendings(questions, verdicts):
+                    await _done(self._queue(pending))
+        finally:
+            await self._alarms(parts)
         return verdicts
 
     async def close(self) -> None:
@@ -128,8 +138,8 @@ class AsyncClient(_Base):
             self._engine = Engine(self._settings)
         return self._engine
 
-    async def _alarms(self, outcomes: Sequence[Outcome]) -> None:
-        for alarm in self._session.alarms(outcomes):
+    async def _alarms(self, parts: Sequence[Sequence[Outcome]]) -> None:
+        for alarm in self._session.alarms(parts):
             await _done(self._session.raise_alarm(alarm))
 
 
@@ -176,7 +186,7 @@ class Client(_Base):
         self._open()
         if send_media:
             outcome = self._ready().send(bytes_of_file(source))
-            self._alarms([outcome])
+            self._alarms([[outcome]])
             return self._session.sent(outcome)
         return self.ask([self._hashed(source, reference)], deadline=deadline)[0]
 
@@ -187,10 +197,12 @@ class Client(_Base):
         answered = self._ready().ask(sheet.signals, self._seconds(deadline))
         parts = sheet.outcomes(answered)
         verdicts = [self._session.verdict(question, of) for question, of in zip(questions, parts, strict=True)]
-        if self._queue is not None:
-            for pending in pendings(questions, verdicts):
-                self._queue(pending)
-        self._alarms(answered)
+        try:
+            if self._queue is not None:
+                for pending in pendings(questions, verdicts):
+                    self._queue(pending)
+        finally:
+            self._alarms(parts)
         return verdicts
 
     def close(self) -> None:
@@ -215,9 +227,21 @@ class Client(_Base):
                 self._worker = Worker(self._settings)
             return self._worker
 
-    def _alarms(self, outcomes: Sequence[Outcome]) -> None:
-        for alarm in self._session.alarms(outcomes):
+    def _alarms(self, parts: Sequence[Sequence[Outcome]]) -> None:
+        for alarm in self._session.alarms(parts):
             self._session.raise_alarm(alarm)
+
+
+_alive: Final[weakref.WeakSet[_Base]] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for each in list(_alive):
+        each._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 async def _done(result: object) -> None:

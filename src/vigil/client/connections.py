@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 
 from vigil.client.address import NodeAddress
@@ -55,7 +56,9 @@ class Line:
         return not self.writer.is_closing()
 
     def close(self) -> None:
-        self.writer.transport.abort()
+        """End the connection. Where its loop has ended before, the system closes what is left of it."""
+        with suppress(RuntimeError):
+            self.writer.transport.abort()
 
 
 class Connections:
@@ -67,6 +70,7 @@ class Connections:
         self._tls = (tls or ssl.create_default_context()) if address.tls else None
         self._places = asyncio.Semaphore(most)
         self._idle: deque[Line] = deque()
+        self._closed = False
         self.opened = 0
 
     async def exchange(self, request: bytes, seconds: float, *, fresh: bool = False) -> HttpAnswer:
@@ -83,7 +87,7 @@ class Connections:
                 keep = answer.reusable
                 return answer
             finally:
-                if keep:
+                if keep and not self._closed:  # an answer that came after the end leaves nothing open
                     self._idle.append(line)
                 else:
                     line.close()
@@ -100,7 +104,8 @@ class Connections:
         return Line(reader, writer)
 
     async def close(self) -> None:
-        """End all idle connections."""
+        """End all idle connections, and each other one with its answer."""
+        self._closed = True
         while self._idle:
             self._idle.pop().close()
         await asyncio.sleep(0)  # the loop takes note of the ends

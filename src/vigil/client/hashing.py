@@ -44,7 +44,7 @@ def question_of_hashes(found: ImageHashes | Unhashable, reference: str | None = 
 def bytes_of_file(source: Source) -> bytes:
     """The whole file, for an upload that was asked for; InputError beyond what is held in memory."""
     with opened(source) as stream:
-        data = stream.read(MEDIA_BYTES.value + 1)
+        data = _read(stream, MEDIA_BYTES.value + 1)
     if not 0 < len(data) <= MEDIA_BYTES.value:
         raise InputError("media_size", "The file is empty or too large to send.", mend=f"Send 1 to {MEDIA_BYTES.value} bytes.")
     return data
@@ -66,7 +66,7 @@ def opened(source: Source) -> Iterator[BinaryIO]:
 def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name with the character NUL
         raise InputError("file_unreadable", "The file cannot be opened.", mend="Check the path and its rights.") from None
 
 

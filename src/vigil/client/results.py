@@ -24,7 +24,9 @@ class Cause(StrEnum):
 
 
 TRANSPORT: Final = frozenset(cause.value for cause in Cause)
-PASSING: Final = TRANSPORT | {"no_edition", "edition_expired", "entry_stale", "busy"}
+SILENT: Final = frozenset({"no_edition", "edition_expired", "busy"})
+"""A node's own reasons by which it answers nothing at all: as much a cause for alarm as no node."""
+PASSING: Final = TRANSPORT | SILENT | {"entry_stale"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

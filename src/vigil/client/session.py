@@ -11,7 +11,7 @@ from vigil.client.alarms import AlarmBell
 from vigil.client.engine import Outcome
 from vigil.client.policy import Alarm, AlarmCallback, Pending, Policy
 from vigil.client.questions import MEDIA, Question, Signal
-from vigil.client.results import Listed, NotListed, Unknown, Verdict
+from vigil.client.results import SILENT, Listed, NotListed, Unknown, Verdict
 from vigil.client.wire import Failure, Found
 
 LOG: Final = logging.getLogger("vigil.client")
@@ -50,18 +50,24 @@ class Session:
         """The verdict on a file that was sent."""
         return self.verdict(Question(MEDIA, (Signal(MEDIA, ""),)), [outcome])
 
-    def alarms(self, outcomes: Iterable[Outcome]) -> list[Alarm]:
-        """The alarms to raise now."""
-        seen = list(outcomes)
-        if any(isinstance(outcome, Found) for outcome in seen):
+    def alarms(self, parts: Iterable[Sequence[Outcome]]) -> list[Alarm]:
+        """The alarms to raise now. ``parts``: the outcomes of each question; one with several signals counts once."""
+        silent: dict[str, list[Outcome]] = {}
+        answered = False
+        for outcomes in parts:
+            causes = {cause: outcome for outcome in outcomes if (cause := _silence(outcome))}
+            for cause, outcome in causes.items():
+                silent.setdefault(cause, []).append(outcome)
+            answered = answered or (not causes and any(outcome.edition for outcome in outcomes if isinstance(outcome, Found)))
+        if answered and not silent:
             self._bell.answered()
-        failures: dict[str, list[Failure]] = {}
-        for outcome in seen:
-            if isinstance(outcome, Failure) and outcome.item is None and outcome.cause:
-                failures.setdefault(outcome.cause.value, []).append(outcome)
         now = time.monotonic()
-        rung = [self._bell.ring(cause, len(of), now, of[0].status, of[0].code) for cause, of in failures.items()]
+        rung = [self._bell.ring(cause, len(of), now, *_answer(of[0])) for cause, of in silent.items()]
         return [alarm for alarm in rung if alarm is not None]
+
+    def renew_lock(self) -> None:
+        """In the child of a fork."""
+        self._bell.renew_lock()
 
     def raise_alarm(self, alarm: Alarm) -> object:
         """Tell the caller; what comes back may be awaitable."""
@@ -74,6 +80,18 @@ class Session:
 def reason_of(failure: Failure) -> str:
     """The reason of the unknown that a failure becomes: the node's code for one signal, else the cause."""
     return failure.code if failure.item is not None and failure.code else failure.cause.value
+
+
+def _silence(outcome: Outcome) -> str | None:
+    """Why nothing can be matched: a failure, or a node that has nothing to match with. None where it lies in the signal."""
+    if isinstance(outcome, Failure):
+        return outcome.cause.value if outcome.item is None else None
+    return outcome.reason if outcome.verdict == "unknown" and outcome.reason in SILENT else None
+
+
+def _answer(outcome: Outcome) -> tuple[int | None, str | None]:
+    """Status and code of what came back, where anything did."""
+    return (outcome.status, outcome.code) if isinstance(outcome, Failure) else (200, outcome.reason)
 
 
 def pendings(questions: Sequence[Question], verdicts: Sequence[Verdict]) -> list[Pending]:

@@ -76,6 +76,11 @@ class Receiver:
             raise InputError("webhook_malformed", "This is not a notice of a node.") from error
         return Notice(identifier, found.type, sent_at, found.data) if self._is_new(identifier, now) else None
 
+    def forget(self, notice: Notice) -> None:
+        """Call where handling failed, and answer 5xx: the notice will come again, and is then new."""
+        with self._lock:
+            self._seen.pop(notice.id, None)
+
     def _sent_at(self, stamp: str, now: datetime) -> datetime:
         if not stamp.isascii() or not stamp.isdigit() or len(stamp) > 11:
             raise InputError("webhook_malformed", "The notice does not say when it was sent.", where=TIMESTAMP)

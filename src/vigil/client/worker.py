@@ -6,8 +6,10 @@ import asyncio
 import os
 import threading
 from collections.abc import Coroutine, Sequence
+from concurrent.futures import CancelledError
 from typing import Any, Final, TypeVar
 
+from vigil.base.errors import InputError
 from vigil.client.engine import Engine, Outcome, Settings
 from vigil.client.questions import Signal
 
@@ -22,6 +24,8 @@ class Worker:
 
     def __init__(self, settings: Settings) -> None:
         self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._closing = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="vigil-client", daemon=True)
         self._thread.start()
@@ -46,16 +50,26 @@ class Worker:
         """End connections, loop and thread."""
         if self.of_another_process():
             return
-        self._run(self._finish())
+        with self._lock:
+            if self._closing:
+                return
+            self._closing = True
+        asyncio.run_coroutine_threadsafe(self._finish(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(GONE)
         if not self._thread.is_alive():
             self._loop.close()
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._lock:  # what is asked before the end begins is ended by it; afterwards nobody would answer
+            if self._closing:
+                work.close()
+                raise closed()
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
+        except CancelledError:
+            raise closed() from None
         except BaseException:  # Ctrl-C in the caller: nobody waits for the answer any more
             future.cancel()
             raise
@@ -67,6 +81,11 @@ class Worker:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         await self._engine.close()
+
+
+def closed() -> InputError:
+    """What a call says that comes after :meth:`Client.close`, or was under way when it came."""
+    return InputError("client_closed", "This client was closed.", mend="Make a new one.")
 
 
 async def _engine(settings: Settings) -> Engine:

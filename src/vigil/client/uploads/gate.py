@@ -120,8 +120,8 @@ class UploadGate:
         if read is None:
             raise InputError("object_too_large", "The object is too large.")
         self.store.copy(self.buckets.held, self.buckets.published, key, read.etag)
-        self.store.delete(self.buckets.held, key)
         self.tell({"event": "upload", "key": key, "outcome": Outcome.RELEASED, "by": "person"})
+        self.store.delete(self.buckets.held, key)
 
     def _report(self, data: bytes, words: str = "") -> Reported | None:
         """The reference is the file's digest: the same file is one report, however often it is uploaded."""

@@ -52,7 +52,7 @@ class Hotline:
             document["words"] = words
         status, body = self._post(msgspec.json.encode(document), reference)
         if status in (200, 201):
-            return msgspec.json.decode(body, type=Reported)
+            return _reported(body)
         if status in (400, 409, 413, 415, 422):
             raise InputError("report_refused", "The hotline will not take this report.", where=f"status {status}")
         raise UnavailableError("hotline_refused", "The hotline does not take reports now.", where=f"status {status}")
@@ -74,3 +74,11 @@ class Hotline:
             raise UnavailableError("hotline_unreachable", "The hotline does not answer.") from error
         finally:
             connection.close()
+
+
+def _reported(body: bytes) -> Reported:
+    """The reference. A proxy in between may say 200 to anything: that is no receipt, and the report is made again."""
+    try:
+        return msgspec.json.decode(body, type=Reported)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnavailableError("hotline_unreadable", "What answers is no hotline, or its answer was cut off.") from error

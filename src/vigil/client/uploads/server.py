@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 import threading
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +21,7 @@ from vigil.client.uploads.gate import Outcome
 
 SECONDS: Final = 10.0
 PAUSE: Final = 0.2
+LOG: Final = logging.getLogger("vigil.client")
 
 
 class Waiting:
@@ -89,6 +91,9 @@ class GateServer:
                 outcome = self.built.gate.handle(upload)
             except UnavailableError:
                 continue  # it stays among those that wait
+            except OSError as error:  # of our own disk; the store's and the node's are told as UnavailableError
+                LOG.error("upload not decided: %s", error.strerror)
+                continue
             except InputError:
                 outcome = Outcome.HELD  # the hotline refuses the report: a person looks at it; the file is not published
             if outcome is not Outcome.LATER:
@@ -114,7 +119,7 @@ def _handler(server: GateServer) -> type[BaseHTTPRequestHandler]:
                 self._answer(404, {"code": "no_such_path"})
             elif not hmac.compare_digest(given, server.built.token.encode()):
                 self._answer(401, {"code": "token_refused"})
-            elif not length.isdigit() or int(length) > EVENT_BYTES:
+            elif not (length.isascii() and length.isdigit()) or len(length) > 9 or int(length) > EVENT_BYTES:
                 self._answer(413, {"code": "event_too_large"})
             else:
                 self._take(self.rfile.read(int(length)))
@@ -124,6 +129,8 @@ def _handler(server: GateServer) -> type[BaseHTTPRequestHandler]:
                 self._answer(200, {"taken": server.take(body)})
             except VigilError as error:
                 self._answer(400, {"code": error.code})
+            except OSError:  # the disk is full: the store sends the event again
+                self._answer(503, {"code": "event_not_kept"})
 
         def _answer(self, status: int, document: dict[str, Any]) -> None:
             body = json.dumps(document).encode()

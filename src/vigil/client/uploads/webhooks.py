@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import hmac
 import http.client
+import os
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -21,7 +25,7 @@ import msgspec
 from vigil.base import webhooks
 from vigil.base.clock import text_of
 from vigil.base.errors import InputError
-from vigil.base.files import write_atomically
+from vigil.base.files import sync_folder, write_atomically
 from vigil.client.uploads.s3 import connect
 
 HEADER: Final = "Vigil-Webhook"
@@ -58,14 +62,28 @@ class Notices:
         self._folder, self._url, self._secret, self._now = folder, urlsplit(address), secret, now
         self._standard = _standard(secret)
         self._failures = self._last = 0
+        self._lock = threading.Lock()
         for part in (folder, folder / "refused"):
             part.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def post(self, document: dict[str, Any]) -> None:
         """Keep a notice until it is taken."""
-        moment = max(int(self._now().timestamp() * MICROSECONDS), self._last + 1)
-        self._last = moment
-        write_atomically(self._folder / f"{moment:020d}.json", msgspec.json.encode(document), mode=0o600)
+        written = self._folder / f".{token_hex(8)}"
+        write_atomically(written, msgspec.json.encode(document), mode=0o600)
+        try:
+            self._name(written)
+        finally:
+            written.unlink()
+
+    def _name(self, written: Path) -> None:
+        """Give a notice a time of its own as its name: threads and other processes post into the same folder."""
+        moment = int(self._now().timestamp() * MICROSECONDS)
+        with self._lock:
+            while True:
+                moment = self._last = max(moment, self._last + 1)
+                with suppress(FileExistsError):
+                    os.link(written, self._folder / f"{moment:020d}.json")
+                    return sync_folder(self._folder)
 
     def waiting(self) -> list[Path]:
         """Notices that were not taken yet, oldest first."""

@@ -8,6 +8,7 @@ form it came in: a row that is saved again seals only what was changed, and what
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -111,6 +112,18 @@ def matching_bytes(purpose: str, value: str | bytes) -> bytes:
     second.update(first.digest())
     digest: bytes = second.digest()
     return digest
+
+
+def matching_all(purpose: str, values: Iterable[str]) -> list[bytes]:
+    """:func:`matching_bytes` of each of ``values``, for pages of thousands."""
+    inner, outer = _begun(settings.DIGEST_KEY, purpose)
+    begin, end, found = inner.copy, outer.copy, []
+    for value in values:
+        first, second = begin(), end()
+        first.update(value.encode())
+        second.update(first.digest())
+        found.append(second.digest())
+    return found
 
 
 @lru_cache(maxsize=64)

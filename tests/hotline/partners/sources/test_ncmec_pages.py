@@ -143,3 +143,14 @@ def test_a_known_page_is_fetched_only_and_a_failure_comes_in_its_place() -> None
         coming.ahead = Ahead.READ
         for each in coming:
             each.reading()
+
+
+def test_where_a_page_goes_on_is_found_wherever_it_stands() -> None:
+    """Usually at the end; comments behind it, however long, hide nothing. The digest leaves out what differs between requests."""
+    head, rest = b"<queryResult><images>zorblat</images>", b"</queryResult>"
+    for behind in (b"", b"<!--" + b"x" * 3 * ncmec.TAIL_BYTES + b"-->"):
+        one, other = (head + b"<paging><next>/v2/entries?page=%d</next></paging>" % page + behind + rest for page in (1, 2))
+        assert (ncmec._next_of(one), ncmec._next_of(other)) == ("/v2/entries?page=1", "/v2/entries?page=2")
+        assert ncmec._digest(one) == ncmec._digest(other)
+    assert ncmec._next_of(head + b"<paging/>" + rest) == ""
+    assert ncmec._digest(head + rest) != ncmec._digest(head.replace(b"zor", b"quim") + rest)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +13,8 @@ from django.db import connection
 from vigil.base.errors import InputError
 from vigil.hotline.access.entity import new_ids
 from vigil.hotline.partners.sources import rows
-from vigil.hotline.partners.sources.ahead import fewer_collections
+from vigil.hotline.partners.sources.ahead import fewer_collections, shorter_turns
+from vigil.hotline.partners.sources.fingerprints import digest_of, digests_of_all, fingerprint
 from vigil.hotline.partners.sources.keeping import ENTRY_FIELDS
 from vigil.hotline.partners.sources.models import ImportedEntry, ImportedFingerprint, ImportedPage, Source
 
@@ -76,3 +79,34 @@ def test_the_collector_is_as_before_after_a_feed_and_after_a_failed_one() -> Non
     with pytest.raises(InputError), fewer_collections():
         raise InputError("zorblat", "Nonsense.")
     assert gc.get_threshold() == before
+
+
+def test_turns_are_as_before_after_a_feed_and_after_a_failed_one() -> None:
+    before = sys.getswitchinterval()
+    with shorter_turns():
+        assert sys.getswitchinterval() < before / 2
+    with pytest.raises(InputError), shorter_turns():
+        raise InputError("zorblat", "Nonsense.")
+    assert sys.getswitchinterval() == before
+
+
+def test_rows_written_out_by_another_thread_are_added_by_this_one() -> None:
+    page, ids = _page(), new_ids(3)
+    some = [(each, "md5", bytes([place])) for place, each in enumerate(ids)]
+    with ThreadPoolExecutor(1) as thread:
+        ready = thread.submit(rows.written, ImportedFingerprint, ("entry", "algorithm", "digest"), some).result()
+    assert not ImportedFingerprint.objects.exists()
+    rows.add(ready)
+    kept = ImportedFingerprint.objects.order_by("pk").values_list("entry_id", "algorithm", "digest")
+    assert [(pk, name, bytes(digest)) for pk, name, digest in kept] == some
+    assert page.pk
+
+
+def test_digests_of_many_are_those_of_each() -> None:
+    address = "http://Quimber.example/a/../b"
+    found = [
+        fingerprint("md5", "0a" * 16), fingerprint("url", address), fingerprint("zorblat", "0A"),
+        fingerprint("host", "Quimber.example"), fingerprint("sha1", "0b" * 20),
+    ]  # fmt: skip
+    assert digests_of_all(found) == [digest_of(each.algorithm, each.value) for each in found]
+    assert len(set(digests_of_all(found))) == len(found)

@@ -29,7 +29,7 @@ from vigil.hotline.access.permissions import Permission
 from vigil.hotline.audit.actions import record
 from vigil.hotline.partners.sources import codes
 from vigil.hotline.partners.sources.actions import place_of
-from vigil.hotline.partners.sources.ahead import Ahead, Coming, Pages, fewer_collections
+from vigil.hotline.partners.sources.ahead import Ahead, Coming, Pages, fewer_collections, shorter_turns
 from vigil.hotline.partners.sources.keeping import Tally, keep, read
 from vigil.hotline.partners.sources.limits import CLAIM, STUCK_RUNS
 from vigil.hotline.partners.sources.models import ImportedEntry, Source, SourceKind, SourceVote, VoteState
@@ -119,7 +119,7 @@ def fetch(source: Source, opener: Opener = open_feed, stopping: Callable[[], boo
         with opener(source) as feed:
             send_votes(source, feed)
             run = _begin(source, feed, tally)
-            with fewer_collections(), Pages(_pages(run, feed), lambda page: read(page, now())) as pages:
+            with fewer_collections(), shorter_turns(), Pages(_pages(run, feed), lambda page: read(page, now())) as pages:
                 for coming in pages:
                     pages.ahead = _keep(run, coming, stopping)
         with fewer_collections():

@@ -7,14 +7,14 @@ the same way in both. Types that Vigil does not know keep the source's name and 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from vigil.base.errors import InputError
-from vigil.hotline.access.sealing import matching_bytes
+from vigil.hotline.access.sealing import matching_all, matching_bytes
 from vigil.hotline.partners.sources.record import DOMAIN, EDITION_KEY, HOST, URL, Flaw
 from vigil.match.hashing import ALGORITHMS
 from vigil.match.urls import CanonicalUrl, Scope, canonical_from_person
@@ -86,6 +86,13 @@ def digest_of(algorithm: str, value: str) -> bytes:
     if algorithm in _SCOPES:
         return url_digest(_SCOPES[algorithm], canonical_from_person(value))
     return matching_bytes("entry-hash", f"{algorithm}\0{value}")[:DIGEST_BYTES]
+
+
+def digests_of_all(fingerprints: Sequence[Fingerprint]) -> list[bytes]:
+    """:func:`digest_of` of each, for pages of thousands."""
+    values = [f"{each.algorithm}\0{each.value}" for each in fingerprints if each.algorithm not in _SCOPES]
+    digests = iter(matching_all("entry-hash", values))
+    return [each.digest() if each.algorithm in _SCOPES else next(digests)[:DIGEST_BYTES] for each in fingerprints]
 
 
 def url_digest(scope: Scope, url: CanonicalUrl) -> bytes:

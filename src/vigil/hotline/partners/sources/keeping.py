@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -26,7 +26,14 @@ from vigil.base.errors import InputError
 from vigil.hotline.access.entity import new_ids
 from vigil.hotline.access.sealing import matching_bytes, matching_digest
 from vigil.hotline.partners.sources import rows
-from vigil.hotline.partners.sources.fingerprints import DIGEST_BYTES, Fingerprint, fingerprint, flaw_of, name_of
+from vigil.hotline.partners.sources.fingerprints import (
+    DIGEST_BYTES,
+    Fingerprint,
+    digests_of_all,
+    fingerprint,
+    flaw_of,
+    name_of,
+)
 from vigil.hotline.partners.sources.limits import (
     FINGERPRINTS,
     FUTURE,
@@ -88,13 +95,6 @@ class Prepared:
     key: str
     digest: bytes
     fingerprints: tuple[Fingerprint, ...]
-    found_by: tuple[bytes, ...] | None = None
-
-    def digests(self) -> tuple[bytes, ...]:
-        """The keyed digests of the fingerprints, computed once."""
-        if self.found_by is None:
-            self.found_by = tuple(each.digest() for each in self.fingerprints)
-        return self.found_by
 
 
 @dataclass(slots=True)
@@ -104,12 +104,15 @@ class Reading:
     prepared: dict[str, Prepared]
     aside: list[SetAside]
     content: str = ""
+    ids: list[UUID] = field(default_factory=list)
+    prints: rows.Written | None = None
 
     def seal(self) -> None:
         """Do before it is asked for what has to be done where nothing of the page was there before."""
-        self.content = packed(_kept(each) for each in self.prepared.values())
-        for each in self.prepared.values():
-            each.digests()
+        ready = list(self.prepared.values())
+        self.content = packed(_kept(each) for each in ready)
+        self.ids = new_ids(len(ready))
+        self.prints = _prints(ready, self.ids)
 
 
 @dataclass(slots=True)
@@ -155,8 +158,8 @@ def keep(
     tally = Tally(1, 0, len(found.prepared), len(work.fresh), len(work.altered))
     if work.fresh or work.altered:
         memo = not found.aside and not work.same
-        content = found.content if len(work.fresh) == len(found.prepared) else ""
-        tally.withdrawn = _write(source, page, work, generation, moment, memo=memo, content=content)
+        sealed = found if len(work.fresh) == len(found.prepared) else None
+        tally.withdrawn = _write(source, page, work, generation, moment, memo=memo, sealed=sealed)
     tally.set_aside = set_aside(source, found.aside, page.name, moment)
     tally.damaged = int(page.flawed or any(each.flaw in DAMAGES for each in found.aside))
     _settle(source, work, moment)
@@ -300,27 +303,30 @@ def _seen(same: list[UUID], generation: int) -> None:
 
 
 def _write(
-    source: Source, page: Page, work: Work, generation: int, moment: datetime, *, memo: bool, content: str = ""
+    source: Source, page: Page, work: Work, generation: int, moment: datetime, *, memo: bool, sealed: Reading | None = None
 ) -> int:
-    """Write what is new or changed; gives how many were taken back. ``content``: of all of it, where it is sealed already."""
+    """Write what is new or changed; gives how many were taken back. ``sealed``: all of it, and all of it new."""
+    content, ids, prints = (sealed.content, sealed.ids, sealed.prints) if sealed is not None else ("", [], None)
     ready = [*work.fresh, *(each for _, each in work.altered)]
     row = ImportedPage.objects.create(
         source=source, name=page.name[:200], digest=page.digest if memo and not page.flawed else "", generation=generation,
         records=len(ready), received_at=moment, content=content or packed(_kept(each) for each in ready),
     )  # fmt: skip
-    ids = new_ids(len(work.fresh)) + [known.pk for known, _ in work.altered]
+    ids = ids or new_ids(len(work.fresh)) + [known.pk for known, _ in work.altered]
     _insert(source, row, work.fresh, ids, generation, moment)
     _alter(row, work, generation, moment)
-    rows.insert(
-        ImportedFingerprint, ("entry", "algorithm", "digest"),
-        (
-            (pk, each.algorithm, digest)
-            for pk, one in zip(ids, ready, strict=True) for each, digest in zip(one.fingerprints, one.digests(), strict=True)
-        ),
-    )  # fmt: skip
+    rows.add(prints or _prints(ready, ids))
     gone = [known for known, each in work.altered if each.record.withdrawn and not known.gone]
     erase((known.page, known.position) for known in gone)
     return len(gone)
+
+
+def _prints(ready: Sequence[Prepared], ids: Sequence[UUID]) -> rows.Written:
+    """The fingerprints of entries, ready to be added."""
+    digests = digests_of_all([one for each in ready for one in each.fingerprints])
+    owners = [(pk, one.algorithm) for pk, each in zip(ids, ready, strict=True) for one in each.fingerprints]
+    found = ((pk, name, digest) for (pk, name), digest in zip(owners, digests, strict=True))
+    return rows.written(ImportedFingerprint, ("entry", "algorithm", "digest"), found)
 
 
 def _insert(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 _MODULUS: Final = 1 << 256
@@ -33,7 +34,15 @@ class Mirror:
 
 def element(key: str, fingerprints: Iterable[tuple[str, str]]) -> bytes:
     """What one entry contributes. Lengths stand before texts, so that no two entries are written alike."""
-    texts = [key.encode()]
+    parts = [_measured(key)]
     for algorithm, value in sorted(set(fingerprints)):
-        texts += (algorithm.encode(), value.encode())
-    return hashlib.sha256(b"".join([part for text in texts for part in (len(text).to_bytes(4, "big"), text)])).digest()
+        parts += (_of_type(algorithm), _measured(value))
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def _measured(text: str) -> bytes:
+    written = text.encode()
+    return len(written).to_bytes(4, "big") + written
+
+
+_of_type = lru_cache(maxsize=256)(_measured)

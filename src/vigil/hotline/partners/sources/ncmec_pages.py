@@ -8,6 +8,7 @@ is nobody's loss: :func:`plain` gives None, and the parser reads it.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from vigil.hotline.partners.sources.documents import Unreadable, clipped, instant, shown, utf8
@@ -79,13 +80,24 @@ def _record(found: re.Match[str]) -> Record | None:
     return Record(
         key=f"{member}-{entry}",
         raw=clipped(found[0]),
-        fingerprints=tuple((kind, value.strip()) for kind, value in _PRINT.findall(prints or "") if value.strip()),
+        fingerprints=tuple([(kind, text) for kind, value in _PRINT.findall(prints or "") if (text := value.strip())]),
         withdrawn=block.startswith("deleted"),
         changed_at=instant((stamp or "").strip()),
         media=BLOCKS[block.lower()],
-        member=shown(f"{member} {name.strip()}".strip()),
-        labels=tuple(shown(label.strip(), 60) for label in _LABEL.findall(labels) if label.strip()),
+        member=_member(member, name),
+        labels=_labels(labels),
     )
+
+
+@lru_cache(maxsize=1024)
+def _member(number: int, name: str) -> str:
+    return shown(f"{number} {name.strip()}".strip())
+
+
+@lru_cache(maxsize=1024)
+def _labels(written: str) -> tuple[str, ...]:
+    """Few members and labels stand in millions of entries."""
+    return tuple(shown(label.strip(), 60) for label in _LABEL.findall(written) if label.strip())
 
 
 def _after_spaces(text: str, position: int) -> int:

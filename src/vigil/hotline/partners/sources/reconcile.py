@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Final
 
 from django.db.models import Q, QuerySet
 
+from vigil.hotline.partners.sources.ahead import shorter_turns
 from vigil.hotline.partners.sources.keeping import erase
 from vigil.hotline.partners.sources.limits import LARGE_REMOVAL_LEAST, LARGE_REMOVAL_SHARE
 from vigil.hotline.partners.sources.mirror import Mirror
@@ -15,6 +17,7 @@ from vigil.hotline.partners.sources.models import ImportedEntry, ImportedFingerp
 from vigil.hotline.partners.sources.pages import outlines
 
 _AT_ONCE: Final = 2000
+_PAGES_AT_ONCE: Final = 20
 
 
 def unseen(source: Source, generation: int) -> QuerySet[ImportedEntry]:
@@ -48,17 +51,30 @@ def empty_pages(source: Source) -> int:
 
 
 def mirror_of(source: Source) -> Mirror:
-    """The digest over everything in force, computed from what is kept, page by page."""
+    """The digest over everything in force, computed from what is kept, page by page.
+
+    A page is opened and counted in a thread of its own while the database hands out the next one.
+    """
     mirror = Mirror()
     pages = ImportedPage.objects.filter(source=source, records__gt=0).order_by("pk")
-    for row in pages.iterator(chunk_size=20):
-        positions = ImportedEntry.objects.filter(page=row, gone=False).values_list("position", flat=True)
-        standing = list(positions)
-        if standing:
-            records = outlines(row.content)
-            for position in standing:
-                mirror.add(records[position].key, records[position].fingerprints)
+    with shorter_turns(), ThreadPoolExecutor(1, "mirror") as thread:
+        counting: Future[None] | None = None
+        for row in pages.iterator(chunk_size=_PAGES_AT_ONCE):
+            standing = list(ImportedEntry.objects.filter(page=row, gone=False).values_list("position", flat=True))
+            if counting is not None:
+                counting.result()
+            counting = thread.submit(_count, mirror, row.content, standing)
+        if counting is not None:
+            counting.result()
     return mirror
+
+
+def _count(mirror: Mirror, content: str, positions: list[int]) -> None:
+    """Count the entries at ``positions`` of a page."""
+    if positions:
+        records = outlines(content)
+        for position in positions:
+            mirror.add(records[position].key, records[position].fingerprints)
 
 
 def counts(source: Source) -> dict[str, int]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import islice
+from operator import is_
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,22 +19,42 @@ _ROWS: Final = 10_000
 _MEANINGFUL: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Rows as the database takes them: ``lines`` for COPY, or ``values`` for a prepared statement."""
+
+    model: type[models.Model]
+    fields: Sequence[Any]
+    lines: list[str]
+    values: list[tuple[Any, ...]]
+
+
+def written(model: type[models.Model], fields: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> Written:
+    """``rows``, whose values stand in the order of ``fields``, ready to be added. Asks the database nothing: any thread may."""
+    found = _fields(model, fields)
+    if connection.vendor == "postgresql":
+        ways = [_written_by(each) for each in found]
+        return Written(model, found, [_lines(ways, some) for some in batched(rows, _ROWS)], [])
+    return Written(model, found, [], [_prepared(found, row) for row in rows])
+
+
 def insert(model: type[models.Model], fields: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
     """Add ``rows``, whose values stand in the order of ``fields``."""
-    found = _fields(model, fields)
+    add(written(model, fields, rows))
+
+
+def add(ready: Written) -> None:
+    """Add rows that were written out before."""
     quote = connection.ops.quote_name
-    table, columns = quote(model._meta.db_table), ", ".join(quote(str(each.column)) for each in found)
+    table, columns = quote(ready.model._meta.db_table), ", ".join(quote(str(each.column)) for each in ready.fields)
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            written = [_written_by(each) for each in found]
+        if ready.lines:
             with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
-                for some in batched(rows, _ROWS):
-                    copy.write(_lines(written, some))
-            return
-        marks = ", ".join(["%s"] * len(found))
-        prepared = [_prepared(found, row) for row in rows]
-        if prepared:
-            cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", prepared)  # noqa: S608 - names of ours
+                for some in ready.lines:
+                    copy.write(some)
+        if ready.values:
+            marks = ", ".join(["%s"] * len(ready.fields))
+            cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", ready.values)  # noqa: S608 - names of ours
 
 
 def update(model: type[models.Model], fields: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
@@ -77,8 +99,10 @@ def _lines(written: Sequence[Column], rows: Sequence[tuple[Any, ...]]) -> str:
 
 def _column(write: Column, values: Sequence[Any]) -> Iterable[str]:
     """The values as texts. Many columns hold one value all the way down, which is written once."""
-    if None not in values:
-        return list(write(values[:1])) * len(values) if values.count(values[0]) == len(values) else write(values)
+    if values[0] is values[-1] and all(map(partial(is_, values[0]), values)) and values[0] is not None:
+        return list(write(values[:1])) * len(values)
+    if not any(map(partial(is_, None), values)):  # by identity: comparing ids one by one runs code of theirs
+        return write(values)
     there = iter(write([value for value in values if value is not None]))
     return ["\\N" if value is None else next(there) for value in values]
 
