@@ -12,6 +12,7 @@ from typing import Final
 from vigil.edge.carry import Carry
 from vigil.edge.counts import Cell, Column, Rules, Tally, Vector, next_vector
 from vigil.edge.ledger import Ledger
+from vigil.edge.told import ToldHours
 
 PAUSE_LONGEST: Final = timedelta(seconds=120)
 
@@ -23,6 +24,7 @@ class Bookkeeper:
         self._node, self._tally, self._ledger, self._rules = node, tally, ledger, rules
         self._open_hours = open_hours
         self._carry = Carry(node, ledger.carry)
+        self._told = ToldHours(ledger.told)
         self._lock = threading.Lock()
         self._covered_to: datetime | None = None
         self._in_force: tuple[int, tuple[str, ...]] | None = None
@@ -44,8 +46,7 @@ class Bookkeeper:
         """Note coverage, close hours that are over, write the ledger; with ``show_open`` also vectors of open hours."""
         with self._lock:
             self._cover(now)
-            for cell in self._tally.closable(now):
-                self._close(cell)
+            self._close_hours(now)
             self._close_periods(now)
             if show_open and self._open_hours:
                 self._show_open()
@@ -57,6 +58,23 @@ class Bookkeeper:
         if self._in_force and start and timedelta(0) < now - start <= PAUSE_LONGEST:
             edition, lists = self._in_force
             self._tally.cover(edition, lists, start, now)
+
+    def _close_hours(self, now: datetime) -> None:
+        """Cells of hours that are over; those that begin anew in an hour that was told wait for the next one that was not."""
+        cells = self._tally.closable(now)
+        for cell in cells:
+            if self._is_told(cell, self._tally.columns()[cell]):
+                self._tally.move(cell, self._told.first_open(cell.hour))
+            else:
+                self._close(cell)
+        self._told.add(cell.hour for cell in cells)
+
+    def _is_told(self, cell: Cell, column: Column) -> bool:
+        """True where the hour left before this column began: a clock went back, or a worker was very late.
+
+        A column of which a vector was made is that vector's own: it is closed again after a power cut.
+        """
+        return column.made is None and cell.hour in self._told
 
     def _close(self, cell: Cell) -> None:
         column = self._tally.columns()[cell]
@@ -73,6 +91,8 @@ class Bookkeeper:
 
     def _show_open(self) -> None:
         for cell, column in self._tally.columns().items():
+            if self._is_told(cell, column):
+                continue
             vector = next_vector(self._node, cell, column, self._rules)
             if column.made is None or (column.made.counts, column.made.messages) != (vector.counts, vector.messages):
                 self._make(cell, column)

@@ -9,7 +9,8 @@ sum of ``n`` hidden numbers leaves only as far as ``n - 1`` of them could have m
 anything from 0 to ``k`` - 1 (shown for all cases of small ``k`` in tests/edge/test_carry.py). Why: docs/decisions/0262.
 
 ``counts/carry.json`` is written whole before an hour is closed, and holds the names of the hours that are in it: an hour that is
-closed again after a power cut is added once.
+closed again after a power cut is added once. It also holds the names of the days and weeks that were told: what a clock that went
+back counts in them goes into the next one (docs/decisions/0471).
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ DAY: Final = timedelta(days=1)
 WEEK: Final = timedelta(days=7)
 SETTLING: Final = 2 * CLOSING  # after the last hour is closed
 KEEP_NAMES: Final = timedelta(days=15)
+KEEP_PERIODS: Final = 60  # days and weeks that were told: by number, since the clock is what is not trusted there
 SUPPRESS: Final = "suppress"
 MESSAGE: Final = "message:"
 Period = Literal["day", "week"]
+LENGTHS: Final[Mapping[Period, timedelta]] = {"day": DAY, "week": WEEK}
 
 
 class Carried(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -70,6 +73,7 @@ class Sum(msgspec.Struct):
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     sums: list[Sum]
     hours: list[tuple[str, int, str]]
+    told: list[tuple[Period, date]] = []
 
 
 def may_leave(total: int, cells: int, k: int) -> int:
@@ -96,6 +100,7 @@ class Carry:
         self._node, self._path = node, path
         self._sums: dict[tuple[Period, date, str, str, int], Sum] = {}
         self._hours: dict[tuple[str, int, str], datetime] = {}
+        self._told_periods: dict[tuple[Period, date], None] = {}
         self._load()
 
     def add(self, cell: Cell, vector: Vector, column: Column) -> None:
@@ -121,6 +126,8 @@ class Carry:
         """What was told is written into the outbox: forget it, and the names of hours long gone."""
         over = [each for each in self._sums.values() if each.cells < 0] + self._over("week", now, WEEK)
         self._sums = {key: each for key, each in self._sums.items() if not any(each is gone for gone in over)}
+        told = dict.fromkeys((each.period, each.start) for each in over)
+        self._told_periods = dict.fromkeys([*self._told_periods, *told][-KEEP_PERIODS:])
         self._hours = {key: hour for key, hour in self._hours.items() if now - hour < KEEP_NAMES}
         self._save()
 
@@ -148,11 +155,15 @@ class Carry:
         return Carried(WIRE_VERSION, RULES, self._node, name, period, start.isoformat(), counts, cells, k, messages or None)
 
     def _sum(self, period: Period, start: date, name: str, what: str, k: int, number: int) -> None:
-        key = (period, start, name, what, k)
-        each = self._sums.setdefault(key, Sum(period, start, name, what, k))
-        if each.cells < 0:  # its day has left already: a clock went back
-            return
+        while self._has_left(period, start):  # a clock went back: the next one takes it
+            start += LENGTHS[period]
+        each = self._sums.setdefault((period, start, name, what, k), Sum(period, start, name, what, k))
         each.total, each.cells = each.total + number, each.cells + 1
+
+    def _has_left(self, period: Period, start: date) -> bool:
+        """True where the hotline has numbers of that day or week, or is about to get them."""
+        leaving = (each for each in self._sums.values() if each.cells < 0)
+        return (period, start) in self._told_periods or any((each.period, each.start) == (period, start) for each in leaving)
 
     def _load(self) -> None:
         try:
@@ -167,10 +178,11 @@ class Carry:
             (hour, edition, name): datetime.strptime(hour, "%Y-%m-%dT%H:00Z").replace(tzinfo=UTC)
             for hour, edition, name in found.hours
         }
+        self._told_periods = dict.fromkeys(found.told)
 
     def _save(self) -> None:
         rows = sorted(self._sums.values(), key=lambda each: (each.period, each.start, each.list, each.name, each.k))
-        write_atomically(self._path, msgspec.json.encode(_File(rows, sorted(self._hours))), mode=0o600)
+        write_atomically(self._path, msgspec.json.encode(_File(rows, sorted(self._hours), list(self._told_periods))), mode=0o600)
 
 
 def _instant(day: date) -> datetime:

@@ -268,6 +268,17 @@ class Tally:
             self._adders = {adder for adder in self._adders if adder.cell != cell}
             self._columns.pop(cell, None)
 
+    def move(self, cell: Cell, hour: datetime) -> None:
+        """Count what is in ``cell`` in ``hour`` instead; the time that it covers is forgotten."""
+        with self._lock:
+            self._take_over()
+            self._adders = {adder for adder in self._adders if adder.cell != cell}
+            moved, target = self._columns.pop(cell), self._column(Cell(hour, cell.edition, cell.list))
+            for kind, number in moved.counts.items():
+                target.counts[kind] = target.counts.get(kind, 0) + number
+            for name, number in moved.messages.items():
+                target.messages[name] = target.messages.get(name, 0) + number
+
     def mark(self, cell: Cell, vector: Vector) -> None:
         """Note the vector made last."""
         with self._lock:

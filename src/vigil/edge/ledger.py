@@ -2,6 +2,7 @@
 
 ``counts/open.json``   the open columns, written whole every few seconds: a killed process loses at most those seconds.
 ``counts/carry.json``  small numbers of closed hours on their way into days and weeks (:mod:`vigil.edge.carry`).
+``counts/told.json``   the hours that have left (:mod:`vigil.edge.told`).
 ``counts/outbox/``     one file a vector, the exact bytes that are sent, again and again, until the hotline has them.
 ``counts/refused/``    vectors that the hotline will never take; kept for the operator.
 
@@ -42,6 +43,7 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self._open = folder / "open.json"
         self.carry = folder / "carry.json"
+        self.told = folder / "told.json"
         self.outbox = folder / "outbox"
         self.refused = folder / "refused"
         for part in (folder, self.outbox, self.refused):
