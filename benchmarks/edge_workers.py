@@ -28,6 +28,7 @@ from vigil.media import Decoder
 CODES = 1_000_000
 URLS = 1_000_000
 UPLOADS = 240  # a second or so: beginning and end of a round, when a decoder waits, weigh nothing
+PICTURES = 8
 CLIENTS = 4  # so that no decoder waits for the next file
 HEAD = b"POST /v1/match HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
 SIDE = 1000
@@ -137,7 +138,8 @@ def edge_upload(seed: int) -> Measurement:
     with tempfile.TemporaryDirectory(prefix="vigil-bench-") as name:
         folder = Path(name)
         published(folder, seed, 1000, 100_000)
-        files = [photograph(seed + number % 8) for number in range(UPLOADS)]
+        drawn = [photograph(seed + number) for number in range(PICTURES)]
+        files = [drawn[number % PICTURES] for number in range(UPLOADS)]
         with serving(folder, 1) as port, Decoder(workers=2) as decoder:
             requests = {data: HEAD % len(data) + data for data in files}
             local = threading.local()

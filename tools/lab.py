@@ -19,6 +19,7 @@ from tests.lab.whole import PAGE, lab
 def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)  # however it is ended, what it started ends with it
+    print("The lab starts; this takes a minute.", flush=True)
     with tempfile.TemporaryDirectory(prefix="vigil-lab-") as folder, lab(Path(folder)) as running:
         for name, port in running.ports.items():
             print(f"{name:10} 127.0.0.1:{port}")
@@ -27,10 +28,11 @@ def main() -> int:
         print(f"dig @127.0.0.1 -p {running.ports['powerdns']} host.example     NXDOMAIN, with EDE 15 (Blocked)")
         print(f"dig @127.0.0.1 -p {running.ports['bind']} host.example     NXDOMAIN from the policy zone; BIND 9.18 gives no EDE")
         print(f"{Path(sys.executable).parent / 'vigil'} edge certify --config {running.config}")
+        print("\nCtrl-C ends the lab, and removes its folder.", flush=True)
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
-            print("\nThe lab ends.")
+            print("\nThe lab ends.", flush=True)
     return 0
 
 

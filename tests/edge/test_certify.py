@@ -130,6 +130,7 @@ def test_a_door_that_is_broken_on_purpose_is_named(hotline: Hotline, tmp_path: P
         found = certification.run(edge_config.load(config), SystemClock())
     assert not found.good
     assert failing <= set(found.failing())
+    assert certification.NOTHING_KNOWN not in certification.lines_of(found)
     if len(failing) < 4:
         assert failing == set(found.failing())
 
@@ -144,6 +145,7 @@ def test_a_closed_door_and_a_node_without_the_test_list_are_red(hotline: Hotline
     assert "icap: WRONG" in words and "ConnectionRefusedError" in words
     assert "http: WRONG" in words and "page: should be blocked, was passed" in words
     assert words.splitlines()[-1].startswith("Failing: ")
+    assert words.splitlines()[-2] == certification.NOTHING_KNOWN
 
 
 @pytest.mark.parametrize("door", ["spoe", "rpz", "icap", "dns"])

@@ -35,6 +35,7 @@ from vigil.editions.certificate import VERSION, Check, DoorReport, Report, Seen,
 from vigil.editions.selftest import CASES, Case, Sees
 
 KEPT: Final = "certificate.json"
+NOTHING_KNOWN: Final = "No door knows the test list, which each edition of a hotline holds: is selftest left out of editions.lists?"
 
 
 def doors_of(config: NodeConfig, clock: Clock) -> list[Probe]:
@@ -107,8 +108,17 @@ def lines_of(found: Report) -> list[str]:
             for each in door.checks
             if not each.good
         ]
+    if _nothing_known(found):
+        lines.append(NOTHING_KNOWN)
     lines.append("All doors are right." if found.good else f"Failing: {', '.join(found.failing()) or 'there is no door'}.")
     return lines
+
+
+def _nothing_known(found: Report) -> bool:
+    """True where doors answer, and none blocks anything of the edition's test list; words may come from a file of the node's own."""
+    of_edition = {case.name for case in CASES if case.listed and case.sees is not Sees.QUERY}
+    seen = {check.seen for door in found.doors for check in door.checks if check.case in of_edition}
+    return Seen.PASSED in seen and Seen.BLOCKED not in seen
 
 
 def _ask(probe: Probe) -> DoorReport:
