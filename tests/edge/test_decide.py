@@ -11,7 +11,7 @@ import pytest
 from tests.edge.world import hash_entry, sha256, url_entry
 
 from vigil.base.errors import InputError
-from vigil.edge.decide import decide
+from vigil.edge.decide import decide, strongest
 from vigil.edge.enforced import Enforced, enforce
 from vigil.edge.questions import HashQuestion, MediaQuestion, UrlQuestion, question_of
 from vigil.edge.screening import question_of_file
@@ -20,7 +20,7 @@ from vigil.editions.load import load_edition
 from vigil.editions.model import EditionContents, HashEntry, ListInfo, UrlEntry
 from vigil.match.hashing import ALGORITHMS
 from vigil.match.urls import Scope
-from vigil.match.verdict import Outcome
+from vigil.match.verdict import Outcome, Verdict
 from vigil.media.model import Flag, ImageHashes, Mode, PdqHash, Reason, Unhashable, View
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -202,6 +202,21 @@ def test_a_file_that_cannot_be_hashed_is_unknown_unless_its_bytes_are_listed(mak
     assert (verdict.verdict, verdict.reason, verdict.signal) == (Outcome.UNKNOWN, "truncated", "media")
     listed = make(hash_entry(1, "md5", bytes([1] * 16), list="near"))
     assert decide(question_of_file(broken, 50), listed, NOW).signal == "md5"
+
+
+def test_of_several_reasons_the_first_is_told(make: Make) -> None:
+    question = MediaQuestion((), ("truncated", "busy"))
+    assert decide(question, make(), NOW).reason == "truncated"
+
+
+def test_of_several_readings_a_listed_one_counts_then_an_unknown_one_then_the_first() -> None:
+    clear, other = Verdict(Outcome.NOT_LISTED, 1, "url"), Verdict(Outcome.NOT_LISTED, 2, "url")
+    unsure, listed = Verdict(Outcome.UNKNOWN, 1, "url", reason="x"), Verdict(Outcome.LISTED, 1, "url", list="urls", entry=1)
+    assert strongest([clear, unsure, listed]) is strongest([listed, clear]) is strongest([unsure, listed]) is listed
+    assert strongest([clear, unsure]) is strongest([unsure, clear]) is unsure
+    assert strongest([clear, other]) is clear
+    with pytest.raises(ValueError, match="empty"):
+        strongest([])
 
 
 def test_questions_hide_what_they_hold() -> None:

@@ -41,6 +41,8 @@ def test_a_list_behind_others_is_asked_and_one_without_words_is_passed_over() ->
         assert screened("zorblat", screens, 3).list == "a"
         assert screened("nothing", screens, 3).verdict is Outcome.NOT_LISTED
     assert screened("flimsel", screens_of([A, B], ["a"]), 3).verdict is Outcome.NOT_LISTED, "b is not enforced"
+    with pytest.raises(InputError, match="same list"):
+        screens_of([A, B, A], ["a", "b"])
 
 
 def test_what_is_too_long_for_the_first_list_is_unknown_and_not_clear() -> None:
@@ -71,10 +73,10 @@ def test_every_field_of_a_term_counts() -> None:
     assert listed("the zorblat bakery", term(1, "zorblat"), allowed=other)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [b"", b"{", b"[]", b'{"list": "a"}', b"\xff", b"[" * 100_000, document("a", {"entry": 1, "text": "zorblat", "more": 1}), document("a", more=1)],
-)  # fmt: skip
+UNKNOWN_MEMBERS = (document("a", {"entry": 1, "text": "zorblat", "more": 1}), document("a", more=1))
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"list": "a"}', b"\xff", b"[" * 100_000, *UNKNOWN_MEMBERS])
 def test_what_is_no_file_of_terms_is_refused_without_a_word_of_it(data: bytes) -> None:
     with pytest.raises(InputError) as found:
         load_terms(data)

@@ -221,6 +221,38 @@ def test_http2_opened_only_to_be_reset_ends(node: RunningNode, made: Authority) 
         assert Browser(stream).ask() == 1
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        {"host": b"other.example"},  # beside :authority, and not the same
+        {":path": b""},
+        {"Content-Type": KIND},  # capital letters
+        {"connection": b"keep-alive"},
+        {"transfer-encoding": b"chunked"},
+        {"content-length": b"1"},
+        {":method": b"GET "},
+    ],
+)
+def test_http2_with_two_meanings_or_a_lying_length_ends_and_is_counted(
+    node: RunningNode, made: Authority, head: dict[str, bytes]
+) -> None:
+    with connected(made, door_of(node).https_port, "h2") as stream:
+        browser = Browser(stream)
+        browser.http.config.validate_outbound_headers = browser.http.config.normalize_outbound_headers = False
+        browser.ask(**head)
+        with pytest.raises((EOFError, ConnectionError, ssl.SSLError)):
+            while True:
+                for event in browser.events():
+                    assert not (isinstance(event, h2.events.ResponseReceived) and dict(event.headers)[b":status"] == b"200")
+                    if isinstance(event, h2.events.ConnectionTerminated):
+                        raise EOFError
+    assert node.node.traffic.problems and not node.node.traffic.faults
+    with connected(made, door_of(node).https_port, "h2") as stream:
+        browser = Browser(stream)
+        number = browser.ask(host=b"a")
+        assert browser.answers(1)[number][0] == 200, "the same name in both is one meaning"
+
+
 @pytest.mark.parametrize("raw", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\1\0\0\0\0\0", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 100])
 def test_nonsense_over_http2_ends(node: RunningNode, made: Authority, raw: bytes) -> None:
     with connected(made, door_of(node).https_port, "h2") as stream:

@@ -35,7 +35,7 @@ from vigil.editions.certificate import VERSION, Check, DoorReport, Report, Seen,
 from vigil.editions.selftest import CASES, Case, Sees
 
 KEPT: Final = "certificate.json"
-NOTHING_KNOWN: Final = "No door knows the test list, which each edition of a hotline holds: is selftest left out of editions.lists?"
+NOTHING_KNOWN: Final = "No door knows the test list, which each edition of a hotline holds: does editions.lists leave it out?"
 
 
 def doors_of(config: NodeConfig, clock: Clock) -> list[Probe]:
@@ -115,7 +115,7 @@ def lines_of(found: Report) -> list[str]:
 
 
 def _nothing_known(found: Report) -> bool:
-    """True where doors answer, and none blocks anything of the edition's test list; words may come from a file of the node's own."""
+    """True where doors answer, and none blocks anything of the edition's test list; words may stand in a file."""
     of_edition = {case.name for case in CASES if case.listed and case.sees is not Sees.QUERY}
     seen = {check.seen for door in found.doors for check in door.checks if check.case in of_edition}
     return Seen.PASSED in seen and Seen.BLOCKED not in seen
