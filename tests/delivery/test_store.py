@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +22,7 @@ from vigil.base.errors import InputError, UnavailableError
 from vigil.editions import mirror as mirroring
 from vigil.editions.client import EditionRefused, EditionUnreachable
 from vigil.editions.load import load_edition
-from vigil.editions.mirror import mirror
+from vigil.editions.mirror import Failed, Mirrored, mirror, mirrored_again
 
 BUCKET = "zorblat"
 TARGET = f"s3://{BUCKET}/editions"
@@ -162,3 +169,78 @@ def test_a_store_that_is_not_there(hotline: Hotline, bucket: Any, state: Path, m
         mirror(hotline.repository, "ftp://quimber.example/")
     with pytest.raises(InputError, match="no edition"):
         mirror(state, TARGET)
+
+
+def test_copying_for_ever_goes_on_with_longer_pauses() -> None:
+    """Twice as long after each failure up to five minutes, and as agreed again after the first copy that comes about."""
+    away, well = UnavailableError("store_unreachable", "x"), Mirrored(1, 0)
+    outcomes = iter([away, well, away, away, away, InputError("nothing_published", "x"), *[away] * 5, well, well])
+
+    def copy() -> Mirrored:
+        if isinstance(found := next(outcomes), Exception):
+            raise found
+        return found
+
+    found = list(islice(mirrored_again(copy, 10.0), 13))
+    assert [pause for _, pause in found] == [20, 10, 20, 40, 80, 160, 300, 300, 300, 300, 300, 10, 10]
+    assert [done.times if isinstance(done, Failed) else done for done, _ in found] == [1, well, *range(1, 10), well, well]
+    slow = mirrored_again(lambda: _raise(away), 900.0)
+    assert [next(slow)[1] for _ in range(3)] == [900.0] * 3, "never sooner than agreed"
+
+
+def _raise(error: Exception) -> Any:
+    raise error
+
+
+def test_a_mistake_of_the_operator_ends_it_before_the_first_copy(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no edition"):
+        next(mirrored_again(lambda: mirror(tmp_path, TARGET), 1.0))
+    with pytest.raises(InputError, match="S3 store"):
+        next(mirrored_again(lambda: mirror(tmp_path, "elsewhere"), 1.0))
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_command_outlives_its_store(hotline: Hotline, tmp_path: Path, as_json: bool) -> None:
+    """The store is not there when the command starts, then is; the command says both and the edition arrives."""
+    hotline.publish(many(20, 1))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "made-up",
+                   "AWS_SECRET_ACCESS_KEY": "made-up", "AWS_DEFAULT_REGION": "us-east-1", "PYTHONUNBUFFERED": "1"}  # fmt: skip
+    command = [sys.executable, "-m", "vigil.cli", "edition", "mirror", str(hotline.repository), TARGET, "--every", "0.2"]
+    told, failed = tmp_path / "told", tmp_path / "failed"
+    with told.open("w") as out, failed.open("w") as err:
+        running = subprocess.Popen([*command, *(["--json"] if as_json else [])], env=environment, stdout=out, stderr=err)
+    try:
+        _until(lambda: "trying again in" in failed.read_text())
+        assert running.poll() is None
+        served = ThreadedMotoServer(ip_address="127.0.0.1", port=port)
+        served.start()
+        try:
+            made = boto3.resource(
+                "s3", endpoint_url=f"http://127.0.0.1:{port}", aws_access_key_id="x", aws_secret_access_key="x",
+                region_name="us-east-1",
+            ).create_bucket(Bucket=BUCKET)  # fmt: skip
+            wanted = '"sent"' if as_json else "files sent"
+            _until(lambda: wanted in told.read_text())
+            assert names(made) == files(hotline)
+            made.objects.all().delete()
+            made.delete()
+        finally:
+            served.stop()
+    finally:
+        running.terminate()
+        running.wait(30)
+    if as_json:
+        lines = [json.loads(line) for line in told.read_text().splitlines()]
+        assert lines[0] == {"error": "store_unreachable", "failed": 1, "again_in": 0.4}
+    assert "Traceback" not in failed.read_text()
+
+
+def _until(true: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if true():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not come to that")

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from vigil.base.clock import SystemClock, text_of
-from vigil.base.errors import InputError
+from vigil.base.errors import InputError, VigilError
 from vigil.base.files import write_atomically
 from vigil.cli.edition_trace import trace
 from vigil.editions.build import build_edition
@@ -328,18 +328,38 @@ def mirror_into(
     every: Annotated[float | None, typer.Option(help="Go on, and look again after so many seconds.", min=0.2)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy an edition folder into an S3 store, so that readers there see the old state or the new, never half."""
-    from vigil.editions.mirror import mirror  # the store's library is not everywhere
+    """Copy an edition folder into an S3 store, so that readers there see the old state or the new, never half.
 
-    while True:
-        done = mirror(folder, target)
-        if as_json:
-            _print_json(asdict(done))
-        elif done.sent or done.removed or every is None:
-            typer.echo(f"{done.sent} files sent, {done.removed} removed.")
-        if every is None:
-            return
-        time.sleep(every)
+    With --every a store that does not answer ends nothing: it is told, and tried again after ever longer pauses.
+    """
+    from vigil.editions.mirror import Failed, mirror, mirrored_again  # the store's library is not everywhere
+
+    if every is None:
+        return _tell_mirrored(mirror(folder, target), as_json=as_json, always=True)
+    away = False
+    for done, pause in mirrored_again(lambda: mirror(folder, target), every):
+        if isinstance(done, Failed):
+            _tell_failed(done.error, done.times, pause, as_json=as_json)
+        else:
+            _tell_mirrored(done, as_json=as_json, always=away)
+        away = isinstance(done, Failed)
+        time.sleep(pause)
+    return None
+
+
+def _tell_mirrored(done: Any, *, as_json: bool, always: bool) -> None:
+    """What a copy did; a copy that had nothing to do says so only where it is asked to."""
+    if as_json:
+        _print_json(asdict(done))
+    elif done.sent or done.removed or always:
+        typer.echo(f"{done.sent} files sent, {done.removed} removed.")
+
+
+def _tell_failed(error: VigilError, times: int, pause: float, *, as_json: bool) -> None:
+    """A copy that failed: why, and when the next is tried. What lies in the store stays as it was."""
+    if as_json:
+        _print_json({"error": error.code, "failed": times, "again_in": pause})
+    typer.echo(f"{error} The store keeps what it had; trying again in {pause:g} s (failed {times} times in a row).", err=True)
 
 
 def _chosen_lists(contents: EditionContents, names: list[str] | None, *, known_only: bool) -> EditionContents:

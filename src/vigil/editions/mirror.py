@@ -6,17 +6,19 @@ neither this state nor the one before it needs is removed afterwards. Who holds 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from vigil.base.errors import InputError, UnavailableError
+from vigil.base.errors import InputError, UnavailableError, VigilError
 from vigil.editions.fetch import Patience, store_errors, store_of
 from vigil.editions.publish import kept_files
 from vigil.editions.roles import METADATA_FOLDER, ROOT, TARGETS_FOLDER, TIMESTAMP_NAME, version_in
 
 TIMESTAMP: Final = f"{METADATA_FOLDER}/{TIMESTAMP_NAME}"
+LONGEST_PAUSE: Final = 300.0
+"""Seconds: a store that was away for hours is found again within five minutes."""
 FOREVER: Final = "private, max-age=31536000, immutable"
 
 
@@ -26,6 +28,34 @@ class Mirrored:
 
     sent: int
     removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A copy that did not come about: why, and how many have failed one after the other."""
+
+    error: VigilError
+    times: int
+
+
+def mirrored_again(copy: Callable[[], Mirrored], every: float) -> Iterator[tuple[Mirrored | Failed, float]]:
+    """Copy for ever: what became of each copy, and the seconds to wait before the next is asked for.
+
+    ``every`` seconds after one that came about; twice as long after each that failed, up to :data:`LONGEST_PAUSE`. A mistake of
+    the operator (InputError) ends it while nothing was ever copied; afterwards every error may pass, and the next copy is tried.
+    """
+    failures, begun = 0, False
+    while True:
+        try:
+            done = copy()
+        except VigilError as error:
+            if isinstance(error, InputError) and not begun:
+                raise
+            failures += 1
+            yield Failed(error, failures), max(every, min(every * 2**failures, LONGEST_PAUSE))
+        else:
+            failures, begun = 0, True
+            yield done, every
 
 
 def mirror(repository: Path, target: str, store: Any = None) -> Mirrored:

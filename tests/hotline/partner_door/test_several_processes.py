@@ -165,10 +165,55 @@ def test_each_process_knows_what_the_other_one_took_in(door: Door) -> None:
         assert door.ask("GET", f"/v1/reports/{first['ref']}")[2]["state"] == "received"
 
 
-def test_a_revoked_token_is_refused_by_both(door: Door) -> None:
-    for place in range(PROCESSES):
-        with door.only(place):
-            assert door.ask("GET", "/v1/reports/X", Authorization="Bearer vigil-sender-unknown")[0] == 401
+@dataclass(frozen=True)
+class Machine:
+    """A kind of machine with a token: how one is enrolled and revoked, and what it asks for."""
+
+    enrol: tuple[str, ...]
+    revoke: tuple[str, ...]
+    path: str
+
+
+MACHINES = {
+    "sender": Machine(
+        ("sender", "add", "leaver", "--source-class", "member", "--scope", "report.status"),
+        ("sender", "revoke", "leaver"),
+        "/v1/reports/",
+    ),
+    "node": Machine(("node", "add", "leaver"), ("node", "revoke", "leaver"), "/editions/metadata/timestamp.json"),
+}
+
+
+def _command(door: Door, *arguments: str) -> str:
+    command = [sys.executable, "-m", "vigil.cli", "hotline", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, env=_environment(door.house), text=True).stdout
+
+
+@pytest.mark.parametrize("kind", MACHINES)
+def test_a_revoked_token_is_refused_by_every_process_at_once(door: Door, kind: str) -> None:
+    """Each process has let the token in (and keeps its connection and whatever it remembers) when another process, the command,
+    revokes it: the very next request to each is refused, and so is every later one."""
+    machine = MACHINES[kind]
+    token = json.loads(_command(door, *machine.enrol, "--json"))["token"]
+    path = machine.path + (door.report("https://leaver.example/")[2]["ref"] if kind == "sender" else "")
+
+    def asked() -> list[tuple[int, str]]:
+        found = []
+        for place in range(PROCESSES):
+            with door.only(place):
+                status, _, said = door.ask("GET", path, Authorization=f"Bearer {token}")
+                found.append((status, said.get("code", "")))
+        return found
+
+    let_in = asked()
+    assert {status for status, _ in let_in} == {404}, "no report of theirs, no edition yet: known, and nothing there"
+    _command(door, *machine.revoke)
+    refused = [(401, "token_required")] * PROCESSES
+    assert asked() == refused and asked() == refused
+    with door.only(0):
+        assert door.report("https://leaver.example/stays")[0] == 201, "other tokens are as they were"
+    with door.only(1):
+        assert door.ask("GET", path, Authorization="Bearer vigil-unknown")[0] == 401
 
 
 def test_what_comes_to_both_at_once_is_counted_as_if_it_came_to_one(door: Door) -> None:

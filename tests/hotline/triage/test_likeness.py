@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigil.hotline.triage.likeness import Reason, core_of, folded, one_slip_apart, traces_of, why_alike
+from vigil.hotline.triage.likeness import Reason, core_of, folded, one_slip_apart, singular, traces_of, why_alike
 
 NAMES = st.text("abcdeo01", min_size=5, max_size=9)
 
@@ -24,7 +24,9 @@ NAMES = st.text("abcdeo01", min_size=5, max_size=9)
         ("quinber.example", Reason.MISSPELT),
         ("quimbber.example", Reason.MISSPELT),
         ("qiumber.example", Reason.MISSPELT),
-        ("quimbers.example", Reason.MISSPELT),
+        ("quimbers.example", Reason.PLURAL),
+        ("quimb3rs.example", Reason.PLURAL),
+        ("www-quimbers.example", Reason.PLURAL),
     ],
 )
 def test_a_name_is_like_a_brand_for_a_reason(other: str, reason: Reason) -> None:
@@ -52,6 +54,25 @@ def test_a_name_is_like_a_brand_for_a_reason(other: str, reason: Reason) -> None
 )
 def test_harmless_names_are_like_nothing(one: str, other: str) -> None:
     assert why_alike(one, other) is None and why_alike(other, one) is None
+
+
+@pytest.mark.parametrize(
+    ("plural", "one"),
+    [
+        ("zorblaties", "zorblaty"), ("pandorches", "pandorch"), ("vorlundxes", "vorlundx"), ("triskels", "triskel"),
+        ("quimbress", "quimbress"), ("triskelus", "triskelus"), ("vorlundis", "vorlundis"),
+    ],
+)  # fmt: skip
+def test_plurals_have_a_reason_of_their_own(plural: str, one: str) -> None:
+    """Endings that only look like a plural are none; and the index finds what the rule says."""
+    assert singular(plural) == one
+    if plural != one:
+        assert why_alike(f"{plural}.example", f"{one}.test") is why_alike(f"{one}.test", f"{plural}.example") is Reason.PLURAL
+        assert traces_of(plural) & traces_of(one)
+
+
+def test_short_plurals_are_like_nothing() -> None:
+    assert why_alike("grelm.example", "grelms.example") is None
 
 
 def slips(name: str) -> set[str]:

@@ -107,12 +107,12 @@ class ElevationPurpose(StrEnum):
 
 class Elevation(Entity):
     """More rights for a while: who, for what, until when. ``subject`` is a case (``report:ID``), or empty for pages that
-    always ask for an elevated session. The reason is sealed; auditors may show it."""
+    always ask for an elevated session. The reason is sealed; auditors may show it, until its time is over (see retention)."""
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="elevations")
     purpose = models.CharField(max_length=20, choices=[(each.value, each.value) for each in ElevationPurpose])
     subject = models.CharField(max_length=200, blank=True, db_index=True)
-    reason = SealedTextField()
+    reason = SealedTextField(null=True, blank=True)
     ends_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 

@@ -120,6 +120,8 @@ def do_show_reason(person: Person, request: ApprovalRequest) -> str:
     rule = RULES[TwoPersonAct(request.act)]
     if not (person.may(rule.first) or person.may(rule.second)):
         must(person, rule.second)
+    if request.reason is None:
+        raise RefusedError("reason_gone", "The reason is not kept any more.")
     with transaction.atomic():
         record(person, codes.REASON_SHOWN, request, purpose="approval", act=request.act)
     return str(request.reason.open())

@@ -17,14 +17,14 @@ class ApprovalRequest(Entity):
     """One two-person act on one subject; ``created_by`` is who asks.
 
     ``subject``     as the audit log names it: kind and id, never content.
-    ``reason``      sealed: it may hold what only the second person should read.
+    ``reason``      sealed: it may hold what only the second person should read. None once its time is over (see retention).
     ``behind``      labels of everybody who took part in the subject when it was asked for: they may not approve.
     ``decided_by``  label of who approved or refused. ``spent_at`` when the act used the approval: once.
     """
 
     act = models.CharField(max_length=40, choices=[(act.value, act.value.replace("_", " ")) for act in TwoPersonAct])
     subject = models.CharField(max_length=200, db_index=True)
-    reason = SealedTextField()
+    reason = SealedTextField(null=True, blank=True)
     behind = models.JSONField(default=list, blank=True)
     expires_at = models.DateTimeField()
     result = models.CharField(

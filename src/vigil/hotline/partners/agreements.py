@@ -143,6 +143,8 @@ def do_end_agreement(person: Person, agreement: Agreement) -> Agreement:
 def do_show_people(person: Person, agreement: Agreement) -> str:
     """Who answers for the lists at the partner; each showing is logged."""
     must(person, Permission.PARTNER_READ)
+    if agreement.people is None:
+        raise RefusedError("people_gone", "Who answered for the lists is not kept any more.")
     with transaction.atomic():
         record(person, codes.PEOPLE_SHOWN, agreement, purpose="partners", partner=agreement.partner.code)
     return str(agreement.people.open())

@@ -47,7 +47,8 @@ class Agreement(Entity):
     """What a partner may have: which lists, under which laws, in which forms, until when, and who there answers for it.
 
     In force once a second person has approved it, between ``starts_at`` and ``ends_at``, until somebody ends it.
-    ``jurisdictions`` empty: entries of every jurisdiction. ``people`` sealed, one a line.
+    ``jurisdictions`` empty: entries of every jurisdiction. ``people`` sealed, one a line; None once their time is over (see
+    retention).
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="agreements")
@@ -55,7 +56,7 @@ class Agreement(Entity):
     lists = models.JSONField(default=no_values)
     jurisdictions = models.JSONField(default=no_values, blank=True)
     exports = models.JSONField(default=no_values, blank=True)
-    people = SealedTextField()
+    people = SealedTextField(null=True, blank=True)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     approved_by = models.CharField(max_length=200, blank=True)

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 
 from vigil.base.errors import InputError, RefusedError
 from vigil.base.limits import Limit
@@ -25,12 +26,17 @@ from vigil.hotline.approvals.actions import spend
 from vigil.hotline.approvals.acts import TwoPersonAct
 from vigil.hotline.audit.actions import record
 from vigil.hotline.holds.gate import kept_by_law
+from vigil.hotline.partners.agreements import partner_coded
+from vigil.hotline.partners.models import Partner
 from vigil.hotline.reports.models import Report
+from vigil.hotline.reports.queries import report_by_reference
+from vigil.hotline.reports.references import read_reference
 from vigil.hotline.retention import codes
 from vigil.hotline.retention.classes import DataClass, fixed, held, known, register, register_holds
 from vigil.hotline.retention.models import Disposal, LegalHold
 from vigil.hotline.retention.others import OTHERS
 from vigil.hotline.retention.policy import SHIPPED, Action, Policy, RetentionRule, policy_in
+from vigil.hotline.retention.written import WRITTEN
 
 BATCH: Final = 500
 REASON_CHARACTERS: Final = Limit(1000, "characters", "a court, a number, a date")
@@ -69,27 +75,38 @@ def do_run_retention(person: Person, *, rehearse: bool = False) -> list[Purged]:
 
 
 def _run(person: Person, policy: Policy, rule: RetentionRule, data_class: DataClass, rehearse: bool) -> Purged:
-    before = now() - timedelta(days=rule.days)
-    number, kept = 0, set[UUID]()
+    found = data_class.find(now() - timedelta(days=rule.days)).order_by("pk")
+    number, kept, last = 0, 0, None
     while True:
         with transaction.atomic():
-            rows = data_class.find(before).exclude(pk__in=kept).order_by("pk")
-            batch = _with_cases(rows, data_class.case)
-            locked = held({case for case in batch.values() if case is not None})
-            kept |= {key for key, case in batch.items() if case in locked}
-            keys = [key for key in batch if key not in kept]
+            batch = _with_cases(found if last is None else found.filter(pk__gt=last), data_class)
+            locked = _locked_and_held({case for case in batch.values() if case is not None})
+            keys = [key for key, case in batch.items() if case not in locked]
             if keys and not rehearse:
                 data_class.dispose(keys)
                 _prove(person, policy, rule, keys)
-        number += len(keys)
-        if rehearse or len(batch) < BATCH:
-            return Purged(rule.data_class, rule.action, rows.count() - len(kept) if rehearse else number, len(kept))
+        number, kept = number + len(keys), kept + len(batch) - len(keys)
+        if len(batch) < BATCH:
+            return Purged(rule.data_class, rule.action, number, kept)
+        last = next(reversed(batch))
 
 
-def _with_cases(rows: object, path: str) -> dict[UUID, UUID | None]:
-    """The next batch of ids, each with the case it belongs to."""
-    found = rows.values_list("pk", path or "pk")[:BATCH]  # type: ignore[attr-defined]
-    return {key: case if path else None for key, case in found}
+def _locked_and_held(cases: set[UUID]) -> set[UUID]:
+    """Those under a hold. The rows of all are locked first: a hold that is placed meanwhile waits, and then finds what went."""
+    if not cases:
+        return set()
+    for model in (Report, Partner):
+        list(model.objects.select_for_update().filter(pk__in=cases).order_by("pk").values_list("pk"))
+    return held(cases)
+
+
+def _with_cases(rows: QuerySet[Any], data_class: DataClass) -> dict[UUID, UUID | None]:
+    """The next batch of ids in their order, each with the case it belongs to."""
+    found = list(rows.values_list("pk", data_class.case or "pk")[:BATCH])
+    if data_class.cases is not None:
+        cases = data_class.cases([key for key, _ in found])
+        return {key: cases.get(key) for key, _ in found}
+    return {key: case if data_class.case else None for key, case in found}
 
 
 def _prove(person: Person, policy: Policy, rule: RetentionRule, keys: list[UUID]) -> None:
@@ -114,16 +131,24 @@ def check_place_hold(person: Person, reason: str) -> None:
         raise InputError("reason_missing", "Say which court or law asks for it.", where="reason")
 
 
-def do_place_hold(person: Person, report: Report, reason: str) -> LegalHold:
-    """Keep a case whatever its period says. At once and by one person: holding back is safe."""
+def kept_under(name: str) -> Report | Partner:
+    """What somebody wants to hold: a case by its reference, or a partner by its code (``p-…``)."""
+    wanted = name.strip().lower()
+    return partner_coded(wanted) if wanted.startswith("p-") else report_by_reference(read_reference(name))
+
+
+def do_place_hold(person: Person, kept: Report | Partner, reason: str) -> LegalHold:
+    """Keep a case, or who answers at a partner, whatever their period says. At once and by one person: holding back is safe."""
     check_place_hold(person, reason)
-    hold = LegalHold(report=report, reason=reason, created_by=person.label)
     try:
         with transaction.atomic():
+            type(kept).objects.select_for_update().get(pk=kept.pk)
+            hold = LegalHold(reason=reason, created_by=person.label)
+            hold.report, hold.partner = (kept, None) if isinstance(kept, Report) else (None, kept)
             hold.save(force_insert=True)
-            record(person, codes.HOLD_PLACED, report)
+            record(person, codes.HOLD_PLACED, kept)
     except IntegrityError as error:
-        raise RefusedError("hold_in_force", "A legal hold is in force for this case.") from error
+        raise RefusedError("hold_in_force", "A legal hold is in force for this already.") from error
     return hold
 
 
@@ -136,21 +161,22 @@ def do_release_hold(person: Person, hold: LegalHold) -> LegalHold:
         spend(person, TwoPersonAct.RETENTION_OVERRIDE, fresh)
         fresh.released_at, fresh.released_by = now(), person.label
         fresh.save(update_fields=["released_at", "released_by"])
-        record(person, codes.HOLD_RELEASED, fresh.report)
+        record(person, codes.HOLD_RELEASED, fresh.kept)
     return fresh
 
 
 def _held_here(cases: Iterable[UUID]) -> set[UUID]:
-    rows = LegalHold.objects.filter(report__in=list(cases), released_at=None)
-    return set(rows.values_list("report", flat=True))
+    keys = list(cases)
+    rows = LegalHold.objects.filter(Q(report__in=keys) | Q(partner__in=keys), released_at=None)
+    return {report or partner for report, partner in rows.values_list("report", "partner")}
 
 
 def cases_held(cases: Iterable[UUID]) -> set[UUID]:
-    """Those of the cases of which nothing may be deleted, whichever room holds them. The vault's keeper asks here too."""
+    """Those of the cases (and partners) of which nothing may be deleted, whichever room holds them. The vault asks too."""
     return held(cases)
 
 
-for _each in OTHERS:
+for _each in (*OTHERS, *WRITTEN):
     register(_each)
 register_holds(_held_here)
 register_holds(kept_by_law)

@@ -39,8 +39,9 @@ SPAM: Final = (Outcome.SPAM.value, Outcome.OUT_OF_REMIT.value)
 
 @dataclass(frozen=True, slots=True)
 class DataClass:
-    """``find`` gives rows whose period began before the instant it is handed; ``case`` the path from a row to its report,
-    by which holds are looked up ("" where a row belongs to no case); ``dispose`` is handed ids; ``fixed`` where it is kept by
+    """``find`` gives rows whose period began before the instant it is handed; ``case`` the path from a row to its report (or
+    its partner), by which holds are looked up ("" where a row belongs to nothing that can be held); ``cases`` finds the cases of
+    rows from which no path leads there; ``dispose`` is handed ids; ``fixed`` where it is kept by
     every policy, because it proves what the hotline did, or its own room disposes of it."""
 
     name: str
@@ -48,6 +49,7 @@ class DataClass:
     dispose: Callable[[list[UUID]], None]
     case: str = "report"
     fixed: bool = False
+    cases: Callable[[list[UUID]], dict[UUID, UUID]] | None = None
 
 
 def _concluded(before: datetime, *outcomes: str) -> QuerySet[Report]:

@@ -9,7 +9,7 @@ from vigil.hotline.retention.models import Disposal, LegalHold
 
 def holds_in_force() -> QuerySet[LegalHold]:
     """Legal holds, the latest first."""
-    return LegalHold.objects.filter(released_at=None).select_related("report").order_by("-created_at")
+    return LegalHold.objects.filter(released_at=None).select_related("report", "partner").order_by("-created_at")
 
 
 def latest_disposals(number: int = 100) -> list[Disposal]:

@@ -13,3 +13,5 @@ EMERGENCY: Final = define("emergency.raised", "A report says that a child is in 
 EMERGENCY_SEEN: Final = define("emergency.seen", "Somebody took an emergency up.")
 EMERGENCY_PASSED_ON: Final = define("emergency.passed_on", "The police were told of an emergency.")
 CLUSTERED: Final = define("cluster.joined", "A case was put with others like it.", "cluster", "rule")
+BRAND_SAID: Final = define("brand.answered", "A person said whether two cases are one brand.", "same")
+BRAND_UNSAID: Final = define("brand.taken_back", "A person took back what was said about the brand of two cases.")

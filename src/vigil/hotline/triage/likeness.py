@@ -1,8 +1,12 @@
-"""Names that look like one brand though they are not spelt alike: rules, version 1, that propose and never join or close. Pure.
+"""Names that look like one brand though they are not spelt alike: rules, version 2, that propose and never join or close. Pure.
 
 around    the name with words or numbers around it: ``www2-quimber.example``, ``quimber-mirror7.test`` for ``quimber.example``
 digits    digits in place of letters: ``qu1mber.example``
+plural    one is the other's plural: ``quimbers.example``, ``zorblaties.example`` for ``zorblaty.example``
 misspelt  one letter more, fewer, other, or two changed places, in names of at least seven letters: ``qiumber.example``
+
+Plurals are asked about from seven letters on too. They have a reason of their own, because they are rarely slips: whoever decides
+should know that ``gardens`` may simply be another site than ``garden``.
 
 Names that differ only by the numbers behind them are one brand already (:mod:`.related`). Names of fewer than five letters, names
 that say what a site does, and names in other scripts (``xn--``) are like nothing.
@@ -14,7 +18,7 @@ import re
 from enum import StrEnum
 from typing import Final
 
-RULE: Final = "1"
+RULE: Final = "2"  # 2: a plural is no slip
 SHORTEST: Final = 5
 SHORTEST_MISSPELT: Final = 7
 GENERIC: Final = frozenset(
@@ -33,6 +37,7 @@ class Reason(StrEnum):
 
     AROUND = "around"
     DIGITS = "digits"
+    PLURAL = "plural"
     MISSPELT = "misspelt"
 
 
@@ -52,12 +57,22 @@ def folded(core: str) -> str:
     return core.translate(DIGITS)
 
 
+def singular(name: str) -> str:
+    """The English singular of a name that looks like a plural; else the name itself."""
+    if name.endswith("ies"):
+        return f"{name[:-3]}y"
+    if re.search(r"(?:[sxz]|ch|sh)es$", name):
+        return name[:-2]
+    return name[:-1] if re.search(r"[^sui]s$", name) else name
+
+
 def traces_of(core: str) -> set[str]:
-    """What names that may be alike share: the folded name, and it without each one of its letters (symmetric deletion)."""
+    """What names that may be alike share: the folded name, its singular, and it without each one of its letters (symmetric
+    deletion)."""
     name = folded(core)
     if len(name) < SHORTEST_MISSPELT:
         return {name}
-    return {name} | {name[:place] + name[place + 1 :] for place in range(len(name))}
+    return {name, singular(name)} | {name[:place] + name[place + 1 :] for place in range(len(name))}
 
 
 def why_alike(one: str, other: str) -> Reason | None:
@@ -69,9 +84,15 @@ def why_alike(one: str, other: str) -> Reason | None:
         return Reason.AROUND
     if folded(left) == folded(right):
         return Reason.DIGITS
-    if min(len(left), len(right)) >= SHORTEST_MISSPELT and one_slip_apart(folded(left), folded(right)):
-        return Reason.MISSPELT
-    return None
+    if min(len(left), len(right)) < SHORTEST_MISSPELT:
+        return None
+    if _number_apart(folded(left), folded(right)):
+        return Reason.PLURAL
+    return Reason.MISSPELT if one_slip_apart(folded(left), folded(right)) else None
+
+
+def _number_apart(one: str, other: str) -> bool:
+    return singular(one) == other or singular(other) == one
 
 
 def bare(domain: str) -> str:

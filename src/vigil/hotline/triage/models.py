@@ -131,3 +131,22 @@ class Likeness(AppendOnly):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["report", "other"], name="triage_likeness_once")
         ]
+
+
+class BrandAnswer(Entity):
+    """What a person said about a likeness: the registrable names ``one`` and ``other`` (in their order) are the same brand, or
+    are not. About names, so that it holds for every case of theirs, those to come included. One answer counts for two names,
+    until somebody takes it back."""
+
+    likeness = models.ForeignKey(Likeness, on_delete=models.PROTECT, related_name="answers")
+    one = models.CharField(max_length=260)
+    other = models.CharField(max_length=260, db_index=True)
+    same = models.BooleanField()
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_by = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["one", "other"], condition=models.Q(withdrawn_at=None), name="triage_one_answer"),
+            models.CheckConstraint(condition=models.Q(one__lt=models.F("other")), name="triage_names_in_order"),
+        ]

@@ -1,14 +1,14 @@
-"""Cases whose names look like one brand: proposed to whoever reads the case, with the reason; nothing is joined or closed."""
+"""Cases whose names look like one brand: proposed to whoever reads the case, with the reason; nothing is joined or closed.
+Names of which a person said that they are no brand in common are not proposed again (see :mod:`.answering`)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from django.db.models import Q, QuerySet
-
 from vigil.hotline.access.people import Person
 from vigil.hotline.reports.models import Report, Url
+from vigil.hotline.triage.answering import names_apart
 from vigil.hotline.triage.likeness import RULE, Reason, core_of, traces_of, why_alike
 from vigil.hotline.triage.models import BrandTrace, Likeness
 
@@ -19,6 +19,7 @@ CASES: Final = 5
 WORDS: Final = {
     Reason.AROUND: "the same name with words or numbers around it",
     Reason.DIGITS: "the same name with digits in place of letters",
+    Reason.PLURAL: "the same name in the plural: often another site",
     Reason.MISSPELT: "a name that is spelt almost alike",
 }
 
@@ -44,10 +45,10 @@ def _alike(domain: str) -> Iterator[tuple[str, Reason]]:
     if not core:
         return
     near = BrandTrace.objects.filter(trace__in=traces_of(core)).exclude(domain=domain)
-    for other in near.order_by("domain").values_list("domain", flat=True).distinct()[:NAMES]:
-        reason = why_alike(domain, other)
-        if reason is not None:
-            yield other, reason
+    names = near.order_by("domain").values_list("domain", flat=True).distinct()[:NAMES]
+    alike = [(other, reason) for other in names if (reason := why_alike(domain, other)) is not None]
+    apart = names_apart(domain) if alike else frozenset()
+    yield from (found for found in alike if found[0] not in apart)
 
 
 def _propose(person: Person, report: Report, domain: str, reason: Reason) -> None:
@@ -60,13 +61,3 @@ def _propose(person: Person, report: Report, domain: str, reason: Reason) -> Non
         if case.pk not in there
     ]
     Likeness.objects.bulk_create(rows, ignore_conflicts=True)
-
-
-def likenesses_of(report: Report, met: QuerySet[Report]) -> list[tuple[Report, str, str]]:
-    """Cases that may belong to the same brand, of those in ``met``: the case, why in words, and the version of the rule."""
-    rows = Likeness.objects.filter(Q(report=report, other__in=met) | Q(other=report, report__in=met))
-    found = {
-        (row.other if row.report_id == report.pk else row.report): row
-        for row in rows.select_related("report", "other").order_by("-created_at", "pk")[: CASES * 4]
-    }
-    return [(case, WORDS[Reason(row.reason)], row.rule_version) for case, row in found.items()]

@@ -77,6 +77,7 @@ CASE = [
     path("people/let-in/", restrictions.let_in, name="case_let_in"),
     path("people/take-out/", restrictions.take_out, name="case_take_out"),
     path("people/lift/", restrictions.lift, name="case_lift"),
+    path("brands/<uuid:likeness>/", triage.brand, name="case_brand"),
     path("contact/", retention.contact, name="contact"),
     path("contact/open/", retention.contact_open, name="contact_open"),
     path("files/<uuid:media>/", files.file, name="file"),

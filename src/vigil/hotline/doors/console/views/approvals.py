@@ -8,7 +8,7 @@ from uuid import UUID
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import requires
@@ -74,7 +74,7 @@ def _page(request: Staff, found: ApprovalRequest, reason: str = "") -> HttpRespo
 
 
 @requires(Permission.APPROVAL_READ)
-@require_POST
+@action(back="approval")
 def reason(request: Staff, pk: UUID) -> HttpResponse:
     """Show the reason: on this answer only, and logged before."""
     found = _found(request, pk)

@@ -58,7 +58,9 @@ from vigil.hotline.reports.fetcher import Failure
 from vigil.hotline.reports.models import Capture, Media, Report, Url
 from vigil.hotline.reports.models.capture import OPEN as OPEN_CAPTURES
 from vigil.hotline.retention.contacts import contact_of
-from vigil.hotline.triage.proposing import likenesses_of
+from vigil.hotline.triage.answering import likenesses_of
+from vigil.hotline.triage.likeness import Reason
+from vigil.hotline.triage.proposing import WORDS
 from vigil.hotline.triage.queries import clusters_of, latest_triage, others_in
 from vigil.hotline.triage.spam import RULES
 from vigil.hotline.vault.queries import kept, vault_on
@@ -184,9 +186,25 @@ def _sorting(request: Staff, report: Report) -> dict[str, Any]:
         "triage_reasons": [RULES[code].text for code in row.spam_reasons if code in RULES] if row else [],
         "triage_priority": words.PRIORITY[Priority(row.priority)].text if row else "",
         "clusters": _clusters(report, met),
-        "likenesses": likenesses_of(report, met),
+        **_brands(report, met),
         "contact_held": asked and contact_of(report) is not None,
     }
+
+
+def _brands(report: Report, met: QuerySet[Report]) -> dict[str, Any]:
+    """Cases whose names look like the brand of this one: proposed, said to be the same, said not to be."""
+    found = [
+        {
+            "likeness": each.likeness,
+            "case": each.case,
+            "why": WORDS[Reason(each.likeness.reason)],
+            "state": each.state,
+            "said_by": words.actor(each.answer.created_by) if each.answer else "",
+            "said_at": each.answer.created_at if each.answer else None,
+        }
+        for each in likenesses_of(report, met)
+    ]
+    return {f"brands_{state}": [row for row in found if row["state"] == state] for state in ("open", "same", "apart")}
 
 
 def _clusters(report: Report, met: QuerySet[Report]) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from vigil.base.errors import VigilError
 from vigil.hotline.access.clock import now
@@ -103,7 +103,7 @@ def listing(request: Staff) -> HttpResponse:
 
 
 @requires(Permission.ELEVATION_READ)
-@require_POST
+@action(back="elevations", alone=True)
 def reason(request: Staff, pk: UUID) -> HttpResponse:
     """Show one reason: on this answer only, and logged before."""
     found = get_object_or_404(Elevation.objects.select_related("user"), pk=pk)

@@ -108,7 +108,8 @@ def _page(request: Staff, pk: UUID, people_of: UUID | None = None) -> HttpRespon
     found = get_object_or_404(Partner, pk=pk)
     person = request.person
     agreements = [
-        {"agreement": each, "tag": _agreement_tag(each), "people": each.people.open() if each.pk == people_of else "",
+        {"agreement": each, "tag": _agreement_tag(each),
+         "people": each.people.open() if each.people and each.pk == people_of else "",
          "by": words.actor(each.created_by), "approved_by": words.actor(each.approved_by),
          "can_approve": allowed(check_approve_agreement, person, each), "can_end": allowed(check_end_agreement, person, each)}
         for each in found.agreements.select_related("partner")

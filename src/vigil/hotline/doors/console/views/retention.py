@@ -17,9 +17,7 @@ from vigil.hotline.approvals.queries import approved
 from vigil.hotline.audit.actions import subject_of
 from vigil.hotline.doors.console.requests import Staff, action, done
 from vigil.hotline.reports.models import Report
-from vigil.hotline.reports.queries import report_by_reference
-from vigil.hotline.reports.references import read_reference
-from vigil.hotline.retention.actions import do_place_hold, do_release_hold, policy_in_force
+from vigil.hotline.retention.actions import do_place_hold, do_release_hold, kept_under, policy_in_force
 from vigil.hotline.retention.contacts import contact_of, do_open_contact
 from vigil.hotline.retention.models import LegalHold
 from vigil.hotline.retention.queries import holds_in_force, latest_disposals
@@ -39,9 +37,8 @@ def overview(request: Staff) -> HttpResponse:
 @require_POST
 @action(back="retention", alone=True)
 def place_hold(request: Staff) -> HttpResponse:
-    """Keep a case, by its reference."""
-    report = report_by_reference(read_reference(request.POST.get("reference", "")))
-    do_place_hold(request.person, report, request.POST.get("reason", ""))
+    """Keep a case, by its reference, or who answers at a partner, by its code."""
+    do_place_hold(request.person, kept_under(request.POST.get("reference", "")), request.POST.get("reason", ""))
     done(request, "The hold is in force.")
     return redirect("retention")
 

@@ -1,24 +1,27 @@
-"""The desk's other queues: emergencies, what rules closed, and children's cases."""
+"""The desk's other queues: emergencies, what rules closed, and children's cases; and answers about brands."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from vigil.base.errors import RefusedError
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import requires
 from vigil.hotline.doors.console import words
-from vigil.hotline.doors.console.requests import Staff, action
+from vigil.hotline.doors.console.requests import Staff, action, done, waits
 from vigil.hotline.doors.console.views.queue import PAGE_ROWS
 from vigil.hotline.reports.children import child_cases, do_set_child_outcome
 from vigil.hotline.reports.enumerations import ChildOutcome, Priority, Status
 from vigil.hotline.reports.models import ChildCase
 from vigil.hotline.triage.actions import do_check_closing, do_pass_on_emergency, do_see_emergency
-from vigil.hotline.triage.models import AutoClosing, Emergency
+from vigil.hotline.triage.answering import do_answer_likeness, do_take_back
+from vigil.hotline.triage.models import AutoClosing, Emergency, Likeness
 from vigil.hotline.triage.queries import closings_to_check, emergencies, quality
 
 
@@ -93,3 +96,25 @@ def child_outcome(request: Staff, pk: UUID) -> HttpResponse:
     if chosen in set(ChildOutcome):
         do_set_child_outcome(request.person, case, ChildOutcome(chosen))
     return redirect("children")
+
+
+@requires(Permission.REPORT_TRIAGE)
+@require_POST
+def brand(request: Staff, pk: UUID, likeness: UUID) -> HttpResponse:
+    """Say that a case which looks like this one's brand is it, is not, or take that back."""
+    found = get_object_or_404(Likeness.objects.filter(Q(report=pk) | Q(other=pk)).select_related("report", "other"), pk=likeness)
+    try:
+        _answer(request, found)
+    except RefusedError as error:
+        waits(request, str(error))
+    return redirect("case", pk=pk)
+
+
+def _answer(request: Staff, likeness: Likeness) -> None:
+    answer = request.POST.get("answer", "")
+    if answer == "back":
+        do_take_back(request.person, likeness)
+        done(request, "The answer is taken back: it is a proposal again.")
+    elif answer in {"same", "apart"}:
+        do_answer_likeness(request.person, likeness, same=answer == "same")
+        done(request, "Noted as one brand." if answer == "same" else "Noted: not one brand. These names are not proposed again.")
