@@ -115,6 +115,43 @@ def test_breaks_are_enforced(anna: User, wendy: User, clock: FixedClock) -> None
     assert check_look(anna).fitness is Fitness.FIT
 
 
+def test_a_break_that_is_due_is_not_shortened_by_another(anna: User, wendy: User, clock: FixedClock) -> None:
+    do_set_policy(wendy, SHORT)
+    looked(anna, clock, 45)
+    do_take_break(anna)
+    clock.advance(seconds=1)
+    do_take_break(anna, 1)
+    clock.advance(seconds=70)
+    assert code_of(lambda: check_look(anna)) == "look_on_break"
+    clock.advance(seconds=230)
+    assert check_look(anna).fitness is Fitness.FIT
+
+
+def test_a_minute_now_and_then_is_no_whole_break(anna: User, wendy: User, clock: FixedClock) -> None:
+    """Time is counted on over breaks that are shorter than the policy's; one as long as that begins it anew."""
+    do_set_policy(wendy, SHORT)
+    looked(anna, clock, 35)
+    do_take_break(anna, 1)
+    assert code_of(lambda: check_look(anna)) == "look_on_break"
+    clock.advance(seconds=61)
+    looked(anna, clock, 10)
+    assert code_of(lambda: check_look(anna)) == "look_break_due"
+    do_take_break(anna, 5)
+    clock.advance(seconds=301)
+    assert check_look(anna).fitness is Fitness.FIT
+    looked(anna, clock, 10)
+    do_take_break(anna, 5)  # whole, though none was due
+    clock.advance(seconds=301)
+    looked(anna, clock, 35)
+    assert check_look(anna).fitness is not Fitness.BREAK_DUE
+
+
+@pytest.mark.parametrize("role", [role for role in Role if Permission.CONTENT_REVEAL in PERMISSIONS[role]])
+def test_everybody_who_may_look_is_on_the_leads_page(role: Role, wendy: User, make_user: Callable[..., User]) -> None:
+    person = make_user(role)
+    assert [row.person for row in lead_rows(wendy)] == [person]
+
+
 def test_near_the_limit_somebody_is_asked_once_and_over_it_nothing_is_shown(anna: User, wendy: User, clock: FixedClock) -> None:
     do_set_policy(wendy, Policy(60, 120, 300, 1000, 300))
     looked(anna, clock, 70)

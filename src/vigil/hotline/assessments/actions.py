@@ -198,7 +198,7 @@ def _stage(
         return Stage.ADJUDICATION, False, None
     planned = review.next_stage_for(person.label)
     if planned:
-        return Stage(planned), bool(review.plan and review.plan.blind), None
+        return Stage(planned), review.blind_for(person), None
     if review.pending:
         own = report.assessments.filter(created_by=person.label, superseded_by=None).order_by("-number").first()
         return (Stage(own.stage), own.blind, own) if own else (Stage.FIRST, False, None)

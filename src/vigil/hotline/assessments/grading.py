@@ -135,7 +135,7 @@ def _stage(person: User, media: Media, review: Review) -> tuple[str, bool, Media
         return Stage.ADJUDICATION.value, False, None
     planned = review.next_stage_for(person.label)
     if planned:
-        return planned, bool(review.plan and review.plan.blind), None
+        return planned, review.blind_for(person), None
     if own is not None:
         return own.stage, own.blind, own
     last = MediaAssessment.objects.filter(media=media, superseded_by=None).order_by("-number").first()

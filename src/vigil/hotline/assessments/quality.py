@@ -21,7 +21,9 @@ from vigil.hotline.assessments.models import Assessment, MediaAssessment
 from vigil.hotline.assessments.queries import assessors_of, in_force
 from vigil.hotline.assessments.rules import problems_of
 from vigil.hotline.assessments.scheme import Stage
-from vigil.hotline.audit.actions import record
+from vigil.hotline.audit.actions import record, subject_of
+from vigil.hotline.audit.codes import READ
+from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.reports.actions import locked
 from vigil.hotline.reports.models import Report
 from vigil.hotline.reviews.kappa import Agreement, cohen, fleiss
@@ -61,7 +63,8 @@ def _agrees(row: Assessment) -> bool:
 
 
 def do_check_quality(person: User, report: Report, answers: Mapping[str, Any], notes: str = "", *, started_at: datetime) -> bool:
-    """Assess a sample afresh, blind; the case stays as it is. Whether the check agrees with the result."""
+    """Assess a sample afresh; the case stays as it is. Whether the check agrees with the result. It is blind, and is written down
+    so, where whoever checks did not open the case before and does not read the audit log."""
     with transaction.atomic():
         fresh = locked(report)
         must(person, Permission.REVIEW_QUALITY)
@@ -73,13 +76,18 @@ def do_check_quality(person: User, report: Report, answers: Mapping[str, Any], n
         last = fresh.assessments.order_by("-number").values_list("number", flat=True).first() or 0
         given = {name: answers.get(name) or ([] if question.many else "") for name, question in scheme.BY_NAME.items()}
         row = Assessment(
-            report=fresh, number=last + 1, stage=Stage.QA, assessor=person, blind=True, started_at=started_at,
+            report=fresh, number=last + 1, stage=Stage.QA, assessor=person, blind=_is_blind(person, fresh), started_at=started_at,
             scheme_version=scheme.SCHEME_VERSION, notes=notes or None, created_by=person.label, **given,
         )  # fmt: skip
         row.save(force_insert=True)
         agrees = _agrees(row)
         record(person, codes.QUALITY_CHECKED, row, case=str(fresh.pk), agrees=agrees)
     return agrees
+
+
+def _is_blind(person: User, report: Report) -> bool:
+    opened = AuditEvent.objects.filter(subject=subject_of(report), code=READ.code, actor=person.label)
+    return not person.may(Permission.AUDIT_READ) and not opened.exists()
 
 
 @dataclass(frozen=True, slots=True)

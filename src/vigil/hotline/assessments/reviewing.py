@@ -6,11 +6,14 @@ an assessor sees the earlier results or names. Looks that disagree go to adjudic
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from vigil.base.errors import RefusedError
+from vigil.hotline.access.people import Person
+from vigil.hotline.access.permissions import Permission
 from vigil.hotline.assessments.models import Assessment, MediaAssessment
 from vigil.hotline.assessments.scheme import Stage
 from vigil.hotline.audit.actions import subject_of
@@ -56,6 +59,10 @@ class Review:
         """Whether the person must not see earlier results now."""
         return self.blind and label not in {look.created_by for look in self.looks}
 
+    def blind_for(self, person: Person) -> bool:
+        """Whether a planned look by this person is a blind one: who may read the audit log is told there what was found."""
+        return self.plan is not None and self.plan.blind and not person.may(Permission.AUDIT_READ)
+
     def next_stage_for(self, label: str) -> str:
         """The planned stage that this person would do; empty where they did one already or none is planned."""
         return "" if label in {look.created_by for look in self.looks} else self.pending
@@ -66,6 +73,23 @@ def review_of(report: Report, assessments: Iterable[Assessment] | None = None) -
     known = report.assessments.all() if assessments is None else assessments
     rows = sorted((row for row in known if row.stage not in NOT_COUNTED), key=lambda row: row.number)
     return _review(plan_of(subject_of(report)), rows, _answers_of_page)
+
+
+def files_hidden_from(label: str, media: Sequence[Media]) -> bool:
+    """Whether the person must not see what was found in one of these files, and so nothing that was computed from it."""
+    subjects = {subject_of(each): each.pk for each in media}
+    if not subjects:
+        return False
+    plans: dict[str, ReviewPlan] = {}
+    for plan in ReviewPlan.objects.filter(subject__in=subjects).order_by("created_at", "pk"):
+        plans[plan.subject] = plan
+    if not any(plan.blind and plan.stages for plan in plans.values()):
+        return False
+    looks: dict[Any, list[Any]] = defaultdict(list)
+    for row in MediaAssessment.objects.filter(media__in=media).exclude(stage__in=NOT_COUNTED).order_by("number"):
+        looks[row.media_id].append(row)
+    reviews = (_review(plan, looks[subjects[subject]], _answers_of_file) for subject, plan in plans.items())
+    return any(review.hidden_from(label) for review in reviews)
 
 
 def review_of_file(media: Media) -> Review:
@@ -120,8 +144,3 @@ def _require(review: Review) -> None:
                            mend="Somebody who did not assess it takes the case and assesses it blind.")  # fmt: skip
     if review.disagree:
         raise RefusedError("review_disagrees", "The looks do not agree.", mend="A third person adjudicates first.")
-
-
-def assessments_shown_to(label: str, report: Report, rows: list[Assessment], review: Review) -> list[Assessment]:
-    """The assessments that a person may see now: all, or while it is blind only their own."""
-    return [row for row in rows if row.created_by == label] if review.blind else rows

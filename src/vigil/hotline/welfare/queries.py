@@ -13,8 +13,7 @@ from django.db.models.functions import Coalesce
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.models import User
 from vigil.hotline.access.people import Person, must
-from vigil.hotline.access.permissions import Permission
-from vigil.hotline.access.roles import Role
+from vigil.hotline.access.permissions import Permission, roles_with
 from vigil.hotline.welfare.limits import Ledger, Policy, State, state_of
 from vigil.hotline.welfare.models import (
     Break,
@@ -63,14 +62,16 @@ def seconds_since(person: User, since: datetime) -> int:
 
 
 def ledger_of(person: User) -> Ledger:
-    """What counts towards limits now. A day is the last 24 hours, so that midnight opens nothing."""
-    moment = now()
-    last = Break.objects.filter(analyst=person, created_at__gte=moment - DAY).order_by("-created_at").first()
+    """What counts towards limits now. A day is the last 24 hours, so that midnight opens nothing. A break shorter than the
+    policy's is a break, but time is counted on from the last whole one; one that runs is not shortened by another."""
+    moment, whole = now(), timedelta(seconds=policy_for(person).break_s)
+    taken = list(Break.objects.filter(analyst=person, created_at__gte=moment - DAY))
+    rested = [each.ends_at for each in taken if each.enforced or each.ends_at - each.created_at >= whole]
     return Ledger(
         today_s=seconds_since(person, moment - DAY),
         week_s=seconds_since(person, moment - WEEK),
-        since_break_s=seconds_since(person, last.ends_at if last else moment - DAY),
-        break_until=last.ends_at if last else None,
+        since_break_s=seconds_since(person, max(rested, default=moment - DAY)),
+        break_until=max((each.ends_at for each in taken), default=None),
         swapped=Swap.objects.filter(analyst=person, ended_at=None).exists(),
     )
 
@@ -140,9 +141,7 @@ def lead_rows(person: Person) -> list[LeadRow]:
     return [_lead_row(each) for each in looking.order_by("display_name")]
 
 
-_LOOKING: Final = sorted(
-    role.value for role in (Role.ANALYST, Role.IMAGE_ASSESSOR, Role.SECOND_REVIEWER, Role.QA, Role.SUPERVISOR)
-)
+_LOOKING: Final = sorted(role.value for role in roles_with(Permission.CONTENT_REVEAL))
 
 
 def _lead_row(each: User) -> LeadRow:

@@ -18,7 +18,7 @@ from vigil.hotline.assessments import scheme
 from vigil.hotline.assessments.files import rolled_up
 from vigil.hotline.assessments.models import Assessment
 from vigil.hotline.assessments.queries import history as assessments_of
-from vigil.hotline.assessments.reviewing import Review, assessments_shown_to, review_of
+from vigil.hotline.assessments.reviewing import Review, files_hidden_from, review_of
 from vigil.hotline.audit.actions import subject_of
 from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.doors.console import words
@@ -105,7 +105,7 @@ def case_page(request: Staff, report: Report, shown: Shown) -> HttpResponse:
     url = url_of(report)
     media = list(media_of(report))
     rows, partners = assessments_of(report), sources_to_match()
-    review = review_of(report, rows)
+    review, unseen = review_of(report, rows), files_hidden_from(request.person.label, media)
     captures = list(report.captures.order_by("-created_at"))
     decisions = list(Decision.objects.filter(report=report).order_by("-created_at"))
     context = {
@@ -126,8 +126,9 @@ def case_page(request: Staff, report: Report, shown: Shown) -> HttpResponse:
         "capture_under_way": under_way(captures) if request.person.may(Permission.CAPTURE_REQUEST) else "",
         "entries": entries_of(report),
         "decisions": _decisions(decisions),
-        **_findings(request, report, review, rows, [*captures, *decisions]),
-        "rolled_up": rolled_up(report),
+        **_findings(request, report, review, rows, [*captures, *decisions], unseen=unseen),
+        "rolled_up": None if unseen else rolled_up(report),
+        "files_unseen": unseen,
         "holds_here": list(holds_on(report)) if request.person.may(Permission.HOLD_READ) else [],
         "evidence": kept(report.pk).count() if vault_on() else 0,
         "revealed": shown.revealed,
@@ -136,7 +137,7 @@ def case_page(request: Staff, report: Report, shown: Shown) -> HttpResponse:
         "conflict": shown.conflict,
         "captures_on": captures_on(),
         **_may(request, report, url),
-        **_decision_forms(request, report, url, media, shown, review, rows),
+        **_decision_forms(request, report, url, media, shown, review, rows, unseen=unseen),
     }
     return render(request, "console/case.html", context, status=shown.status)
 
@@ -250,31 +251,34 @@ def _decisions(found: list[Decision]) -> list[dict[str, Any]]:
 
 
 def _findings(
-    request: Staff, report: Report, review: Review, rows: list[Assessment], others: list[Capture | Decision]
+    request: Staff, report: Report, review: Review, rows: list[Assessment], others: list[Capture | Decision], *, unseen: bool
 ) -> dict[str, Any]:
-    """Assessments and history as this person may see them: while a blind look is pending, without the earlier ones."""
-    blind = review.hidden_from(request.person.label)
-    shown = assessments_shown_to(request.person.label, report, rows, review) if review.blind else rows
+    """Assessments and history as this person may see them: while a blind look at the page or at one of its files is pending,
+    without the earlier ones, whose values may come from the files."""
+    label = request.person.label
+    blind = review.hidden_from(label) or unseen
+    shown = [row for row in rows if row.created_by == label] if review.blind or unseen else rows
     return {
         "review": review,
         "blind": blind,
         "hidden": len(rows) - len(shown),
         "assessments": shown,
-        "history": _history([report, *others, *([] if blind else rows)], hide=blind),
+        "history": _history([report, *others, *([] if blind else rows)], reader=label if blind else ""),
     }
 
 
-NAMELESS: Final = ("report.taken", "report.released", "report.moved", "review.planned")
-"""What a blind reviewer reads in the history without a name: it would tell who looked before."""
-
-
-def _history(parts: list[Report | Capture | Decision | Assessment], *, hide: bool) -> list[dict[str, Any]]:
-    """What happened with these parts of a case, from the audit log, the latest first."""
+def _history(parts: list[Report | Capture | Decision | Assessment], *, reader: str) -> list[dict[str, Any]]:
+    """What happened with these parts of a case, from the audit log, the latest first. A blind ``reader`` reads no colleague's
+    name in it: who opened, took or captured the case has most likely assessed it."""
     events = AuditEvent.objects.filter(subject__in=[subject_of(part) for part in parts]).order_by("-seq")
+
+    def who(actor: str) -> str:
+        return "somebody" if reader and actor.startswith("user:") and actor != reader else words.actor(actor)
+
     return [
         {
             "event": event,
-            "who": "somebody" if hide and event.code in NAMELESS else words.actor(event.actor),
+            "who": who(event.actor),
             "text": words.act(event.code),
         }
         for event in events[:HISTORY_ROWS]
@@ -301,8 +305,9 @@ def _may(request: Staff, report: Report, url: Url | None) -> dict[str, bool]:
 
 
 def _decision_forms(
-    request: Staff, report: Report, url: Url | None, media: list[Media], shown: Shown, review: Review, rows: list[Assessment]
-) -> dict[str, Any]:
+    request: Staff, report: Report, url: Url | None, media: list[Media], shown: Shown, review: Review, rows: list[Assessment],
+    *, unseen: bool,
+) -> dict[str, Any]:  # fmt: skip
     """What stands on the right: the listing decision for a second person, the assessment, or what it waits for."""
     person, forms = request.person, dict[str, Any]()
     forms["priority_form"] = PriorityForm(initial={"priority": report.priority})
@@ -310,13 +315,13 @@ def _decision_forms(
     forms["assessed_it"] = person.label in {row.created_by for row in rows}
     if not holds(request, report):
         return forms | ({"assessment_form": shown.assessment} if shown.assessment else {})
-    if shown.listing or (not review.open and allowed(check_decide, person, report)):
+    if shown.listing or (not review.open and not unseen and allowed(check_decide, person, report)):
         choices = choices_for(request, url)
         forms["listing_form"] = shown.listing or ListingForm(
             None, choices, media, initial={"version": report.version, "scope": "url" if url else ""}
         )
     if person.may(Permission.ASSESS):
-        own = [row for row in rows if row.created_by == person.label] if review.open else rows
+        own = [row for row in rows if row.created_by == person.label] if review.open or unseen else rows
         forms["assessment_form"] = shown.assessment or AssessmentForm.opened(report.version, own[0] if own else None)
     return forms
 
