@@ -88,7 +88,7 @@ def leaks(client: Any, paths: list[str]) -> list[str]:
     with client.standing_there():
         answers = {path: client.get(path) for path in paths}
     shown = {path: text_of(answer) for path, answer in answers.items() if answer.get("Content-Type", "").startswith("text/html")}
-    assert sum(answer.status_code == 200 for answer in answers.values()) >= 7
+    assert sum(answer.status_code == 200 for answer in answers.values()) >= 6
     return [f"{path}: {found.group()}" for path, text in shown.items() if (found := TELLTALE.search(text))]
 
 

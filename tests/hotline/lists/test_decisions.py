@@ -144,6 +144,37 @@ class TestAppeal:
         assert (decided.police_view, decided.board_informed_at) == ("not_criminal", now())
         assert not ListEntry.objects.filter(tombstone=False).exists()
 
+    @pytest.mark.parametrize(
+        ("view", "outcome", "told"),
+        [(PoliceView.CRIMINAL, AppealOutcome.UPHELD, None), (PoliceView.CRIMINAL, AppealOutcome.PARTLY_UPHELD, None),
+         (PoliceView.NOT_CRIMINAL, AppealOutcome.NOT_UPHELD, None),
+         (PoliceView.NOT_CRIMINAL, AppealOutcome.UPHELD, PoliceView.CRIMINAL)],
+    )  # fmt: skip
+    def test_nobody_decides_against_the_view_of_the_police(
+        self, listed: ListEntry, make_user: Callable[..., User], view: PoliceView, outcome: AppealOutcome, told: PoliceView | None
+    ) -> None:
+        appeal, judge, lia = do_file_appeal(address=ADDRESS), make_user(Role.SECOND_REVIEWER), make_user(Role.POLICE_LIAISON)
+        do_lay_before_police(judge, appeal)
+        do_note_police_view(lia, appeal, view)
+
+        def decide() -> Appeal:
+            return do_decide_appeal(judge, appeal, outcome, withdraw=[listed], police_view=told)
+
+        assert code_of(decide) == "police_view_final"
+        assert Appeal.objects.get().is_open and ListEntry.objects.get().tombstone is False
+
+    def test_without_standing_nothing_else_is_decided_and_not_by_who_listed(
+        self, listed: ListEntry, sue: User, make_user: Callable[..., User]
+    ) -> None:
+        appeal, judge = do_file_appeal(address=ADDRESS), make_user(Role.SECOND_REVIEWER)
+        do_interim_delist(sue, appeal)
+        assert code_of(lambda: do_set_standing(sue, appeal, accepted=False)) == "second_person_needed"
+        do_set_standing(judge, appeal, accepted=False)
+        for outcome in (AppealOutcome.UPHELD, AppealOutcome.NOT_UPHELD, AppealOutcome.REFERRED_TO_POLICE):
+            assert code_of(lambda outcome=outcome: do_decide_appeal(judge, appeal, outcome)) == "standing_refused"  # type: ignore[misc]
+        do_decide_appeal(judge, appeal, AppealOutcome.NO_STANDING)
+        assert ListEntry.objects.filter(tombstone=False).count() == 1, "what was off while it ran is back"
+
     def test_a_notice_can_be_named_and_standing_is_decided(self, case: Report, sue: User) -> None:
         appeal = do_file_appeal(notice_serial="N-2026-7", reasons="x")
         assert Appeal.objects.get().notice_serial == "N-2026-7"

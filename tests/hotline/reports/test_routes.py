@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -35,7 +36,7 @@ from vigil.hotline.reports.captures import (
     run,
 )  # fmt: skip
 from vigil.hotline.reports.fetch_process import ProcessFetcher, setup_of
-from vigil.hotline.reports.fetcher import RouteFetcher
+from vigil.hotline.reports.fetcher import ProxyFetcher, RouteFetcher
 from vigil.hotline.reports.fetching import Failure, FetchError, Proxy, fetchable
 from vigil.hotline.reports.models import AccessRecipe, Capture
 from vigil.hotline.reports.notes import access_notes
@@ -63,7 +64,7 @@ PRIVATE = [
     "0.0.0.0", "255.255.255.255",
     "224.0.0.1", "192.0.2.1", "198.18.0.1", "::1", "::", "fe80::1", "fc00::1", "fd00::1",
     "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
-
+    "::127.0.0.1", "::10.0.0.1", "::ffff:0:127.0.0.1", "fec0::1", "4000::1", "3fff::1", "192.88.99.1", "2001:0:7f00:1::1",
     "2002:7f00:1::", "2001:db8::1", "64:ff9b::7f00:1", "64:ff9b:1::1",
 ]  # fmt: skip
 
@@ -112,6 +113,35 @@ def test_addresses_of_private_networks_are_not_reached(address: str) -> None:
     assert failure_of(lambda: fetcher.fetch(fetchable("http://gallery.example/"), SMALL)) is Failure.PRIVATE_ADDRESS
 
 
+PUBLIC_ADDRESSES = ["93.184.216.34", "2606:4700::1111", "64:ff9b::5db8:d822", "::ffff:93.184.216.34", "2002:5db8:d822::1"]
+
+
+@pytest.mark.parametrize("address", PUBLIC_ADDRESSES)
+def test_public_addresses_are_reached(address: str) -> None:
+    """Also where they come as an IPv4 address inside an IPv6 one."""
+    assert is_reachable(ipaddress.ip_address(address), ())
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    ["http://2130706433/", "http://0x7f000001/", "http://127.1/", "http://0177.0.0.1/", "http://127.0.0.1./",
+     "http://１２７.0.0.1/", "http://127。0。0。1/", "http://[::ffff:7f00:1]/", "http://[::7f00:1]/",
+     "http://gallery.example@127.0.0.1/", "http://ⓛocalhost/"],
+)  # fmt: skip
+def test_a_private_address_in_disguise_is_not_asked(world: World, disguise: str) -> None:
+    """Numbers, octal, hexadecimal, full-width letters, user names: neither reported nor after a redirect."""
+    fetch = ProxyFetcher(Proxy.at(world.proxy))
+    assert failure_of(lambda: fetch.fetch(fetchable(disguise), SMALL)) is Failure.PRIVATE_ADDRESS
+    world.pages[PAGE] = redirect(disguise) if disguise.isascii() else redirect(f"http://{quote(disguise[7:-1])}/")
+    assert failure_of(lambda: fetch.fetch(fetchable(PAGE), SMALL)) in {Failure.PRIVATE_ADDRESS, Failure.REDIRECT_REFUSED}
+    assert len(world.asked) == 1
+
+
+def test_a_label_that_is_too_long_is_a_name_without_an_address() -> None:
+    fetch = RouteFetcher(DirectRoute())
+    assert failure_of(lambda: fetch.fetch(fetchable(f"http://{'q' * 64}.example/"), SMALL)) is Failure.NAME_UNKNOWN
+
+
 @pytest.mark.parametrize(
     "name", ["localhost", "a.localhost", "printer", "db.internal", "nas.local", "1.0.0.127.in-addr.arpa", "LOCALHOST."]
 )
@@ -155,8 +185,6 @@ def test_the_connection_goes_to_the_address_that_was_judged_and_the_name_is_aske
 )
 def test_each_redirect_is_judged_anew(world: World, inward: str) -> None:
     world.pages[PAGE] = redirect(inward)
-    from vigil.hotline.reports.fetcher import ProxyFetcher
-
     fetcher = ProxyFetcher(Proxy.at(world.proxy))
     assert failure_of(lambda: fetcher.fetch(fetchable(PAGE), SMALL)) is Failure.PRIVATE_ADDRESS
     assert len(world.asked) == 1

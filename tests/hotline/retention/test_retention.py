@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,23 +13,29 @@ import msgspec
 import pytest
 from tests.hotline.conftest import DoorClient
 
-from vigil.base.clock import FixedClock
+from vigil.base.clock import FixedClock, text_of
 from vigil.base.errors import InputError, RefusedError
 from vigil.hotline.access.models import User
 from vigil.hotline.access.people import OPERATOR, PUBLIC, WORKER
 from vigil.hotline.access.roles import Role
-from vigil.hotline.approvals.actions import do_approve
+from vigil.hotline.access.sealing import SealedTextField
+from vigil.hotline.approvals.actions import do_approve, do_request
+from vigil.hotline.approvals.acts import TwoPersonAct
 from vigil.hotline.approvals.models import ApprovalRequest
 from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.audit.verify import verify
 from vigil.hotline.holds.actions import do_set_hold
 from vigil.hotline.holds.enumerations import HoldKind, HoldScope
+from vigil.hotline.lists.appeals import do_file_appeal
 from vigil.hotline.management import upkeep
-from vigil.hotline.reports.enumerations import Outcome, Status
+from vigil.hotline.partners.senders import do_enrol_sender
+from vigil.hotline.reports.enumerations import AgeAssurance, AgeRange, Outcome, Status
 from vigil.hotline.reports.intake import Arrival, do_submit_report
-from vigil.hotline.reports.models import IdempotencyKey, Report, ReporterContact, Url
+from vigil.hotline.reports.models import ChildCase, IdempotencyKey, Report, ReporterContact, Url
+from vigil.hotline.reports.notes import access_notes
 from vigil.hotline.retention.actions import do_place_hold, do_run_retention, policy_in_force, proof_of
 from vigil.hotline.retention.classes import known
+from vigil.hotline.retention.contacts import do_open_contact
 from vigil.hotline.retention.models import Disposal, LegalHold
 from vigil.hotline.retention.policy import SHIPPED, read_policy
 from vigil.hotline.retention.subjects import do_export_subject
@@ -103,8 +110,6 @@ def test_a_contact_goes_30_days_after_the_case_and_at_the_latest_after_a_year(cl
 
 
 def test_keys_and_batches_beyond_one_transaction(clock: FixedClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vigil.hotline.partners.senders import do_enrol_sender
-
     monkeypatch.setattr("vigil.hotline.retention.actions.BATCH", 2)
     sender, _ = do_enrol_sender(OPERATOR, "quimber", "member", ["report.send"])
     rows = [IdempotencyKey(sender=sender, key=str(n), body_sha256="", answer={}, created_by="x") for n in range(5)]
@@ -220,6 +225,49 @@ def test_what_is_held_about_a_reporter_is_exported_for_them(
             do_export_subject(person, reference, purpose)
     with pytest.raises(RefusedError):
         do_export_subject(make_user(Role.SUPERVISOR), report.ref, "x")
+
+
+def test_an_export_leaves_out_nothing_that_the_reporter_gave(clock: FixedClock, make_user: Callable[..., User]) -> None:
+    """Every sealed column of the report is told; a new one fails here until it is, too."""
+    arrival = Arrival(
+        "https://gallery.example/", words="zorblat", contact="quimber@post.example",
+        access_notes=access_notes("https://way.example/", "third link"),
+    )  # fmt: skip
+    report = do_submit_report(PUBLIC, arrival)
+    lead, asks = make_user(Role.DATA_PROTECTION), make_user(Role.INTAKE)
+    contact = ReporterContact.objects.get()
+    do_approve(lead, do_request(asks, TwoPersonAct.REPORTER_IDENTITY_RELEASE, contact, "They asked for an answer"))
+    clock.advance(hours=1)
+    do_open_contact(asks, contact)
+    held = do_export_subject(lead, report.ref, "Request of 22 November")
+    assert held["way_to_the_page"] == {"referrer": "https://way.example/", "steps": "third link"}
+    assert held["contact_was_opened_at"] == [text_of(clock.now())] and held["stands_at"] == "received"
+    told = json.dumps(held)
+    given = [field for field in Report._meta.concrete_fields if isinstance(field, SealedTextField)]
+    assert {field.name for field in given} == {"free_text", "access_notes"}
+    assert "zorblat" in told and "third link" in told and "quimber" not in told
+    assert "child" not in held
+
+
+def test_what_is_held_about_an_appellant_is_exported_for_them(clock: FixedClock, make_user: Callable[..., User]) -> None:
+    given = {"address": "https://gallery.example/", "reasons": "zorblat", "standing": "my site", "contact": "q@post.example"}
+    appeal = do_file_appeal(PUBLIC, **given, notice_serial="N-7", block_reference="B 8")
+    lead = make_user(Role.DATA_PROTECTION)
+    held = do_export_subject(lead, appeal.ref.lower(), "Request of 22 November")
+    assert {*given.values(), "N-7", "B 8"} <= {text for text in held.values() if isinstance(text, str)}
+    assert AuditEvent.objects.get(code="subject.exported").subject == f"appeal:{appeal.pk}"
+    assert "post.example" not in repr(list(AuditEvent.objects.values_list()))
+
+
+def test_an_export_tells_what_the_service_said_about_a_child(clock: FixedClock, make_user: Callable[..., User]) -> None:
+    service, _ = do_enrol_sender(OPERATOR, "helpline", "child_service", ["child.hand_over"])
+    report = do_submit_report(PUBLIC, Arrival("https://gallery.example/"))
+    ChildCase.objects.create(
+        report=report, service=service, case_number="Q-7", age_range_claimed=next(iter(AgeRange)).value,
+        age_assurance=next(iter(AgeAssurance)).value, created_by="x",
+    )  # fmt: skip
+    held = do_export_subject(make_user(Role.DATA_PROTECTION), report.ref, "Request of the service")
+    assert held["child"]["number_of_the_service"] == "Q-7" and held["child"]["age_said"] == next(iter(AgeRange)).value
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown", "negative"])

@@ -26,6 +26,7 @@ from vigil.hotline.reports.references import RANDOM_BYTES, reference_of
 TEXT_CHARACTERS: Final = Limit(20_000, "characters", "an appeal is a letter, not a book")
 BLOCK_REFERENCE: Final = re.compile(r"[A-Za-z0-9 ./:_-]{0,80}")
 GRANTED: Final = frozenset({AppealOutcome.UPHELD, AppealOutcome.PARTLY_UPHELD})
+AGAINST: Final = frozenset({AppealOutcome.NOT_UPHELD, AppealOutcome.REFERRED_TO_POLICE, AppealOutcome.NO_STANDING})
 
 
 NOTICE_SERIAL: Final = re.compile(r"[A-Za-z0-9./:_-]{0,60}")
@@ -111,6 +112,20 @@ def check_decide_appeal(person: Person, appeal: Appeal) -> None:
     must_differ(person, people_behind(targets), "An appeal")
 
 
+def check_outcome(appeal: Appeal, outcome: AppealOutcome, police_view: PoliceView | None = None) -> None:
+    """An outcome that agrees with what was settled before: whether they may appeal, and the final view of the police."""
+    if appeal.standing_accepted is False and outcome not in (AppealOutcome.NO_STANDING, AppealOutcome.WITHDRAWN):
+        raise RefusedError("standing_refused", "They may not appeal: it ends for want of standing, or by being withdrawn.")
+    if appeal.police_asked_at is None or not appeal.police_view:
+        return
+    final = PoliceView(appeal.police_view)
+    if police_view not in (None, final):
+        raise RefusedError("police_view_final", "The police have given another view, and it is final.", where="police_view")
+    wrong = {PoliceView.CRIMINAL: outcome in GRANTED, PoliceView.NOT_CRIMINAL: outcome in AGAINST}
+    if wrong.get(final, False):
+        raise RefusedError("police_view_final", "The view of the police is final: this outcome is not theirs.", where="outcome")
+
+
 def do_decide_appeal(
     person: User,
     appeal: Appeal,
@@ -124,6 +139,7 @@ def do_decide_appeal(
     with transaction.atomic():
         fresh = Appeal.objects.select_for_update().get(pk=appeal.pk)
         check_decide_appeal(person, fresh)
+        check_outcome(fresh, outcome, police_view)
         entries = _granted(fresh, outcome, withdraw)
         must_differ(person, people_behind(entries), "An appeal")
         for entry in entries:
@@ -177,12 +193,17 @@ def restore_interim(person: Person, appeal: Appeal, *, keep_off: bool) -> list[L
     return made
 
 
+def check_set_standing(person: Person, appeal: Appeal) -> None:
+    """An open appeal, by somebody who took no part in the listing: who may complain is not for them to say."""
+    check_name_entry(person, appeal)
+    must_differ(person, people_behind(appeal.entries.select_related("decision__report")), "Standing")
+
+
 def do_set_standing(person: Person, appeal: Appeal, *, accepted: bool) -> Appeal:
-    """Decide whether the appellant may appeal. Refused standing ends the appeal with that outcome."""
-    must(person, Permission.APPEAL_DECIDE)
+    """Decide whether the appellant may appeal. Where they may not, the appeal can only end for want of standing."""
     with transaction.atomic():
         fresh = Appeal.objects.select_for_update().get(pk=appeal.pk)
-        check_name_entry(person, fresh)
+        check_set_standing(person, fresh)
         fresh.standing_accepted, fresh.standing_by = accepted, person.label
         fresh.save(update_fields=["standing_accepted", "standing_by"])
         record(person, codes.APPEAL_STANDING, fresh, accepted=accepted)

@@ -25,6 +25,11 @@ Resolver = Callable[[str, int], Sequence[str]]
 """A name and a port to the addresses it has now, as text."""
 
 LOCAL_NAMES: Final = ("localhost", "local", "internal", "intranet", "lan", "home", "corp", "private", "arpa")
+GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+"""All that IANA has given out for the public internet; what lies outside is reserved, local, or an IPv4 address in disguise (such
+as the compatible ``::127.0.0.1`` and the translated ``::ffff:0:127.0.0.1``), whatever else a library says of it."""
+NOT_GLOBAL: Final = (ipaddress.IPv6Network("3fff::/20"), ipaddress.IPv4Network("192.88.99.0/24"))
+"""Documentation (RFC 9637) and the old relays of 6to4 (RFC 7526), which this Python does not know."""
 NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
 SOCKS_REPLY: Final = 4
@@ -44,6 +49,10 @@ def is_reachable(address: Ip, allowed: Sequence[Network]) -> bool:
             return False
         if (inner := _inside(address)) is not None:
             return is_reachable(inner, allowed)
+        if address not in GLOBAL_UNICAST:
+            return False
+    if any(address in network for network in NOT_GLOBAL if network.version == address.version):
+        return False
     return address.is_global and not address.is_multicast
 
 
@@ -119,7 +128,7 @@ class DirectRoute:
     def _pinned(self, url: Address) -> str:
         try:
             answers = self.resolver(url.host.strip("[]"), _port(url))
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a label of more than 63 letters is no name that can be asked for
             raise FetchError(Failure.NAME_UNKNOWN) from error
         if not answers:
             raise FetchError(Failure.NAME_UNKNOWN)

@@ -23,6 +23,7 @@ from vigil.hotline.lists.appeals import (
     check_decide_appeal,
     check_interim,
     check_name_entry,
+    check_set_standing,
     do_decide_appeal,
     do_interim_delist,
     do_lay_before_police,
@@ -111,7 +112,7 @@ def _steps(request: Staff, found: Appeal) -> list[tuple[str, str]]:
     offered = []
     if found.is_open and allowed(check_interim, person, found):
         offered.append("interim")
-    if found.is_open and decides and found.standing_accepted is None:
+    if found.is_open and found.standing_accepted is None and allowed(check_set_standing, person, found):
         offered += ["standing-yes", "standing-no"]
     if decides and found.police_asked_at is None and found.outcome not in (AppealOutcome.UPHELD, AppealOutcome.PARTLY_UPHELD):
         offered.append("police")
