@@ -38,7 +38,7 @@ STYLE: Final = (
     "section{border-block-start:1px solid var(--line);padding-block-end:.75rem}ul{list-style:none;padding:0;margin:0}"
     "a{color:var(--accent);display:inline-block;padding-block:.6rem;min-height:1.55rem;text-underline-offset:.2em}"
     "a:focus-visible{outline:3px solid var(--accent);outline-offset:2px}"
-    ".lead{font-weight:600}li{margin-block:.25rem}.ref{font-variant-numeric:tabular-nums}"
+    ".lead{font-weight:600}li{margin-block:.25rem}.ref{white-space:nowrap;font-variant-numeric:tabular-nums}"
     "nav a{margin-inline-end:1rem}@media print{body{background:#fff;color:#000}}"
 )
 
