@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import uuid
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +30,7 @@ from vigil.editions.build import build_edition
 from vigil.editions.keys import create_keys
 from vigil.editions.model import EditionContents, HashEntry
 from vigil.editions.publish import publish
+from vigil.hotline.partners.sources.limits import GAPS_A_RUN
 from vigil.hotline.partners.sources.models import Source, SourceKind
 
 # What a server says wrongly is judged before anything is kept; how it is kept: test_json_sources and test_files, on both.
@@ -230,6 +233,26 @@ def nested(peer: Peer) -> bytes:
     return b'id,type,value\n"' + b'""' * 200_001 if isinstance(peer, Lines) else b'{"a":[' * 100_000
 
 
+def archive(data: bytes, packing: int = zipfile.ZIP_DEFLATED) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", packing) as packed:
+        packed.writestr("list.csv", data)
+    return stream.getvalue()
+
+
+def shrunk(data: bytes) -> bytes:
+    """The sizes before and behind the file say that it holds less."""
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        size = packed.infolist()[0].file_size
+    return data.replace(size.to_bytes(4, "little"), (size // 3).to_bytes(4, "little"))
+
+
+def damaged(data: bytes) -> bytes:
+    """Its contents are no deflated data any more."""
+    start = data.index(b"list.csv") + len(b"list.csv")
+    return data[:start] + b"\xff" * 12 + data[start + 12 :]
+
+
 ANSWERS: dict[str, Callable[[Peer, Asked], Reply]] = {
     "hangs": lambda peer, asked: Reply(b"x", hang=0.5),
     "is shorter than it says": lambda peer, asked: Reply(peer.body(asked), cut=50),
@@ -237,6 +260,13 @@ ANSWERS: dict[str, Callable[[Peer, Asked], Reply]] = {
     "is a bomb that is packed twice": lambda peer, asked: Reply(
         gzip.compress(gzip.compress(b" " * 4_000_000)), headers={"Content-Encoding": "gzip"}
     ),
+    "is an archive that explodes": lambda peer, asked: Reply(archive(b" " * 4_000_000)),
+    "is an archive of archives": lambda peer, asked: Reply(archive(archive(archive(b" " * 4_000_000)))),
+    "is an archive that is packed to take memory": lambda peer, asked: Reply(archive(peer.body(asked), zipfile.ZIP_LZMA)),
+    "is an archive that lies about its size": lambda peer, asked: Reply(shrunk(archive(peer.body(asked) * 3))),
+    "is an archive that is damaged": lambda peer, asked: Reply(damaged(archive(peer.body(asked) * 3))),
+    "is two words": lambda peer, asked: Reply(b"Not Found"),
+    "is an event of nothing": lambda peer, asked: Reply(b'{"Event": {}}'),
     "is nested without end": lambda peer, asked: Reply(nested(peer)),
     "declares entities": lambda peer, asked: Reply(LAUGHS),
     "is no text": lambda peer, asked: Reply(b"\xff\xfe\x00zorblat" * 50),
@@ -278,6 +308,54 @@ def test_a_server_whose_answers_are_wrong_takes_nothing_away(peer: Peer, clock: 
     wanted = (2, 3, 4) if isinstance(peer, Edition) else (*GOOD, 4)
     assert peer.values(source) == {value(number) for number in wanted}
     check_mirror(source)
+
+
+# ---- pages lead back
+
+ONE_ANSWER = "there is one answer, and no next page that could lead anywhere"
+CIRCLES: dict[SourceKind, Callable[[Peer, Asked], dict[str, Any] | bytes] | str] = {
+    SourceKind.NCMEC: lambda peer, asked: ncmec.document("".join(peer.rows), "/v2/entries?page=again").encode(),
+    SourceKind.STOPNCII: lambda peer, asked: {"nextPageToken": "again", "hasMoreRecords": True, "hashRecords": peer.rows},
+    SourceKind.THREATEXCHANGE: lambda peer, asked: {
+        "data": peer.rows, "paging": {"next": f"{peer.address}/v21.0/777/threat_updates/?after=again"}
+    },
+    SourceKind.TAXII: lambda peer, asked: {"objects": peer.rows, "more": True, "next": "again"},
+    SourceKind.MISP: lambda peer, asked: {"response": {"Attribute": peer.rows}},
+    SourceKind.MISP_FEED: ONE_ANSWER, SourceKind.DELIMITED: ONE_ANSWER, SourceKind.EDITION: ONE_ANSWER,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("peer", [kind for kind, how in CIRCLES.items() if how is not ONE_ANSWER], ids=str, indirect=True)
+def test_pages_that_lead_in_a_circle_end_and_everything_on_them_comes(peer: Peer, clock: FixedClock) -> None:
+    how = CIRCLES[peer.kind]
+
+    def circle(asked: Asked) -> Reply | None:
+        if isinstance(how, str) or asked.path.endswith("/status"):
+            return None
+        if peer.kind is SourceKind.NCMEC and "from" in asked.query and not ncmec_holds(asked):
+            return None
+        found = how(peer, asked)
+        return Reply(found if isinstance(found, bytes) else json.dumps(found).encode())
+
+    source = peer.source()
+    peer.wrong = circle
+    fetched(source)
+    assert peer.values(source) == {value(number) for number in GOOD}, "what was on the pages is in use"
+    assert source.error_text or any(flaw in ("cycle", "gap") for _, flaw in set_aside(source)), "and the circle is named"
+    assert len(peer.asked) <= 2 * GAPS_A_RUN.value + 20, "and nobody is asked for ever"
+    peer.wrong = lambda asked: None
+    peer.rows.append(peer.row(4))
+    for _ in range(2):
+        clock.advance(days=1, hours=1)
+        fetched(source, whole=True)
+    assert source.failures == 0, source.error_text
+    assert peer.values(source) == {value(number) for number in (*GOOD, 4)}
+    check_mirror(source)
+
+
+def ncmec_holds(asked: Asked) -> bool:
+    start, end = (datetime.fromisoformat(asked.query[name]) for name in ("from", "to"))
+    return start < datetime.fromtimestamp(STAMP, UTC) <= end
 
 
 # ---- single records are wrong

@@ -10,8 +10,9 @@ Columns of a header, in any order and under any of these names (small or capital
     labels         labels, tags, classification, category
     member         member, owner, source
 
-Without a header a line is ``TYPE VALUE`` or, with the option ``type``, ``VALUE``. Packed files (gzip, or zip with one file) are
-unpacked within limits. A line that cannot be read is set aside by its number.
+Without a header a line is ``TYPE VALUE`` or, with the option ``type``, ``VALUE``; one of the first lines at least holds a
+value of a type that is known, else the file is taken for the page of a server and refused. Packed files (gzip, or zip with one
+file) are unpacked within limits. A line that cannot be read is set aside by its number.
 """
 
 from __future__ import annotations
@@ -20,14 +21,16 @@ import csv
 import hashlib
 import io
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from vigil.base.errors import InputError
 from vigil.hotline.partners.sources.documents import clipped, instant, shown
-from vigil.hotline.partners.sources.fingerprints import TRANSLATED
+from vigil.hotline.partners.sources.fingerprints import TRANSLATED, fingerprint
 from vigil.hotline.partners.sources.limits import FILE_BYTES, LINE_BYTES, UNPACKED_RATIO
 from vigil.hotline.partners.sources.record import (
     Cursor,
@@ -60,6 +63,7 @@ GONE: Final = frozenset({"yes", "true", "1", "withdrawn", "deleted", "removed", 
 _ROLE: Final = {name: role for role, names in NAMES.items() for name in names}
 _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK\x03\x04"
+_PACKINGS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others let the file say how much memory unpacking takes
 _MARKUP: Final = ("<", "{")  # how pages and documents begin, and no list without a header
 _ADDRESSES: Final = {"url", "host", "domain"}
 
@@ -139,8 +143,22 @@ class _Form:
         if lines[0].decode("utf-8-sig", "replace").lstrip().startswith(_MARKUP):
             raise unreadable()
         found = [each for place, line in enumerate(lines[:LOOK], start=1) if (each := self.item(line, place)) is not None]
-        if found and all(isinstance(each, SetAside) for each in found):
+        if found and not any(self._is_usable(each) for each in found):
             raise unreadable()
+
+    def _is_usable(self, item: Item) -> bool:
+        """Whether an item is a record as a list has them. Two words ("Not Found") have the form of a type and a value: without
+
+        a header, a list says one type at least that is known, or the operator said which it is; and its values are of their type.
+        """
+        if isinstance(item, SetAside):
+            return False
+        for algorithm, value in item.fingerprints:
+            if self.kind or algorithm.lower() in TYPES:
+                with suppress(InputError):
+                    fingerprint(algorithm, value)
+                    return True
+        return False
 
     def reader(self, lines: list[bytes], first: int) -> Callable[[], list[Item]]:
         """What reads some lines later."""
@@ -226,10 +244,12 @@ def _unzipped(data: bytes) -> bytes:
             members = [each for each in archive.infolist() if not each.is_dir()]
             if len(members) != 1:
                 raise FetchError("source_packing", "An archive has exactly one file in it.")
+            if members[0].compress_type not in _PACKINGS:
+                raise FetchError("source_packing", "A file in an archive is stored or deflated, and packed in no other way.")
             most = min(FILE_BYTES.value, max(1 << 20, len(data) * UNPACKED_RATIO.value))
             with archive.open(members[0]) as stream:
                 plain = stream.read(most + 1)
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
         raise FetchError("source_packing", "A packed file of the source is damaged.") from error
     if len(plain) > most:
         what = f"A packed file of {len(data)} bytes unpacks into more than {most} bytes, which is the limit for it."

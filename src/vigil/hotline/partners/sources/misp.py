@@ -99,6 +99,8 @@ class MispFeed:
         self._refusals.clear()
         try:
             event = json(body)["Event"]
+            if not _is_event(event, name):
+                raise Unreadable(Flaw.PAGE, "This is no event, or another one.")
             found = list(_attributes_of(event))
         except (Unreadable, KeyError, TypeError, AttributeError) as error:
             flaw = error.flaw if isinstance(error, Unreadable) and error.flaw in DAMAGES else Flaw.PAGE
@@ -231,6 +233,12 @@ def _fingerprints(kind: str, text: str) -> Iterator[tuple[str, str]]:
         yield DOMAIN, text.partition("|")[0]
     else:
         yield NAMES.get(kind, kind), text
+
+
+def _is_event(event: Any, name: str) -> bool:
+    """Whether this is the event that was asked for. One that says nothing at all is no news that its attributes are gone."""
+    known = event.get("uuid")
+    return bool(event) and (known is None or str(known).lower() == name.lower())
 
 
 def _attributes_of(event: Any) -> Iterator[Any]:

@@ -277,7 +277,7 @@ def _read(body: bytes, now: datetime) -> tuple[list[Item], bool]:
     items: list[Item] = []
     try:
         document = json(body)
-        found = document.get("objects", []) if isinstance(document, dict) else None
+        found = document.get("objects", []) if isinstance(document, dict) and _is_envelope(document) else None
         if not isinstance(found, list):
             raise Unreadable(Flaw.PAGE, "The page has no objects.")
     except Unreadable as error:
@@ -286,6 +286,11 @@ def _read(body: bytes, now: datetime) -> tuple[list[Item], bool]:
         items += [_salvaged(each, place, now) for place, each in enumerate(objects_in(body, b"objects"))]
         return items, True
     return [_item(each, place, now) for place, each in enumerate(found)], False
+
+
+def _is_envelope(document: dict[str, Any]) -> bool:
+    """An envelope without objects says nothing else (TAXII 2.1, section 3.7): other objects are no envelope."""
+    return "objects" in document or document.keys() <= {"more", "next"}
 
 
 def _item(value: Any, place: int, now: datetime) -> Item:

@@ -277,7 +277,7 @@ def _read(body: bytes) -> tuple[list[Item], bool]:
     items: list[Item] = []
     try:
         document = json(body)
-        found = document.get("data", []) if isinstance(document, dict) else None
+        found = document.get("data") if isinstance(document, dict) else None  # the service says "data" of an empty page too
         if not isinstance(found, list):
             raise Unreadable(Flaw.PAGE, "The page has no updates.")
     except Unreadable as error:
