@@ -23,6 +23,7 @@ from vigil.hotline.assessments.files import grades_of, rolled_up, severity_of
 from vigil.hotline.assessments.grades import Child, labels_of, problems_of
 from vigil.hotline.assessments.grading import do_grade, do_recompute
 from vigil.hotline.assessments.models import Assessment, LabelApplied, LegalityResult, MediaAssessment
+from vigil.hotline.assessments.quality import agreement
 from vigil.hotline.assessments.queries import in_force
 from vigil.hotline.assessments.reviewing import review_of, review_of_file
 from vigil.hotline.assessments.rollup import Graded, roll_up
@@ -275,6 +276,7 @@ def test_three_blind_looks(policy: Any, anna: User, ben: User, sue: User, case: 
         assess(person, case)
         assert review_of(case).pending == pending
     assert status(case) == "second_review"
+    assert {each.looks for each in agreement()} == {3}, "three looks are measured as three, and not once more as two"
 
 
 def test_looks_that_differ_are_adjudicated_by_a_third_person(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -164,13 +165,39 @@ def test_an_auditor_finds_any_changed_field(db: None, key: HeadKey, tmp_path: Pa
     assert standalone.check([json.dumps(row) for row in rows], "", [])[2]
 
 
-NO_EXPORTS = ["", "{}", "no json\n", '{"format":1}\n{"seq":1}\n', '{"format":1}\n{"head":1,"note":"x","key":""}\n']
+def test_an_auditor_finds_a_line_taken_out_put_twice_or_moved(db: None, tmp_path: Path) -> None:
+    """Each is told as what it is: a gap, and a line that does not follow from the one before."""
+    happen(4)
+    lines = exported(tmp_path / "log.jsonl").read_text().splitlines()
+    for changed in ([*lines[:2], *lines[3:]], [*lines[:3], *lines[2:]], [lines[0], lines[2], lines[1], *lines[3:]]):
+        flaws = " ".join(standalone.check(changed, "", [])[2])
+        assert "is missing" in flaws and "does not follow from the one before" in flaws
+        assert "is not what was recorded" not in flaws
+    assert standalone.check(lines, "", []) == (4, 0, [])
+
+
+def test_a_signature_of_another_kind_of_key_is_none(db: None, key: HeadKey) -> None:
+    """The mark before a signature names key and algorithm: a note that bears another mark is not signed."""
+    happen(2)
+    note, public = heads.do_sign_head(OFFICE, key).note, key.public.text()
+    assert standalone.signature_holds(note, public)
+    body, _, line = note.rstrip("\n").rpartition(" ")
+    signed = bytearray(base64.b64decode(line))
+    signed[0] ^= 1
+    assert not standalone.signature_holds(f"{body} {base64.b64encode(bytes(signed)).decode()}\n", public)
+    name, mark, encoded = public.split("+", 2)
+    other = b"\x02" + base64.b64decode(encoded)[1:]
+    assert not standalone.signature_holds(note, f"{name}+{mark}+{base64.b64encode(other).decode()}")
+
+
+FIRST = f'{{"format":"{heads.EXPORT_FORMAT}"}}\n'
+NO_EXPORTS = ["", "{}", "[]", "no json\n", '{"format":1}\n', f'{FIRST}{{"seq":1}}\n', f'{FIRST}{{"head":1,"note":"x"}}\n']
 
 
 @pytest.mark.parametrize("content", NO_EXPORTS)
 def test_a_file_that_is_no_export_is_said_to_be_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "x").write_text(content)
-    assert check(tmp_path / "x")[0] in {0, 2}
+    assert check(tmp_path / "x")[0] == 2, "an empty file proves nothing, and is not called unaltered"
     assert check(tmp_path / "missing")[0] == 2
 
 

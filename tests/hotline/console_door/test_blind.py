@@ -20,7 +20,7 @@ from vigil.hotline.access.people import OPERATOR, PUBLIC
 from vigil.hotline.access.roles import Role
 from vigil.hotline.approvals.actions import do_approve
 from vigil.hotline.assessments.models import Assessment, MediaAssessment
-from vigil.hotline.assessments.quality import agreement, do_check_quality
+from vigil.hotline.assessments.quality import agreement, do_check_quality, samples_waiting
 from vigil.hotline.assessments.reviewing import files_hidden_from
 from vigil.hotline.doors.console import urls
 from vigil.hotline.partners.senders import do_enrol_sender
@@ -194,5 +194,6 @@ def test_a_quality_check_is_blind_where_the_case_was_not_opened(
     if opened:
         client.get(f"/cases/{report.pk}/")
     client.get(f"/quality/{report.pk}/")
+    assert (list(samples_waiting(quinn)), list(samples_waiting(desk.anna))) == ([report], []), "nobody checks their own"
     assert do_check_quality(quinn, report, answers, started_at=now())
     assert Assessment.objects.get(stage="qa").blind is blind

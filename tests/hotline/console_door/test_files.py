@@ -338,6 +338,13 @@ def test_the_wellbeing_page_is_ones_own(desk: Desk, make_user: Callable[..., Use
     limits = {"role": "", "daily_soft": "10", "daily": "20", "weekly": "60", "break_every": "5", "break_length": "5",
               "hard": "on", "lead_sees": "nothing"}  # fmt: skip
     assert "The limits are set" in text_of(lead.post("/wellbeing/lead/limits/", limits, follow=True))
+    answer = lead.get("/wellbeing/lead/")
+    form = answer.context["form"]
+    again = {name: form[name].value() for name in limits}
+    assert {name: str(value) for name, value in again.items() if name not in ("hard", "role")} == {
+        name: value for name, value in limits.items() if name not in ("hard", "role")
+    }, "the form shows what counts, so that saving it anew changes nothing unseen"
+    assert again["hard"] is True and [who for who, _ in answer.context["policies"]] == ["everybody"]
     assert desk.at(make_user(Role.SUPERVISOR)).get("/wellbeing/lead/").status_code == 403
 
 

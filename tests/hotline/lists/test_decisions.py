@@ -163,6 +163,15 @@ class TestAppeal:
         assert code_of(decide) == "police_view_final"
         assert Appeal.objects.get().is_open and ListEntry.objects.get().tombstone is False
 
+    def test_nobody_is_told_an_outcome_that_is_not_there_and_a_granted_appeal_goes_no_further(
+        self, listed: ListEntry, make_user: Callable[..., User]
+    ) -> None:
+        appeal, judge = do_file_appeal(address=ADDRESS), make_user(Role.SECOND_REVIEWER)
+        assert code_of(lambda: do_tell(judge, appeal)) == "appeal_open" and Appeal.objects.get().told_at is None
+        do_decide_appeal(judge, appeal, AppealOutcome.UPHELD)
+        assert code_of(lambda: do_lay_before_police(judge, appeal)) == "appeal_granted"
+        assert not Appeal.objects.get().is_open
+
     def test_without_standing_nothing_else_is_decided_and_not_by_who_listed(
         self, listed: ListEntry, sue: User, make_user: Callable[..., User]
     ) -> None:

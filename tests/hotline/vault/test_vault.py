@@ -166,8 +166,9 @@ def test_keys_are_read_strictly(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError):
         load(path)
     path.write_text(f"k1 {'11' * 32}\n")
-    path.chmod(0o644)
-    assert code_of(lambda: load(path)) == "vault_key_open"
+    for mode in (0o644, 0o640, 0o604, 0o660):
+        path.chmod(mode)
+        assert code_of(lambda: load(path)) == "vault_key_open", "its group are others too"
     path.chmod(0o600)
     assert load(path).current == "k1" and "11" not in repr(load(path))
     path.write_text("k1 zorblat\n")

@@ -115,6 +115,24 @@ def test_breaks_are_enforced(anna: User, wendy: User, clock: FixedClock) -> None
     assert check_look(anna).fitness is Fitness.FIT
 
 
+def test_the_week_counts_what_the_day_does_not(anna: User, wendy: User, clock: FixedClock) -> None:
+    """Seven days back, not since Monday and not only today."""
+    do_set_policy(wendy, Policy(60, 120, 300, 1000, 300))
+    for _ in range(3):
+        looked(anna, clock, 101)
+        clock.advance(hours=25)
+    assert code_of(lambda: check_look(anna)) == "look_week_over"
+    assert do_begin_look(anna, "report:9", ViewMode.FACTS)
+    clock.advance(days=4)
+    assert check_look(anna).fitness is Fitness.FIT
+
+
+def test_one_look_is_not_longer_than_ten_minutes(anna: User, clock: FixedClock) -> None:
+    """More is a page that somebody left open."""
+    looked(anna, clock, 3000)
+    assert totals(anna).unblurred_s == 600
+
+
 def test_a_break_that_is_due_is_not_shortened_by_another(anna: User, wendy: User, clock: FixedClock) -> None:
     do_set_policy(wendy, SHORT)
     looked(anna, clock, 45)

@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+FORMAT = "vigil-audit-export-1"
 GENESIS = hashlib.sha256(b"vigil-audit-1 genesis").hexdigest()
 
 
@@ -90,6 +91,8 @@ def check(lines: Iterable[str], key: str, kept: list[str]) -> tuple[int, int, li
     last, tree = GENESIS, Tree()
     roots, wanted = {0: tree.root()}, {head_of(note)[0] for note in kept}
     rows = [json.loads(line) for line in lines]
+    if not rows or not isinstance(rows[0], dict) or rows[0].get("format") != FORMAT:
+        raise ValueError("this is no export of an audit log")
     wanted |= {row["head"] for row in rows if "head" in row}
     for row in rows[1:]:
         if "head" in row:

@@ -49,6 +49,14 @@ def policy_row_for(person: User) -> ShiftPolicy:
     return chosen or ShiftPolicy(created_by="system:operator")
 
 
+def policies_in_force() -> list[ShiftPolicy]:
+    """What counts now: for everybody first, then for each role that has a policy of its own."""
+    latest: dict[str, ShiftPolicy] = {"": ShiftPolicy(created_by="system:operator")}
+    for row in ShiftPolicy.objects.order_by("created_at", "pk"):
+        latest[row.role] = row
+    return [latest[role] for role in sorted(latest)]
+
+
 def policy_for(person: User) -> Policy:
     """The limits that count for the person."""
     return policy_row_for(person).limits()

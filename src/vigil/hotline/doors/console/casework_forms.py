@@ -12,7 +12,7 @@ from vigil.hotline.doors.console.forms import StrictForm, offer
 from vigil.hotline.holds.enumerations import Clearance, HoldKind, HoldScope
 from vigil.hotline.reviews.calibration import QUESTIONS
 from vigil.hotline.welfare.limits import DEFAULT
-from vigil.hotline.welfare.models import LeadSees, Warned
+from vigil.hotline.welfare.models import LeadSees, ShiftPolicy, Warned
 
 LONG: Final = {"rows": 3, "autocomplete": "off"}
 
@@ -136,3 +136,15 @@ class ShiftForm(StrictForm):
     )
     hard = forms.BooleanField(label="Over a limit nothing more is shown", required=False, initial=True)
     lead_sees = forms.ChoiceField(label="What the welfare lead sees", choices=LeadSees.choices)
+
+    @classmethod
+    def opened(cls, row: ShiftPolicy) -> ShiftForm:
+        """The form as the policy for everybody is now, so that saving it anew changes nothing unseen."""
+        limits = row.limits()
+        return cls(
+            initial={
+                "daily_soft": limits.daily_soft_s // 60, "daily": limits.daily_limit_s // 60,
+                "weekly": limits.weekly_limit_s // 60, "break_every": limits.break_every_s // 60,
+                "break_length": limits.break_s // 60, "hard": limits.hard, "lead_sees": row.lead_sees,
+            }
+        )  # fmt: skip

@@ -39,6 +39,7 @@ from vigil.hotline.welfare.queries import (
     days_of,
     lead_rows,
     open_buddy_requests,
+    policies_in_force,
     policy_for,
     preferences_of,
     state_for,
@@ -164,7 +165,12 @@ def lead(request: Staff) -> HttpResponse:
 def _lead(request: Staff, form: ShiftForm | None = None, status: int = 200) -> HttpResponse:
     rows = lead_rows(request.person)
     do_read_as_lead(request.person, sum(row.totals is not None for row in rows))
-    context: dict[str, Any] = {"rows": rows, "form": form or ShiftForm()}
+    policies = policies_in_force()
+    context: dict[str, Any] = {
+        "rows": rows,
+        "form": form or ShiftForm.opened(policies[0]),
+        "policies": [(row.role.replace("_", " ") or "everybody", row) for row in policies],
+    }
     return render(request, "console/wellbeing_lead.html", context, status=status)
 
 
