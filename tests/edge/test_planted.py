@@ -23,13 +23,17 @@ CHUNK = 4 * 1024 * 1024
 
 
 def request(number: int) -> bytes:
-    """One in fifty asks for the listed page; all name a made-up visitor, in every header that could; four in five by a proxy."""
+    """One in fifty asks for the listed page; all name a made-up visitor, in every header that could; four in five by a proxy.
+
+    Half of the batches are of one kind, so that whole plain requests are told by one look; the others are mixed, and parsed.
+    """
     mark = f"zorblatplanted{number % 997:04d}"
     address = "http://quimber.example/zorblatlisted" if number % LISTED_EACH == 0 else f"http://{mark}.example/{mark}?{mark}"
     visitor = (
         f"User-Agent: {mark}\r\nX-Forwarded-For: 203.0.113.{number % 250}\r\nCookie: {mark}\r\nSec-Fetch-Dest: document\r\n"
     )
-    if number % 5:
+    batch = number // DEPTH
+    if number % 5 if batch % 2 else batch % 5:
         return f"GET /auth/nginx HTTP/1.1\r\nHost: a\r\nX-Original-URI: {address}\r\n{visitor}\r\n".encode()
     body = json.dumps({"url": address})
     head = f"POST /v1/url HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
