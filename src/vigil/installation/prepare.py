@@ -132,6 +132,7 @@ def hotline_file(*, demo: bool, host: str, ports: Ports) -> str:
         f"mode = {quoted('demo' if demo else 'production')}\n"
         'database = "sqlite:///vigil.sqlite3"\nsecrets = "secrets"\neditions = "editions"\n'
         + doors
+        + "processes = 0  # of the partner door: as many as are useful, which is one on SQLite\n"
         + f"\n[events]\nhost = {quoted(host)}\nport = {ports.events}\n"
         + (_demo_tables(ports) if demo else "")
     )

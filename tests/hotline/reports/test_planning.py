@@ -1,4 +1,4 @@
-"""The queue of a full desk is read from an index until the page is full, not whole."""
+"""The queue of a full desk is read from an index until the page is full, not whole; and an arrival writes no index twice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 from django.db import connection
 
 from vigil.hotline.access.rows import insert_values
-from vigil.hotline.reports.models import Report
+from vigil.hotline.audit.models import AuditEvent
+from vigil.hotline.reports.models import Hash, IdempotencyKey, Media, Report, Submission, Url
 from vigil.hotline.reports.queries import waiting
 
 pytestmark = pytest.mark.django_db
@@ -59,3 +60,33 @@ def test_the_queue_comes_in_the_order_of_the_index() -> None:
     found = list(waiting()[:10])
     assert [row.ref for row in found] == [f"q{number * EACH_OPEN}" for number in range(10)]
     assert waiting().count() == CASES // EACH_OPEN
+
+
+@pytest.mark.parametrize("model", [Url, Report, Submission, IdempotencyKey, Media, Hash, AuditEvent])
+def test_no_index_of_what_arrives_begins_another(model: type[Any]) -> None:
+    """Each one is written for each report; what a longer index or a rule of uniqueness answers needs none of its own."""
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, table)
+    columns = {
+        name: tuple(each["columns"]) for name, each in found.items()
+        if each["columns"] and (each["index"] or each["unique"] or each["primary_key"])
+    }  # fmt: skip
+    begun = {
+        (one, other) for one, first in columns.items() for other, second in columns.items()
+        if one != other and second[: len(first)] == first
+    }  # fmt: skip
+    assert columns
+    assert begun == set()
+
+
+@pytest.mark.parametrize("question", [{"registrable_domain": "brand.example"}, {"registrable_domain__startswith": "brand."}])
+def test_a_domain_and_its_beginning_are_found_by_one_index(question: dict[str, str]) -> None:
+    found = Url.objects.filter(**question)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        assert "reports_url_of_domain" in found.explain()
+    elif "registrable_domain" in question:  # SQLite reads no index for LIKE with an escape
+        assert "reports_url_of_domain" in found.explain()
+    assert not found.exists()

@@ -25,6 +25,7 @@ from vigil.hotline.management.serving import arguments_of
 from vigil.hotline.settings import config, keyfiles
 from vigil.hotline.settings.databases import database
 from vigil.hotline.settings.logs import JsonLines
+from vigil.installation.prepare import Ports, hotline_file
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "settings.md"
 DOORS = ("public", "console", "partner")
@@ -269,6 +270,29 @@ def test_every_door_is_closed_last_and_shows_no_errors(door: str) -> None:
     assert {name.removeprefix("vigil.hotline.doors.console.") for name in module.MIDDLEWARE[closed + 1 :]} == narrower
     assert module.DEBUG is False
     assert "admin" not in " ".join(module.INSTALLED_APPS)
+
+
+@pytest.mark.parametrize(
+    ("address", "processors", "wanted"),
+    [("sqlite:///v.sqlite3", 8, 1), ("postgresql://v@db.example/v", 1, 1), ("postgresql://v@db.example/v", 2, 2),
+     ("postgresql://v@db.example/v", 64, 4)],
+)  # fmt: skip
+def test_as_many_processes_as_are_useful(tmp_path: Path, address: str, processors: int, wanted: int) -> None:
+    path = written(tmp_path)
+    text = path.read_text().replace("sqlite:///v.sqlite3", address)
+    path.write_text(text + "processes = 0\n")
+    found = config.read(path)
+    assert found.processes_at(found.doors.partner, processors) == wanted
+    path.write_text(text + "processes = 3\n")
+    named = config.read(path)
+    assert named.processes_at(named.doors.partner, processors) == 3  # what is written is done
+
+
+def test_what_up_writes_leaves_the_number_of_processes_to_the_installation(tmp_path: Path) -> None:
+    path = tmp_path / "hotline.toml"
+    path.write_text(hotline_file(demo=False, host="127.0.0.1", ports=Ports(8000)))
+    doors = config.read(path).doors
+    assert (doors.public.processes, doors.console.processes, doors.partner.processes) == (1, 1, 0)
 
 
 def test_only_the_partner_door_is_several_processes(tmp_path: Path) -> None:

@@ -31,17 +31,13 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Column:
+    """``constant`` is the default where ``default`` does not compute one for each row."""
+
     attribute: str
     name: str
     convert: Convert | None
     default: Callable[[], Any] | None
     constant: Any = None
-
-    def value_of(self, row: Values) -> Any:
-        """What a row has here: what it is given, else the default."""
-        if self.attribute in row:
-            return row[self.attribute]
-        return self.constant if self.default is None else self.default()
 
 
 def made(model: type[Row], values: Values) -> Row:
@@ -49,12 +45,17 @@ def made(model: type[Row], values: Values) -> Row:
     their keys."""
     row = model.__new__(model)
     row._state = ModelState()
-    kept = row.__dict__
-    for each in _columns(model):
-        if each.convert is None:
-            kept[each.attribute] = each.value_of(values)
+    kept, blank = row.__dict__, _blank(model)
+    kept.update(blank.attributes)
+    kept.update(values)
+    for each in blank.computed:
+        if each.attribute not in values:
+            kept[each.attribute] = each.default() if each.default is not None else each.constant
+    for each in blank.sealed:
+        if (value := kept.pop(each.attribute)) is not None:
+            setattr(row, each.attribute, value)  # is sealed by its descriptor
         else:
-            setattr(row, each.attribute, each.value_of(values))  # is sealed by its descriptor
+            kept[each.attribute] = None
     return row
 
 
@@ -174,15 +175,24 @@ def _of_rows(rows: Sequence[models.Model], columns: Sequence[_Column]) -> list[d
 
 
 def _documents(model: type[models.Model], rows: Sequence[Values]) -> list[dict[str, Any]]:
-    columns = _columns(model)
-    unknown = {name for each in rows for name in each} - {each.attribute for each in columns}
+    blank = _blank(model)
+    unknown = {name for each in rows for name in each} - blank.columns.keys()
     if unknown:
         raise TypeError(f"{model.__name__} has no {sorted(unknown)}")
-    return [
-        {each.name: each.convert(value) if each.convert is not None else value
-         for each in columns for value in (each.value_of(row),)}
-        for row in rows
-    ]  # fmt: skip
+    return [_document_of(row, blank) for row in rows]
+
+
+def _document_of(row: Values, blank: _Blank) -> dict[str, Any]:
+    """A row by the names of its columns: what stands there in every row, then what this one is given or computes."""
+    document, columns = dict(blank.document), blank.columns
+    for attribute, value in row.items():
+        each = columns[attribute]
+        document[each.name] = value if each.convert is None else each.convert(value)
+    for each in blank.computed:
+        if each.attribute not in row:
+            value = each.default() if each.default is not None else each.constant
+            document[each.name] = value if each.convert is None else each.convert(value)
+    return document
 
 
 def _send(sql: str, document: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
@@ -234,6 +244,33 @@ def _key(model: type[models.Model]) -> str:
 
 def _recordset(model: type[models.Model]) -> str:
     return f"json_populate_recordset(NULL::{_table(model)}, %s::json)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Blank:
+    """What a model's rows have in common, worked out once: the ``attributes`` of a fresh one, the same as a ``document``; the
+    columns whose value is ``computed`` for each row (sealed defaults too: each is sealed by itself); those that are ``sealed``.
+    """
+
+    columns: Mapping[str, _Column]
+    attributes: Mapping[str, Any]
+    document: Mapping[str, Any]
+    computed: tuple[_Column, ...]
+    sealed: tuple[_Column, ...]
+
+
+@cache
+def _blank(model: type[models.Model]) -> _Blank:
+    columns = _columns(model)
+    computed = tuple(each for each in columns if each.default is not None or (each.convert and each.constant is not None))
+    constant = [each for each in columns if each not in computed]
+    return _Blank(
+        {each.attribute: each for each in columns},
+        {each.attribute: each.constant for each in constant},
+        {each.name: each.constant for each in constant},
+        computed,
+        tuple(each for each in columns if each.convert is not None),
+    )
 
 
 @cache

@@ -78,14 +78,21 @@ def record_many(
         _check(code, details)
     if not wanted:
         return 0
+    actor, roles = person.label, ",".join(sorted(person.roles))
+    # All writers wait for the end of the chain: what can be made before it is held is made before.
+    told = [(code.code, subject_of(subject), canonical_details(details)) for code, subject, details in wanted]
     seq, previous = _locked_end()
-    at, actor, roles = now(), person.label, ",".join(sorted(person.roles))
+    at = now()
     rows: list[Values] = []
-    for code, subject, details in wanted:
+    for name, about, said in told:
         seq += 1
-        line = _Line(seq, at, actor, roles, code.code, subject_of(subject), purpose, canonical_details(details), previous)
-        previous = hash_of(line)
-        rows.append({name: getattr(line, name) for name in _Line.__slots__} | {"hash": previous})
+        line = _Line(seq, at, actor, roles, name, about, purpose, said, previous)
+        digest = hash_of(line)
+        rows.append({
+            "seq": seq, "at": at, "actor": actor, "roles": roles, "code": name, "subject": about, "purpose": purpose,
+            "details": said, "prev_hash": previous, "hash": digest,
+        })  # fmt: skip
+        previous = digest
     insert_and(AuditEvent, rows, _MOVE, [seq, previous, AuditHead.ONLY])
     return len(rows)
 

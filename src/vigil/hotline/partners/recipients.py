@@ -19,7 +19,6 @@ from vigil.hotline.access.people import Person, must, must_differ
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.audit.actions import record
 from vigil.hotline.partners import codes
-from vigil.hotline.partners.agreements import agreements_waiting
 from vigil.hotline.partners.models import Partner, RecipientChange
 
 REASON_CHARACTERS: Final = Limit(300, "characters", "a reason in the audit log is a sentence")
@@ -131,11 +130,6 @@ def do_refuse_recipient(person: Person, change: RecipientChange) -> RecipientCha
 def changes_waiting() -> QuerySet[RecipientChange]:
     """Keys that a second person has to look at."""
     return RecipientChange.objects.select_related("partner").filter(approved=None).order_by("created_at")
-
-
-def waiting_for_second() -> int:
-    """How many agreements and keys wait for a second person: one question, because every page of the console asks it."""
-    return agreements_waiting().order_by().values("pk").union(changes_waiting().order_by().values("pk"), all=True).count()
 
 
 def ended_keys() -> dict[str, frozenset[str]]:

@@ -131,9 +131,9 @@ def child_cases(person: Person) -> QuerySet[ChildCase]:
     )
 
 
-def open_child_cases(person: Person) -> int:
-    """How many of them are open."""
-    return child_cases(person).filter(report__is_open=True).count()
+def open_child_cases(person: Person) -> QuerySet[ChildCase]:
+    """Those of them that are open."""
+    return child_cases(person).filter(report__is_open=True)
 
 
 def check_set_child_outcome(person: Person, case: ChildCase) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from vigil.base.errors import InputError, UnavailableError
+from vigil.base.limits import Limit
 from vigil.hotline.doors.languages import LANGUAGES
 from vigil.hotline.doors.portals import Portal, flaws_of
 from vigil.hotline.settings.keyfiles import Keys, fleeting_secrets
@@ -24,6 +25,7 @@ from vigil.hotline.settings.keyfiles import Keys, fleeting_secrets
 VARIABLE: Final = "VIGIL_HOTLINE_CONFIG"
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+CHOSEN: Final = Limit(4, "processes", "with 8 threads each they stay below the 100 connections that PostgreSQL takes unasked")
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 
 
@@ -33,7 +35,8 @@ class Door(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``proxy``   address of the reverse proxy in front, whose ``X-Forwarded-Proto`` is believed; production only.
     ``threads`` requests answered at the same time, by each process.
     ``processes`` that answer at the port of the partner door: about one for each processor; the database has to take
-                ``threads`` times ``processes`` connections. The other doors serve people, for whom one is enough.
+                ``threads`` times ``processes`` connections. 0: as many as are useful (:meth:`Config.processes_at`). The others
+                serve people, for whom one is enough.
     """
 
     host: Text
@@ -41,7 +44,7 @@ class Door(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#]+$")]
     proxy: Text = "127.0.0.1"
     threads: Annotated[int, msgspec.Meta(ge=1, le=64)] = 8
-    processes: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    processes: Annotated[int, msgspec.Meta(ge=0, le=64)] = 1
 
 
 class Events(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -171,6 +174,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     banks: Banks | None = None
     single_sign_on: SingleSignOn | None = None
     events: Events | None = None
+
+    def processes_at(self, door: Door, processors: int) -> int:
+        """How many processes answer at ``door``: as configured; for 0 one for each of ``processors`` up to ``CHOSEN``, and one
+        on SQLite, where they would only wait for one another's writes."""
+        if door.processes:
+            return door.processes
+        return 1 if self.database.startswith("sqlite:") else min(processors, CHOSEN.value)
 
     @property
     def demo(self) -> bool:

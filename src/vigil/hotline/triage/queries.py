@@ -75,9 +75,9 @@ def emergencies() -> QuerySet[Emergency]:
     return open_ones.select_related("report").order_by(F("seen_at").asc(nulls_first=True), "created_at")
 
 
-def unseen_emergencies() -> int:
-    """How many stand on everybody's pages."""
-    return Emergency.objects.filter(seen_at=None, report__is_open=True).count()
+def unseen_emergencies() -> QuerySet[Emergency]:
+    """Those that stand on everybody's pages."""
+    return Emergency.objects.filter(seen_at=None, report__is_open=True)
 
 
 def others_in(cluster: Cluster, cases: QuerySet[Report]) -> QuerySet[Member]:

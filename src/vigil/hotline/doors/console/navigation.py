@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db.models import QuerySet
+from django.db.models import IntegerField, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -18,7 +18,8 @@ from vigil.hotline.approvals.queries import waiting_for
 from vigil.hotline.compartments.access import hidden_from
 from vigil.hotline.holds.gate import overdue_of
 from vigil.hotline.lists.queries import approvals_due, held, open_appeals, proposals_waiting, reviews_due
-from vigil.hotline.partners.recipients import waiting_for_second
+from vigil.hotline.partners.agreements import agreements_waiting
+from vigil.hotline.partners.recipients import changes_waiting
 from vigil.hotline.reports.children import open_child_cases
 from vigil.hotline.reports.enumerations import Status
 from vigil.hotline.reports.models import Report
@@ -26,19 +27,20 @@ from vigil.hotline.reports.queries import in_hand_of, waiting
 from vigil.hotline.statistics.canaries import alarms_open
 from vigil.hotline.triage.queries import closings_to_check, unseen_emergencies
 
-Count = Callable[[User], int]
+Waiting = Callable[[User], Sequence[QuerySet[Any]]]
+"""What waits in a room for a person: the sum of these is shown beside its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """One line of the rail. ``query`` chooses a view of the page; ``count`` is shown beside the name."""
+    """One line of the rail. ``query`` chooses a view of the page; how many wait is shown beside the name."""
 
     group: str
     text: str
     page: str
     permission: Permission
     query: str = ""
-    count: Count | None = None
+    waits: Waiting | None = None
 
 
 def _waiting(person: User, *statuses: Status) -> QuerySet[Report]:
@@ -48,32 +50,32 @@ def _waiting(person: User, *statuses: Status) -> QuerySet[Report]:
 
 ROOMS: Final = (
     Room("", "Overview", "overview", Permission.CONSOLE_ENTER),
-    Room("Cases", "Queue", "queue", Permission.QUEUE_READ, count=lambda person: _waiting(person).count()),
-    Room("Cases", "In my hands", "queue", Permission.QUEUE_READ, "mine", lambda person: in_hand_of(person).count()),
+    Room("Cases", "Queue", "queue", Permission.QUEUE_READ, waits=lambda person: [_waiting(person)]),
+    Room("Cases", "In my hands", "queue", Permission.QUEUE_READ, "mine", lambda person: [in_hand_of(person)]),
     Room("Cases", "Second look", "queue", Permission.QUEUE_READ, "second",
-         lambda person: _waiting(person, Status.SECOND_REVIEW).count()),
+         lambda person: [_waiting(person, Status.SECOND_REVIEW)]),
     Room("Cases", "Concluded", "queue", Permission.QUEUE_READ, "concluded"),
     Room("Cases", "Search", "search", Permission.CASE_SEARCH),
-    Room("Desk", "Emergencies", "emergencies", Permission.REPORT_TRIAGE, count=lambda _: unseen_emergencies()),
-    Room("Desk", "Closed by rule", "closings", Permission.REPORT_TRIAGE, count=lambda _: closings_to_check().count()),
-    Room("Desk", "Children", "children", Permission.CHILD_CASE_WORK, count=lambda person: open_child_cases(person)),
-    Room("Cases", "Holds", "holds", Permission.HOLD_READ, count=lambda person: overdue_of(person).count()),
+    Room("Desk", "Emergencies", "emergencies", Permission.REPORT_TRIAGE, waits=lambda _: [unseen_emergencies()]),
+    Room("Desk", "Closed by rule", "closings", Permission.REPORT_TRIAGE, waits=lambda _: [closings_to_check()]),
+    Room("Desk", "Children", "children", Permission.CHILD_CASE_WORK, waits=lambda person: [open_child_cases(person)]),
+    Room("Cases", "Holds", "holds", Permission.HOLD_READ, waits=lambda person: [overdue_of(person)]),
     Room("Lists", "Entries", "entries", Permission.ENTRY_READ),
     Room("Lists", "To review", "entries", Permission.WITHDRAWAL_REVIEW, "review",
-         lambda _: reviews_due().count()),
+         lambda _: [reviews_due()]),
     Room("Lists", "Held and guarded", "entries", Permission.ENTRY_READ, "waiting",
-         lambda _: held().count() + approvals_due().count()),
-    Room("Lists", "Proposals", "proposals", Permission.ENTRY_READ, count=lambda _: proposals_waiting(now()).count()),
+         lambda _: [held(), approvals_due()]),
+    Room("Lists", "Proposals", "proposals", Permission.ENTRY_READ, waits=lambda _: [proposals_waiting(now())]),
     Room("Lists", "Lists", "lists", Permission.ENTRY_READ),
     Room("Lists", "Allow list", "allow", Permission.ENTRY_READ),
     Room("Lists", "Sources", "sources", Permission.SOURCE_READ),
     Room("Lists", "Publish", "publish", Permission.PUBLICATION_REQUEST),
     Room("Lists", "Banks", "banks", Permission.BANK_POLICY),
-    Room("Lists", "Appeals", "appeals", Permission.APPEAL_READ, count=lambda _: open_appeals().count()),
-    Room("Partners", "Partners", "partners", Permission.PARTNER_READ, count=lambda _: waiting_for_second()),
-    Room("Partners", "Alarms", "alarms", Permission.PARTNER_READ, count=lambda _: alarms_open().count()),
+    Room("Lists", "Appeals", "appeals", Permission.APPEAL_READ, waits=lambda _: [open_appeals()]),
+    Room("Partners", "Partners", "partners", Permission.PARTNER_READ, waits=lambda _: [agreements_waiting(), changes_waiting()]),
+    Room("Partners", "Alarms", "alarms", Permission.PARTNER_READ, waits=lambda _: [alarms_open()]),
     Room("Oversight", "Second person", "approvals", Permission.APPROVAL_READ,
-         count=lambda person: waiting_for(person).count()),
+         waits=lambda person: [waiting_for(person)]),
     Room("Oversight", "Schemes", "schemes", Permission.SCHEME_READ),
     Room("Oversight", "Quality", "quality", Permission.REVIEW_QUALITY),
     Room("Oversight", "Statistics", "statistics", Permission.STATISTICS_READ),
@@ -109,17 +111,37 @@ def rail(request: HttpRequest) -> dict[str, Any]:
     here = request.resolver_match.url_name if request.resolver_match else ""
     view = request.GET.get("view", "")
     rooms = [room for room in ROOMS if person.may(room.permission)]
+    counts = _counted(rooms, person)
     groups: dict[str, list[dict[str, Any]]] = {}
     for place, room in enumerate(rooms, start=1):
-        groups.setdefault(room.group, []).append(_line(room, place, person, str(here), view))
+        groups.setdefault(room.group, []).append(_line(room, place, counts.get(room), str(here), view))
     return {"rail": list(groups.items())}
 
 
-def _line(room: Room, place: int, person: User, here: str, view: str) -> dict[str, Any]:
+class _Number(Subquery):
+    """How many rows a queryset has, as one value of another question."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
+    output_field = IntegerField()
+    empty_result_set_value = 0  # of a question that Django knows the answer to, such as "one of no acts"
+
+
+def _counted(rooms: Sequence[Room], person: User) -> dict[Room, int]:
+    """How many wait in each of ``rooms`` that counts. One question for all of them, because every page of the console asks it."""
+    asked = [(room, each) for room in rooms if room.waits is not None for each in room.waits(person)]
+    numbers = [_Number(each.order_by().values("pk")) for _, each in asked]
+    found = User.objects.filter(pk=person.pk).values_list(*numbers).first() if numbers else None
+    counts: dict[Room, int] = {}
+    for (room, _), number in zip(asked, found or (), strict=bool(found)):
+        counts[room] = counts.get(room, 0) + number
+    return counts
+
+
+def _line(room: Room, place: int, count: int | None, here: str, view: str) -> dict[str, Any]:
     return {
         "text": room.text,
         "address": reverse(room.page) + (f"?view={room.query}" if room.query else ""),
         "key": KEYS[place - 1] if place <= len(KEYS) else "",
-        "count": room.count(person) if room.count else None,
+        "count": count,
         "current": PART_OF.get(here, here) == room.page and room.query == (view if here == room.page else ""),
     }

@@ -12,7 +12,7 @@ from vigil.hotline.access.entity import Entity
 class IdempotencyKey(Entity):
     """One key that a sender used: the digest of the body it stood for, and the answer that was given."""
 
-    sender = models.ForeignKey("partners.Sender", on_delete=models.PROTECT, related_name="keys")
+    sender = models.ForeignKey("partners.Sender", on_delete=models.PROTECT, related_name="keys", db_index=False)
     key = models.CharField(max_length=100)
     body_sha256 = models.CharField(max_length=64)
     answer = models.JSONField()

@@ -111,15 +111,24 @@ class Media(Entity):
     """One distinct file, known by digest. ``width`` and ``height`` are None where it could not be decoded;
     ``unhashable`` says why. Nothing of the file itself is kept (``stored`` is "none" by construction)."""
 
-    sha256 = models.CharField(max_length=64, unique=True)
-    md5 = models.CharField(max_length=32, db_index=True)
-    sha1 = models.CharField(max_length=40, db_index=True)
+    sha256 = models.CharField(max_length=64)
+    md5 = models.CharField(max_length=32)
+    sha1 = models.CharField(max_length=40)
     size = models.PositiveBigIntegerField()
     mime = models.CharField(max_length=60)
     kind = models.CharField(max_length=12, choices=MediaKind.choices, default=MediaKind.IMAGE)
     width = models.PositiveIntegerField(null=True, blank=True)
     height = models.PositiveIntegerField(null=True, blank=True)
     unhashable = models.CharField(max_length=30, blank=True)
+
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["md5"], name="reports_media_md5"),
+            models.Index(fields=["sha1"], name="reports_media_sha1"),
+        ]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["sha256"], name="reports_media_once")  # one index, as with addresses
+        ]
 
     @property
     def label(self) -> str:
@@ -130,7 +139,7 @@ class Media(Entity):
 class Hash(Entity):
     """One perceptual fingerprint of a file; ``quality`` as its algorithm gives it, 0 to 100."""
 
-    media = models.ForeignKey(Media, on_delete=models.PROTECT, related_name="hashes")
+    media = models.ForeignKey(Media, on_delete=models.PROTECT, related_name="hashes", db_index=False)  # its constraint has one
     algorithm = models.CharField(max_length=20)
     value = SealedTextField()
     bits = models.PositiveSmallIntegerField()

@@ -38,14 +38,25 @@ class Url(Entity):
 
     canonical = SealedTextField()
     raw = SealedTextField()
-    url_digest = models.CharField(max_length=64, unique=True)
+    url_digest = models.CharField(max_length=64)
     canon = models.CharField(max_length=60)
     scheme = models.CharField(max_length=10)
-    host = models.CharField(max_length=260, db_index=True)
-    registrable_domain = models.CharField(max_length=260, db_index=True)
+    host = models.CharField(max_length=260)
+    registrable_domain = models.CharField(max_length=260)
     tld = models.CharField(max_length=70, blank=True)
     first_seen = models.DateTimeField()
     last_seen = models.DateTimeField()
+
+    # Named here and not at the fields: there PostgreSQL is given a second index on each text, for searches by its beginning,
+    # which takes as long to write at each arrival as the first. Only brands are searched so; one index serves both questions.
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["host"], name="reports_url_of_host"),
+            models.Index(fields=["registrable_domain"], opclasses=["varchar_pattern_ops"], name="reports_url_of_domain"),
+        ]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["url_digest"], name="reports_url_once")
+        ]
 
 
 class Report(Entity):
@@ -64,7 +75,7 @@ class Report(Entity):
     ``reduced_at``  when what it said was disposed of and only what statistics and the duplicate rule need was left.
     """
 
-    ref = models.CharField(max_length=20, unique=True)
+    ref = models.CharField(max_length=20)
     channel = models.CharField(max_length=20, choices=_choices(Channel))
     source_class = models.CharField(max_length=20, choices=_choices(SourceClass))
     received_at = models.DateTimeField()
@@ -114,6 +125,7 @@ class Report(Entity):
             models.Index(fields=["concluded_at", "outcome"], name="reports_concluded"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["ref"], name="reports_ref_once"),  # as above: equality alone is asked
             models.CheckConstraint(
                 name="reports_urgency_is_that_of_priority",
                 condition=models.Q(
@@ -147,17 +159,20 @@ class Submission(Entity):
     ``algorithm``  of a hash; ``digest`` is the keyed digest by which two reports of the same file meet.
     """
 
-    report = models.ForeignKey(Report, on_delete=models.PROTECT, related_name="submissions")
+    report = models.ForeignKey(
+        Report, on_delete=models.PROTECT, related_name="submissions", db_index=False  # its constraint has an index
+    )
     type = models.CharField(max_length=20, choices=_choices(SubmissionType))
     raw = SealedTextField()
     url = models.ForeignKey(Url, on_delete=models.PROTECT, null=True, blank=True, related_name="submissions")
     refusal = models.CharField(max_length=30, blank=True)
     algorithm = models.CharField(max_length=10, blank=True)
-    digest = models.CharField(max_length=64, blank=True, db_index=True)
+    digest = models.CharField(max_length=64, blank=True)
     order = models.PositiveSmallIntegerField(default=1)
 
     class Meta:
         ordering: ClassVar[list[str]] = ["order"]
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["digest"], name="reports_submission_of_file")]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["report", "order"], name="reports_submissions_are_numbered")
         ]
