@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from vigil.hotline.access.rows import insert_values
+from vigil.hotline.access.rows import insert_values, update
 from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.reports.models import Hash, IdempotencyKey, Media, Report, Submission, Url
 from vigil.hotline.reports.queries import waiting
@@ -90,3 +91,21 @@ def test_a_domain_and_its_beginning_are_found_by_one_index(question: dict[str, s
     elif "registrable_domain" in question:  # SQLite reads no index for LIKE with an escape
         assert "reports_url_of_domain" in found.explain()
     assert not found.exists()
+
+
+def test_a_report_that_is_counted_on_is_found_by_its_key() -> None:
+    """Two of four thousand are changed without reading the others."""
+    fill()
+    few = list(Report.objects.order_by("ref")[:2])
+    for each in few:
+        each.repeats = 7
+    with CaptureQueriesContext(connection) as queries:
+        update(few, "repeats")
+    assert Report.objects.filter(repeats=7).count() == 2
+    how = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+    with connection.cursor() as cursor:
+        cursor.execute(f"{how} {queries[-1]['sql']}".replace("%", "%%"))
+        plan = str(cursor.fetchall())
+    assert "Seq Scan on reports_report" not in plan
+    assert "SCAN reports_report" not in plan
+    assert "reports_report" in plan

@@ -157,9 +157,11 @@ def update(rows: Iterable[models.Model], *names: str) -> None:
     quote, table, key = connection.ops.quote_name, _table(model), _key(model)
     wanted = [column for column in _columns(model) if column.attribute in names or column.name == key]
     setting = ", ".join(f"{quote(each.name)} = new.{quote(each.name)}" for each in wanted if each.name != key)
-    same = f"old.{quote(key)} = new.{quote(key)}"
-    # Names of tables and columns only; every value is in the document.
-    _execute(f"UPDATE {table} AS old SET {setting} FROM {_recordset(model)} AS new WHERE {same}", changed, wanted)  # noqa: S608
+    same = f"old.{quote(key)} = new.{quote(key)} AND old.{quote(key)} = ANY(%s)"
+    # The keys once more, by themselves: of a document the planner does not know how many rows it has, and reads the whole table
+    # for a few. Names of tables and columns only; every value is in the document or among the keys.
+    sql = f"UPDATE {table} AS old SET {setting} FROM {_recordset(model)} AS new WHERE {same}"  # noqa: S608
+    _ask(sql, [_document(_of_rows(changed, wanted)), [row.pk for row in changed]])
 
 
 def _execute(sql: str, rows: Sequence[models.Model], columns: Sequence[_Column]) -> list[tuple[Any, ...]]:

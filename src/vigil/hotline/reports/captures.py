@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final, Protocol
 
@@ -26,6 +26,7 @@ from vigil.hotline.access.clock import now
 from vigil.hotline.access.entity import new_id
 from vigil.hotline.access.people import WORKER, Person, must
 from vigil.hotline.access.permissions import Permission
+from vigil.hotline.access.rows import insert_unless_there, insert_values, update
 from vigil.hotline.audit.actions import record
 from vigil.hotline.audit.codes import define
 from vigil.hotline.reports.fetch_process import ProcessFetcher, setup_of
@@ -48,7 +49,7 @@ from vigil.hotline.vault.actions import do_put
 from vigil.hotline.vault.models import EvidenceKind
 from vigil.hotline.vault.queries import vault_on
 from vigil.match.urls import UrlRefused, canonical
-from vigil.media.model import ImageHashes
+from vigil.media.model import ImageHashes, Unhashable
 
 log = logging.getLogger(__name__)
 
@@ -281,12 +282,12 @@ def _keep(capture: Capture, look: Look) -> None:
     _note_answer(capture, look)
     capture.warc_ref = _recorded(capture, look)
     capture.save()
-    for position, picture in enumerate(look.pictures, start=1):
-        media, _ = _media_of(picture, WORKER)
-        Sighting(
-            media=media, report=capture.report, capture=capture, source=SightingSource.CAPTURE,
-            position=position, created_by=WORKER.label,
-        ).save()  # fmt: skip
+    media, _ = _media_of(look.pictures, WORKER)
+    insert_values(Sighting, [
+        {"media_id": each.pk, "report_id": capture.report_id, "capture_id": capture.pk, "source": SightingSource.CAPTURE,
+         "position": position, "created_by": WORKER.label}
+        for position, each in enumerate(media, start=1)
+    ])  # fmt: skip
     record(
         WORKER, DONE, capture, http_status=look.status, pictures=len(look.pictures),
         failed=look.failed, left_out=look.left_out,
@@ -327,12 +328,12 @@ def _close(capture: Capture, status: CaptureStatus) -> None:
 
 def keep_file(person: Person, report: Report, picture: Picture, position: int) -> Media:
     """Tie a file that came with a report to it: its hashes stay, its bytes are gone already. In the caller's transaction."""
-    media, new = _media_of(picture, person)
+    (media,), fresh = _media_of([picture], person)
     if not media.sightings.filter(report=report).exists():
         Sighting(
             media=media, report=report, source=SightingSource.MAIL, position=position, created_by=person.label
         ).save()
-    record(person, FILE_HASHED, media, case=str(report.pk), new=new, decoded=not media.unhashable)
+    record(person, FILE_HASHED, media, case=str(report.pk), new=media.pk in fresh, decoded=not media.unhashable)
     return media
 
 
@@ -354,43 +355,54 @@ def do_hash_file(person: Person, report: Report, data: bytes, hash_image: Hasher
     check_hash_file(person, data)
     picture = Picture(hash_image(data), len(data), "")
     with transaction.atomic():
-        media, new = _media_of(picture, person)
+        (media,), fresh = _media_of([picture], person)
         if not media.sightings.filter(report=report).exists():
             Sighting(
                 media=media, report=report, source=SightingSource.UPLOAD, created_by=person.label
             ).save()
-        record(person, FILE_HASHED, media, case=str(report.pk), new=new, decoded=not media.unhashable)
+        record(person, FILE_HASHED, media, case=str(report.pk), new=media.pk in fresh, decoded=not media.unhashable)
     return media
 
 
-def _media_of(picture: Picture, person: Person) -> tuple[Media, bool]:
-    """The row of this file, made where it is new. A file that could not be decoded before may be now."""
+def _media_of(pictures: Sequence[Picture], person: Person) -> tuple[list[Media], set[uuid.UUID]]:
+    """The row of each file, in the same order, made where it is new; and the keys of the new ones. All files share a few
+    questions. They are added in the order of their digests, so that two captures of the same files cannot wait in a circle.
+    A file that could not be decoded before may be now."""
+    wanted = {picture.hashes.sha256.hex(): picture for picture in reversed(pictures)}
+    fresh = insert_unless_there([_new_media(digest, wanted[digest], person) for digest in sorted(wanted)])
+    rows = {media.sha256: media for media in Media.objects.filter(sha256__in=list(wanted))}
+    _add_pdqs([(media, wanted[digest].hashes) for digest, media in sorted(rows.items())], person)
+    return [rows[picture.hashes.sha256.hex()] for picture in pictures], fresh
+
+
+def _new_media(digest: str, picture: Picture, person: Person) -> Media:
     hashes = picture.hashes
-    media, new = Media.objects.get_or_create(
-        sha256=hashes.sha256.hex(),
-        defaults={
-            "md5": hashes.md5.hex(),
-            "sha1": hashes.sha1.hex(),
-            "size": picture.size,
-            "mime": _mime(picture),
-            "unhashable": "" if isinstance(hashes, ImageHashes) else hashes.reason.value,
-            "width": hashes.width if isinstance(hashes, ImageHashes) else None,
-            "height": hashes.height if isinstance(hashes, ImageHashes) else None,
-            "created_by": person.label,
-        },
+    return Media(
+        sha256=digest,
+        md5=hashes.md5.hex(),
+        sha1=hashes.sha1.hex(),
+        size=picture.size,
+        mime=_mime(picture),
+        unhashable="" if isinstance(hashes, ImageHashes) else hashes.reason.value,
+        width=hashes.width if isinstance(hashes, ImageHashes) else None,
+        height=hashes.height if isinstance(hashes, ImageHashes) else None,
+        created_by=person.label,
     )
-    if isinstance(hashes, ImageHashes) and not media.hashes.exists():
-        _add_pdq(media, hashes, person)
-    return media, new
 
 
-def _add_pdq(media: Media, hashes: ImageHashes, person: Person) -> None:
-    media.width, media.height, media.unhashable = hashes.width, hashes.height, ""
-    media.save(update_fields=["width", "height", "unhashable"])
-    Hash(
-        media=media, algorithm="pdq", value=hashes.pdq.hex(), bits=256, quality=hashes.pdq_quality,
-        software_version=__version__, created_by=person.label,
-    ).save()  # fmt: skip
+def _add_pdqs(files: Sequence[tuple[Media, ImageHashes | Unhashable]], person: Person) -> None:
+    """Fingerprints of those files that were decoded and have none yet."""
+    known = set(Hash.objects.filter(media__in=[media.pk for media, _ in files]).values_list("media", flat=True))
+    decoded = [(media, hashes) for media, hashes in files if isinstance(hashes, ImageHashes) and media.pk not in known]
+    late = [media for media, _ in decoded if media.unhashable]
+    for media, hashes in decoded:
+        media.width, media.height, media.unhashable = hashes.width, hashes.height, ""
+    update(late, "width", "height", "unhashable")
+    insert_unless_there([
+        Hash(media=media, algorithm="pdq", value=hashes.pdq.hex(), bits=256, quality=hashes.pdq_quality,
+             software_version=__version__, created_by=person.label)
+        for media, hashes in decoded
+    ])  # fmt: skip
 
 
 def _mime(picture: Picture) -> str:
