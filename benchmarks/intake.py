@@ -28,7 +28,7 @@ SINGLES = 2400  # behind the warm-up: a rate that lasts
 PROCESSES = int(os.environ.get("VIGIL_BENCH_PROCESSES", "2"))  # of the door, as the guide advises for two processors
 BATCHES = 12
 LINES = 1000
-THREADS = 8
+THREADS = int(os.environ.get("VIGIL_BENCH_CONNECTIONS", "16"))  # as many as two processes of eight threads answer at once
 BULK_THREADS = 4
 PICTURES = 50
 
@@ -123,7 +123,7 @@ def _warm(port: int, token: str, database: str) -> None:
     bodies = [b'{"url": "https://warm.example/"}'] * 20
     threads = [
         threading.Thread(target=_post, args=(port, token, "/v1/reports", "application/json", bodies))
-        for _ in range(2 * THREADS * PROCESSES)
+        for _ in range(16 * PROCESSES)
     ]
     for thread in threads:
         thread.start()
@@ -133,7 +133,7 @@ def _warm(port: int, token: str, database: str) -> None:
 
 @bench(name="intake_single", at_least=200.0, unit="reports a second")
 def intake_single(seed: int) -> Measurement:
-    """Single reports through the partner door, eight connections, two processes."""
+    """Single reports through the partner door, sixteen connections, two processes."""
     with partner_door() as (port, token, database, used):
         bodies = [
             json.dumps({"url": _address(number), "words": "a benign word", "theme": "csam"}).encode() for number in range(SINGLES)
