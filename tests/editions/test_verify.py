@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -291,6 +292,17 @@ class TestWhileSomeonePublishes:
         monkeypatch.setattr("vigil.editions.verify.read_limited", read)
         report = checked(hotline, hotline.repository)
         assert (report.ok, report.number) == (True, 3)
+
+    def test_a_folder_that_cannot_be_locked_is_judged_as_it_lies_there(
+        self, world: Hotline, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (folder / "targets" / "x").write_bytes(b"{}")
+
+        def no_locks(descriptor: int, kind: int) -> None:
+            raise OSError(errno.ENOLCK, "no locks here")
+
+        monkeypatch.setattr("vigil.editions.publish.fcntl.flock", no_locks)
+        assert codes(checked(world, folder)) == {"stray"}
 
     def test_what_a_cut_left_behind_is_noticed_where_nobody_publishes(self, world: Hotline, folder: Path) -> None:
         (folder / "targets" / ".part-abcdefgh").write_bytes(b"half")

@@ -103,10 +103,13 @@ def _verify(repository: Path, root: bytes | None, now: datetime) -> VerifyReport
 
 
 def _published_meanwhile(repository: Path, before: bytes | None) -> bool:
-    """Whether what was read may have been of two editions, or of one that was just being written."""
-    if not (repository / METADATA_FOLDER).is_dir():
-        return False
-    return await_end(repository, PUBLICATION_SECONDS) or _timestamp_bytes(repository) != before
+    """Whether what was read may have been of two editions, or of one that was just being written. Where the folder cannot be
+    locked (missing, unreadable, on a share without locks) nobody publishes into it that we could wait for."""
+    try:
+        waited = await_end(repository, PUBLICATION_SECONDS)
+    except OSError:
+        waited = False
+    return waited or _timestamp_bytes(repository) != before
 
 
 def _timestamp_bytes(repository: Path) -> bytes | None:

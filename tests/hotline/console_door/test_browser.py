@@ -75,6 +75,14 @@ def judge(page: Page, look: str, name: str) -> None:
     assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]] == []
 
 
+def fits_both_ways(page: Page, name: str) -> None:
+    """Keep a picture of a small screen in each direction; nothing sticks out."""
+    for way in ("ltr", "rtl"):
+        page.evaluate("way => { document.documentElement.dir = way }", way)
+        page.screenshot(path=SCREENS / f"console-zoomed-{way}-{name}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{way} {name} is too wide"
+
+
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_page_looks_right_and_is_accessible(enter: Enter, desk: Desk, make_user: Callable[..., User], look: str) -> None:
     everybody = make_user(Role.SUPERVISOR, Role.LIST_PUBLISHER, Role.AUDITOR, username="sam")
@@ -164,10 +172,7 @@ def test_pages_reflow_at_400_percent_in_both_directions(
     page = enter(everybody, viewport={"width": 320, "height": 800}).new_page()
     for name, path in pages.items():
         page.goto(path)
-        for way in ("ltr", "rtl"):
-            page.evaluate("way => { document.documentElement.dir = way }", way)
-            page.screenshot(path=SCREENS / f"console-zoomed-{way}-{name}.png", full_page=True)
-            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{way} {name} is too wide"
+        fits_both_ways(page, name)
         heading = page.locator("h1").first.bounding_box()
         assert heading is not None and heading["y"] < 400, f"{name} begins below the first screen"
 

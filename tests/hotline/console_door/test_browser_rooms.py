@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from pyrage import x25519
 from tests.hotline.console_door.conftest import Desk
-from tests.hotline.console_door.test_browser import LOOKS, Enter, enter, judge  # noqa: F401 - a fixture
+from tests.hotline.console_door.test_browser import LOOKS, Enter, enter, fits_both_ways, judge  # noqa: F401 - a fixture
 from tests.hotline.console_door.test_sorted_case import sorted_
 from tests.support.browsing import SCREENS, press
 
@@ -85,10 +85,7 @@ def test_pages_of_these_rooms_look_right_in_every_way(
     page = enter(sam, viewport={"width": 320, "height": 800}).new_page()
     for name, path in pages.items():
         page.goto(path)
-        for way in ("ltr", "rtl"):
-            page.evaluate("way => { document.documentElement.dir = way }", way)
-            page.screenshot(path=SCREENS / f"console-zoomed-{way}-{name}.png", full_page=True)
-            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{way} {name} is too wide"
+        fits_both_ways(page, name)
     assert [rule["id"] for rule in Axe().run(page).response["violations"]] == []
 
 

@@ -39,6 +39,10 @@ class _Column:
     default: Callable[[], Any] | None
     constant: Any = None
 
+    def fresh(self) -> Any:
+        """What a new row has here where it is given nothing."""
+        return self.constant if self.default is None else self.default()
+
 
 def made(model: type[Row], values: Values) -> Row:
     """A new row of ``model``, not saved: what its constructor makes of the same values, with less work. Related rows are given by
@@ -50,7 +54,7 @@ def made(model: type[Row], values: Values) -> Row:
     kept.update(values)
     for each in blank.computed:
         if each.attribute not in values:
-            kept[each.attribute] = each.default() if each.default is not None else each.constant
+            kept[each.attribute] = each.fresh()
     for each in blank.sealed:
         if (value := kept.pop(each.attribute)) is not None:
             setattr(row, each.attribute, value)  # is sealed by its descriptor
@@ -192,7 +196,7 @@ def _document_of(row: Values, blank: _Blank) -> dict[str, Any]:
         document[each.name] = value if each.convert is None else each.convert(value)
     for each in blank.computed:
         if each.attribute not in row:
-            value = each.default() if each.default is not None else each.constant
+            value = each.fresh()
             document[each.name] = value if each.convert is None else each.convert(value)
     return document
 

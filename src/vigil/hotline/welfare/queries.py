@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Count, F, IntegerField, Sum, Value
+from django.db.models import Count, F, IntegerField, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce
 
 from vigil.hotline.access.clock import now
@@ -41,9 +41,7 @@ def preferences_of(person: User) -> Preferences:
 def policy_row_for(person: User) -> ShiftPolicy:
     """The policy of the person's strictest role: the smallest daily limit; the defaults where none was set."""
     names = [*sorted(role.value for role in person.roles), ""]
-    latest: dict[str, ShiftPolicy] = {}
-    for row in ShiftPolicy.objects.filter(role__in=names).order_by("created_at", "pk"):
-        latest[row.role] = row
+    latest = _latest(ShiftPolicy.objects.filter(role__in=names))
     own = [row for name, row in latest.items() if name]
     chosen = min(own, key=lambda row: row.daily_limit_s) if own else latest.get("")
     return chosen or ShiftPolicy(created_by="system:operator")
@@ -51,10 +49,13 @@ def policy_row_for(person: User) -> ShiftPolicy:
 
 def policies_in_force() -> list[ShiftPolicy]:
     """What counts now: for everybody first, then for each role that has a policy of its own."""
-    latest: dict[str, ShiftPolicy] = {"": ShiftPolicy(created_by="system:operator")}
-    for row in ShiftPolicy.objects.order_by("created_at", "pk"):
-        latest[row.role] = row
+    latest = {"": ShiftPolicy(created_by="system:operator")} | _latest(ShiftPolicy.objects.all())
     return [latest[role] for role in sorted(latest)]
+
+
+def _latest(rows: QuerySet[ShiftPolicy]) -> dict[str, ShiftPolicy]:
+    """The newest of ``rows`` for each role; "" is everybody's."""
+    return {row.role: row for row in rows.order_by("created_at", "pk")}
 
 
 def policy_for(person: User) -> Policy:
