@@ -141,7 +141,7 @@ def _changes(person: Person, found: Partner) -> list[dict[str, Any]]:
 
 def _change_tag(found: RecipientChange) -> Tag:
     if found.approved is None:
-        return Tag("waits", "Waits for somebody who takes it up" if found.names_nobody else "Waits for a second person")
+        return Tag("waits", "Waits to be taken up" if found.names_nobody else "Waits for a second person")
     if not found.approved:
         return Tag("done", "Refused")
     in_use = found.recipient == found.partner.recipient
