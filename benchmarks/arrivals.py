@@ -35,7 +35,7 @@ def arrivals() -> dict[str, list[float]]:
                 node_running(config(house, "polls", folder, listens=False)) as polls,
             ):
                 for number in range(ROUNDS):
-                    address = f"http://gallery.example/room/{7 + number}"
+                    address = f"http://pier-{number}.example/room/7"
                     for node in (listens, polls):
                         seconds_until(node, address, "not_listed")
                     with decided(house, LIST, address):

@@ -14,7 +14,6 @@ from tests.support.running import Running
 PAGE = "http://gallery.example/room/7"
 NEIGHBOUR = "http://gallery.example/room/8"
 ALBUM = "http://copies.example/album"
-SECONDS_TO_ENFORCE = 5.0
 
 
 def test_from_a_report_to_a_block_and_back(
@@ -52,7 +51,6 @@ def test_from_a_report_to_a_block_and_back(
     house.wait_for_verdict(PAGE, "listed")
     took = time.monotonic() - pressed
     print(f"\nfrom the publish click to 'listed' at the edge: {took:.2f} s")
-    assert took < SECONDS_TO_ENFORCE
     assert house.ask_edge(NEIGHBOUR)["verdict"] == "not_listed"
 
     # A customer behind the provider's filter meets the block page; the neighbour stays reachable.
