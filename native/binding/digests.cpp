@@ -35,6 +35,14 @@ nb::tuple search(const OpenDigests& table, Rows queries) {
     return nb::make_tuple(status, array_of(std::move(found.offsets)), array_of(std::move(found.ids)));
 }
 
+// One digest as bytes, and only whether it is there; too short a way to let others run meanwhile.
+nb::tuple holds(const OpenDigests& table, nb::bytes digest) {
+    if (digest.size() != table.view.head.width) return nb::make_tuple(Status::bad_argument, false);
+    DigestsFound found;
+    const Status status = digests_search(table.view, reinterpret_cast<const std::uint8_t*>(digest.data()), 1, &found);
+    return nb::make_tuple(status, !found.ids.empty());
+}
+
 Status build(Rows digests, Ids ids, unsigned threads, Room file) {
     const std::size_t rows = digests.shape(0), width = digests.shape(1);
     const bool fits = rows == ids.shape(0) && file.shape(0) == digests_length(rows, width);
@@ -48,6 +56,7 @@ Status build(Rows digests, Ids ids, unsigned threads, Room file) {
 void bind_digests(nb::module_& module) {
     nb::class_<OpenDigests>(module, "DigestView")
         .def("search", &search, nb::arg("queries").noconvert())
+        .def("holds", &holds, nb::arg("digest"))
         .def("verify", [](const OpenDigests& table) { nb::gil_scoped_release released; return digests_verify(table.view); })
         .def_prop_ro("rows", [](const OpenDigests& table) { return table.view.head.rows; })
         .def_prop_ro("width", [](const OpenDigests& table) { return table.view.head.width; });

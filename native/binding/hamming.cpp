@@ -42,6 +42,18 @@ nb::tuple search(const OpenHamming& index, Codes queries, unsigned max_distance,
     return nb::make_tuple(status, array_of(std::move(found.offsets)), array_of(std::move(found.ids)), array_of(std::move(found.distances)));
 }
 
+// One code as bytes, and only whether anything is near it: no array is made.
+nb::tuple holds(const OpenHamming& index, nb::bytes code, unsigned max_distance, Isa isa) {
+    if (code.size() != code_bytes) return nb::make_tuple(Status::bad_argument, false);
+    HammingFound found;
+    Status status;
+    {
+        nb::gil_scoped_release released;
+        status = hamming_search(index.view, reinterpret_cast<const std::uint8_t*>(code.data()), 1, max_distance, 1, isa, &found);
+    }
+    return nb::make_tuple(status, !found.ids.empty());
+}
+
 nb::tuple layout(const OpenHamming& index) {
     nb::list segments;
     for (const Segment& segment : index.view.segments) {
@@ -118,6 +130,7 @@ void bind_hamming(nb::module_& module) {
     module.attr("HEAD_BYTES") = head_bytes;
     nb::class_<OpenHamming>(module, "HammingView")
         .def("search", &search, nb::arg("queries").noconvert(), nb::arg("max_distance"), nb::arg("threads"), nb::arg("isa"))
+        .def("holds", &holds, nb::arg("code"), nb::arg("max_distance"), nb::arg("isa"))
         .def("verify", &verify, nb::arg("threads"), nb::arg("isa"))
         .def("layout", &layout)
         .def("export_rows", &export_rows)

@@ -14,7 +14,7 @@ from vigil.base.errors import InputError
 from vigil.edge.decide import decide, strongest
 from vigil.edge.enforced import Enforced, enforce
 from vigil.edge.questions import HashQuestion, MediaQuestion, UrlQuestion, question_of
-from vigil.edge.screening import question_of_file
+from vigil.edge.screening import question_of_file, values_of_file
 from vigil.editions.build import build_edition
 from vigil.editions.load import load_edition
 from vigil.editions.model import EditionContents, HashEntry, ListInfo, UrlEntry
@@ -186,6 +186,36 @@ def test_other_looks_at_a_picture_count_too(make: Make) -> None:
     look = PdqHash(View.TRIMMED, flipped(CODE, 3), 90)
     question = question_of_file(picture(pdq=bytes([170] * 32), extras=(look,)), 50)
     assert decide(question, make(hash_entry(1, "pdq", CODE, list="near")), NOW).distance == 3
+
+
+def test_what_one_look_calls_unlisted_is_decided_so_and_nothing_that_is_listed_is_called_so(make: Make) -> None:
+    look = PdqHash(View.TRIMMED, flipped(CODE, 3), 90)
+    other = bytes([170] * 32)
+    entries = (
+        hash_entry(1, "sha256", bytes([3] * 32), list="strict"),
+        hash_entry(1, "sha1", bytes([2] * 20), list="strict"),
+        hash_entry(1, "md5", bytes([1] * 16), list="strict"),
+        hash_entry(1, "pdq", flipped(CODE, 31), list="near"),
+        hash_entry(1, "md5", bytes([1] * 16), list="near", expires=NOW - timedelta(days=1)),
+    )
+    for seen in (picture(), picture(pdq=other), picture(pdq=other, extras=(look,))):
+        values = values_of_file(seen, 50)
+        assert values is not None
+        for entry in (None, *entries):
+            edition = make(*(() if entry is None else (entry,)))
+            verdict, by_one_look = decide(question_of_file(seen, 50), edition, NOW), edition.is_unlisted_file(values)
+            assert not (by_one_look and verdict != Verdict(Outcome.NOT_LISTED, 5, "media"))
+            assert by_one_look or entry is not None
+    assert make().is_unlisted_file(values)
+    assert not make(*entries[:1]).is_unlisted_file((("sha256", bytes([3] * 32)),))
+
+
+def test_one_look_leaves_to_the_decision_what_has_a_reason_or_an_edition_that_stopped(make: Make) -> None:
+    broken = Unhashable(Reason.TRUNCATED, bytes(16), bytes(20), bytes(32))
+    assert values_of_file(broken, 50) is None and values_of_file(picture(quality=49), 50) is None
+    values = values_of_file(picture(quality=50), 50)
+    assert values is not None and not make(hard="stop").is_unlisted_file(values)
+    assert not make(hash_entry(1, "vpdq", bytes(range(32)), list="near")).is_unlisted_file(values)
 
 
 def test_a_picture_without_structure_is_compared_for_equality_only(make: Make) -> None:

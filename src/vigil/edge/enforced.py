@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from vigil.base.errors import InputError
 from vigil.base.files import write_atomically
-from vigil.edge.questions import HashQuestion
+from vigil.edge.questions import HashQuestion, Values
 from vigil.edge.terms import open_terms, write_terms
 from vigil.editions.model import Edition, HashColumns, LabelColumn, ListKind, Secret
 from vigil.match.hashing import ALGORITHMS, Kind
@@ -95,6 +95,10 @@ class _Table:
     exact: DigestTable
     near: HammingIndex | None
     furthest: int
+
+    def holds(self, value: bytes) -> bool:
+        """Whether any row is equal to ``value``, or near it where rows are compared so; living or not, on whichever list."""
+        return self.exact.holds(value) if self.near is None else self.near.holds(value, self.furthest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +210,13 @@ class Enforced:
         if self._host_scopes is None:
             self._host_scopes = HostScopes(self._urls.index)
         return self._host_scopes
+
+    def is_unlisted_file(self, values: Values) -> bool:
+        """True where one look at each value of a file tells that nothing is near; False where it must be decided."""
+        if self._hard_expiry == "stop" or self.ignored_signals:
+            return False
+        tables = self._tables
+        return not any(name in tables and tables[name].holds(value) for name, value in values)
 
     def hash_hit(self, question: HashQuestion, now: datetime) -> Hit | Unsure | None:
         """The best living entry for a hash."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from vigil.base.errors import InputError
 from vigil.match.hashing import algorithm_named
 
 URL: str = "url"
+Values = Sequence[tuple[str, bytes]]  # of one file: names of algorithms, and what they make of it
 
 
 @dataclass(frozen=True, slots=True)

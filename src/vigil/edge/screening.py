@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from vigil.edge.questions import HashQuestion, MediaQuestion
+from vigil.edge.questions import HashQuestion, MediaQuestion, Values
 from vigil.media.model import ImageHashes, PdqHash, Unhashable, View
 
 EXACT: Final = ("sha256", "sha1", "md5")
@@ -21,3 +21,11 @@ def question_of_file(found: ImageHashes | Unhashable, min_quality: int) -> Media
     near = tuple(HashQuestion(PDQ, look.pdq, by_distance=look.quality >= min_quality) for look in looks)
     reasons = (LOW_QUALITY,) if found.pdq_quality < min_quality else ()
     return MediaQuestion(digests + near, reasons)
+
+
+def values_of_file(found: ImageHashes | Unhashable, min_quality: int) -> Values | None:
+    """What :func:`question_of_file` would compare; None where it would name a reason besides."""
+    if not isinstance(found, ImageHashes) or found.pdq_quality < min_quality:
+        return None
+    first = (("sha256", found.sha256), ("sha1", found.sha1), ("md5", found.md5), (PDQ, found.pdq))
+    return (*first, *((PDQ, look.pdq) for look in found.extras)) if found.extras else first

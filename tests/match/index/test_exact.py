@@ -18,7 +18,12 @@ from vigil.match.index.exact_twin import DigestTwin
 
 
 def same(table: DigestTable, twin: DigestTwin, asked: NDArray[np.uint8]) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(table.search(asked), twin.search(asked), strict=True))
+    found = twin.search(asked)
+    held = [table.holds(digest.tobytes()) for digest in asked]
+    return (
+        all(np.array_equal(a, b) for a, b in zip(table.search(asked), found, strict=True))
+        and held == (np.diff(found[0]) > 0).tolist()
+    )
 
 
 @pytest.mark.parametrize("width", [1, 7, 8, 9, 16, 20, 32, 144, 256])
@@ -115,3 +120,10 @@ def test_checksum_notices_every_bit() -> None:
         altered[bit // 8] ^= 1 << (bit % 8)
         sums.add(_kernel.checksum(bytes(altered)))
     assert len(sums) == len(data) * 8 + 1
+
+
+def test_a_digest_of_another_length_is_refused_and_not_called_absent() -> None:
+    table = DigestTable.build(np.zeros((1, 16), np.uint8), np.zeros(1, np.uint64))
+    for digest in (b"", bytes(15), bytes(17)):
+        with pytest.raises(InputError):
+            table.holds(digest)

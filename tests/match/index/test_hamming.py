@@ -57,6 +57,7 @@ def test_finds_exactly_what_comparing_with_every_code_finds(kind: str, bands: in
             asked = made_up.queries(codes, distance, generator)
             expected = twin.search(asked, distance)
             assert all(same(index._search(asked, distance, 1, isa), expected) for isa in ISAS), (count, distance)
+            assert [index.holds(code.tobytes(), distance) for code in asked] == (np.diff(expected[0]) > 0).tolist()
         index.verify()
 
 
@@ -408,3 +409,10 @@ def test_each_status_of_the_kernel_becomes_an_error_of_ours() -> None:
         with pytest.raises(VigilError) as caught:
             demand(status, "zorblat.idx")
         assert caught.value.where == "zorblat.idx"
+
+
+def test_a_code_of_another_length_or_distance_is_refused_and_not_called_far() -> None:
+    index = HammingIndex.build(np.zeros((1, 32), np.uint8), np.zeros(1, np.uint64))
+    for code, distance in ((b"", 31), (bytes(31), 31), (bytes(33), 31), (bytes(32), 32)):
+        with pytest.raises(InputError):
+            index.holds(code, distance)

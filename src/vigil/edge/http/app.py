@@ -68,13 +68,13 @@ class EdgeApp:
 
     def upload(self, found: PlainPost) -> Upload | None:
         """Memory for the file that ``found`` announces; None where the request takes the long way, refusals among them."""
-        fields = found.fields
+        fields = dict(found.fields)
         try:
-            if not wanted(found, self._node.config.file.limits.media_bytes):
+            if not wanted(found, fields, self._node.config.file.limits.media_bytes):
                 return None
             if self._tokens:
-                self._require_token(dict(fields).get(b"authorization", b""))
-            upload = Upload(self._door, found.size, fields)
+                self._require_token(fields.get(b"authorization", b""))
+            upload = Upload(self._door, found.size)
         except (RequestRefused, OSError):
             return None
         self._node.traffic.requests += 1
@@ -93,7 +93,7 @@ class EdgeApp:
             upload.close()
             answered(reply)
 
-        self._door.threads.submit(judged)
+        self._door.hands.take(judged)
 
     def _judged(self, upload: Upload) -> Reply:
         """In a thread of the door."""

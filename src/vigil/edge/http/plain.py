@@ -54,9 +54,14 @@ def plain_post(data: bytes) -> PlainPost | None:
     if found is None:
         return None
     pairs = _pairs(found[2], OTHERS_OF_A_POST)
-    if pairs is None or any(name == CONNECTION and value.lower() != b"keep-alive" for name, value in pairs):
+    if pairs is None:
         return None
-    sizes = [value for name, value in pairs if name == LENGTH]
+    sizes = []
+    for name, value in pairs:
+        if name == LENGTH:
+            sizes.append(value)
+        elif name == CONNECTION and value.lower() != b"keep-alive":
+            return None
     if len(sizes) != 1 or not sizes[0].isdigit() or len(sizes[0]) > LENGTH_DIGITS:
         return None
     return PlainPost(found[1], int(sizes[0]), pairs, found.end())

@@ -10,17 +10,19 @@ from functools import lru_cache
 from typing import Final
 
 from vigil.edge.counts import CountClass, request_class
+from vigil.edge.decide import MEDIA
 from vigil.edge.doors import DoorName
 from vigil.edge.enforced import Enforced
 from vigil.edge.gate import Refused, Step, step_of
 from vigil.edge.http import requests
 from vigil.edge.http.bodies import Receive, read_body
+from vigil.edge.http.hands import Hands
 from vigil.edge.http.replies import NO_STORE, NOSNIFF, Headers, Reply, RequestRefused, json_reply
 from vigil.edge.metrics import CONTENT_TYPE, exposition, registry_of
 from vigil.edge.node import Node
 from vigil.edge.pages import HELP_PREFIX, Kind, ascii_address
 from vigil.edge.questions import HashQuestion, UrlQuestion
-from vigil.edge.screening import question_of_file
+from vigil.edge.screening import question_of_file, values_of_file
 from vigil.match.verdict import Outcome, Verdict
 from vigil.media import Decoder
 from vigil.media.model import ImageHashes, Unhashable
@@ -69,6 +71,7 @@ class Door:
         self.node = node
         self.registry = registry_of(node)
         self.decoder = Decoder(workers=bounds.media_at_once)
+        self.hands = Hands(bounds.media_at_once + 1)
         self.threads = ThreadPoolExecutor(bounds.media_at_once + 1, thread_name_prefix="vigil-answers")
         self.later: set[asyncio.Task[None]] = set()
         self._media = 0
@@ -98,10 +101,15 @@ class Door:
 
     def judged(self, found: ImageHashes | Unhashable, edition: Enforced | None, kind: CountClass) -> Verdict:
         """The same from the hashes of the file; from any thread."""
-        return self.node.answer(question_of_file(found, self.node.config.file.enforcement.min_pdq_quality), edition, kind)
+        least = self.node.config.file.enforcement.min_pdq_quality
+        values = values_of_file(found, least)
+        if edition is not None and values is not None and edition.is_unlisted_file(values):
+            return Verdict(Outcome.NOT_LISTED, edition.number, MEDIA)
+        return self.node.answer(question_of_file(found, least), edition, kind)
 
     def close(self) -> None:
         """End the threads and the confined children."""
+        self.hands.close()
         self.threads.shutdown(wait=True, cancel_futures=True)
         self.decoder.close()
 

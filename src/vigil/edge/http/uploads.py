@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from vigil.edge.counts import request_class
-from vigil.edge.forward_auth.addresses import Pairs
+from vigil.edge.counts import CountClass
 from vigil.edge.http import requests
 from vigil.edge.http.plain import PlainPost
 from vigil.edge.http.replies import Reply, RequestRefused
@@ -20,9 +20,9 @@ WISHES: Final = frozenset({b"content-encoding", b"prefer"})
 class Upload:
     """One file. It holds a place among the uploads of ``door`` until :meth:`close`. ``left``: bytes that are still to come."""
 
-    def __init__(self, door: Door, size: int, fields: Pairs) -> None:
+    def __init__(self, door: Door, size: int) -> None:
         """Raises RequestRefused where no place is free, OSError where no memory is."""
-        self._door, self._kind = door, request_class(dict(fields))
+        self._door = door
         self._file: Sealed | None = Sealed()
         self._lost: OSError | None = None
         self.left = size
@@ -51,7 +51,7 @@ class Upload:
         file.seal()
         timeout = door.node.config.file.limits.media_seconds
         edition = door.node.state.enforced
-        return reply_of(door.judged(door.decoder.hash_sealed(file, timeout=timeout), edition, self._kind))
+        return reply_of(door.judged(door.decoder.hash_sealed(file, timeout=timeout), edition, CountClass.MEDIA_MATCH))
 
     def close(self) -> None:
         """Give memory and place back; a second time does nothing. In the loop, and not while :meth:`reply` runs."""
@@ -61,10 +61,9 @@ class Upload:
             self._door.leave_media()
 
 
-def wanted(found: PlainPost, most: int) -> bool:
+def wanted(found: PlainPost, fields: Mapping[bytes, bytes], most: int) -> bool:
     """Whether this is one file for a verdict, of at most ``most`` bytes, with no wish that takes care."""
     if found.target != TARGET or not 0 < found.size <= most:
         return False
-    fields = dict(found.fields)
     kind = fields.get(b"content-type", b"").decode("latin-1")
     return requests.is_media(kind) and not WISHES & fields.keys()

@@ -31,9 +31,7 @@ class DigestTable:
         self._name = name
 
     @classmethod
-    def build(
-        cls, digests: NDArray[np.uint8], ids: NDArray[np.uint64], path: Path | str | None = None
-    ) -> DigestTable:
+    def build(cls, digests: NDArray[np.uint8], ids: NDArray[np.uint64], path: Path | str | None = None) -> DigestTable:
         """Sort ``digests`` (n, size) uint8, size 1 to 256, with ``ids`` (n,) uint64.
 
         Written to ``path`` in one step, or kept in memory where that is None. Each digest was looked up again before
@@ -62,6 +60,13 @@ class DigestTable:
         status, offsets, ids = self._view.search(checked_rows(digests, self.width, "Digests"))
         demand(status, self._name)
         return offsets, ids
+
+    def holds(self, digest: bytes) -> bool:
+        """Whether ``digest`` (``width`` bytes) is stored."""
+        status, found = self._view.holds(digest)
+        if status:
+            demand(status, self._name)
+        return found
 
     def verify(self) -> None:
         """Read the whole table: its checksum, and that each stored digest is found. Raises InputError otherwise."""

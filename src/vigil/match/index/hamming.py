@@ -110,6 +110,13 @@ class HammingIndex:
         """
         return self._search(queries, max_distance, threads, ISA)
 
+    def holds(self, code: bytes, max_distance: int = LARGEST_DISTANCE) -> bool:
+        """Whether :meth:`search` would find anything for the one code in ``code`` (32 bytes), at less cost; GIL released."""
+        status, found = self._view.holds(code, max_distance, ISA)
+        if status:
+            demand(status, self._name)
+        return found
+
     def _search(self, queries: NDArray[Any], max_distance: int, threads: int | None, isa: _kernel.Isa) -> Found:
         queries = checked_rows(queries, CODE_BYTES, "Queries")
         if isinstance(max_distance, bool) or not isinstance(max_distance, int | np.integer):
@@ -210,9 +217,7 @@ class HammingIndex:
         return self._view.length
 
 
-def _start(
-    codes: NDArray[np.uint8], ids: NDArray[np.uint64], threads: int | None, bands: int | None
-) -> _kernel.HammingBuild:
+def _start(codes: NDArray[np.uint8], ids: NDArray[np.uint64], threads: int | None, bands: int | None) -> _kernel.HammingBuild:
     hands = threads_here() if threads is None else max(1, threads)
     status, running = _kernel.hamming_build(codes, ids, -1 if bands is None else bands, hands, ISA)
     demand(status)
