@@ -222,7 +222,7 @@ def test_the_command_outlives_its_store(hotline: Hotline, tmp_path: Path, as_jso
                 "s3", endpoint_url=f"http://127.0.0.1:{port}", aws_access_key_id="x", aws_secret_access_key="x",
                 region_name="us-east-1",
             ).create_bucket(Bucket=BUCKET)  # fmt: skip
-            wanted = '"sent"' if as_json else "files sent"
+            wanted = '"sent"' if as_json else "Files sent"
             _until(lambda: wanted in told.read_text())
             assert names(made) == files(hotline)
             made.objects.all().delete()

@@ -191,11 +191,11 @@ def digests_of(path: Path, *copies: Path) -> Path:
     return path
 
 
-# ---- coalitions of three: the exact set, from files
+# ---- coalitions of three and four, from files
 
 
 def joined(members: Sequence[str], how: str, chance: random.Random) -> EditionContents:
-    """What three make of their copies, entry by entry, under numbers of their own; of what all have they take everything."""
+    """What several make of their copies, entry by entry, under numbers of their own; of what all have they take everything."""
     copies = [BOOK.copy_for(member, CONTENTS) for member in members]
     places: dict[object, UrlEntry | HashEntry] = {}
     held: Counter[object] = Counter()
@@ -227,6 +227,14 @@ def test_three_who_put_their_copies_together_are_the_set_that_is_named(tmp_path:
     assert all(Evidence.NUMBERS not in each.evidence for each in found.named)
     *others, last = (each.partner for each in found.named)
     assert f"The copies of {', '.join(others)} and {last}." in found.words()
+
+
+@pytest.mark.parametrize("form", ["hashes", "csv", "rpz"])
+def test_of_four_some_may_stay_unnamed_but_nobody_else_is_named(tmp_path: Path, form: str) -> None:
+    chance = random.Random(f"{form} majority")
+    four = chance.sample(PARTNERS, 4)
+    named = names_in(trace_file(leaked(tmp_path, form, joined(four, "majority", chance)), BOOK))
+    assert len(named) >= 2 and named <= set(four)
 
 
 # ---- books of before, other encodings, and what the command says

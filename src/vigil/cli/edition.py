@@ -144,7 +144,7 @@ def build(
     if draft is not None:
         typer.echo(f"Draft of edition {built.number} in {draft}; now: vigil edition sign {draft} --key … --root …")
         return None
-    typer.echo(f"Edition {built.number} is in force in {out}: {facts['urls']} addresses, {facts['hashes']} hashes.")
+    typer.echo(f"Edition {built.number} is in force in {out}. Addresses: {facts['urls']}; hashes: {facts['hashes']}.")
     return None
 
 
@@ -352,14 +352,14 @@ def _tell_mirrored(done: Any, *, as_json: bool, always: bool) -> None:
     if as_json:
         _print_json(asdict(done))
     elif done.sent or done.removed or always:
-        typer.echo(f"{done.sent} files sent, {done.removed} removed.")
+        typer.echo(f"Files sent: {done.sent}; removed: {done.removed}.")
 
 
 def _tell_failed(error: VigilError, times: int, pause: float, *, as_json: bool) -> None:
     """A copy that failed: why, and when the next is tried. What lies in the store stays as it was."""
     if as_json:
         _print_json({"error": error.code, "failed": times, "again_in": pause})
-    typer.echo(f"{error} The store keeps what it had; trying again in {pause:g} s (failed {times} times in a row).", err=True)
+    typer.echo(f"{error} The store keeps what it had; trying again in {pause:g} s (failures in a row: {times}).", err=True)
 
 
 def _chosen_lists(contents: EditionContents, names: list[str] | None, *, known_only: bool) -> EditionContents:
