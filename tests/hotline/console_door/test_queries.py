@@ -1,4 +1,4 @@
-"""How many questions the main pages ask of the database: a bound, so that a page does not slow down with its desk."""
+"""How many questions the main pages ask of the database, exactly; and that it does not grow with the desk."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ from vigil.hotline.access.clock import now
 from vigil.hotline.access.models import User
 from vigil.hotline.access.roles import Role
 from vigil.hotline.assessments.grading import do_grade
+from vigil.hotline.doors.console import readings
 from vigil.hotline.doors.console.navigation import ROOMS, rail
+from vigil.hotline.doors.console.views import case
 from vigil.hotline.reports.captures import do_hash_file
 from vigil.media import hash_image
 
-# The most that each page may ask, whatever is on the desk; the rail of somebody with every room included.
-BOUNDS = {"/queue/?view=open": 20, "case": 46, "file": 50, "/wellbeing/": 65, "/holds/": 20, "/second-person/": 20}
+COUNTS = {"/queue/?view=open": 8, "new": 23, "case": 29, "file": 35, "/wellbeing/": 53, "/holds/": 11, "/second-person/": 12}
+"""What each page asks, the rail of somebody with every room included; ``new`` is a case that just arrived, the files of ``case``
+are graded."""
+LOGGED = {"new", "case", "file", "/holds/", "/second-person/"}
+"""Opening these leaves an audit row. SQLite adds it and moves the end of the chain in two statements, PostgreSQL in one."""
 
 
 def asked(client: object, path: str) -> int:
@@ -32,9 +37,8 @@ def asked(client: object, path: str) -> int:
 
 
 @pytest.mark.parametrize("files", [1, 6])
-def test_pages_ask_a_bounded_number_of_questions(desk: Desk, make_user: Callable[..., User], files: int) -> None:
-    for number in range(files * 3):
-        desk.reported(f"http://h{number}.example/")
+def test_pages_ask_as_many_questions_as_is_said_here(desk: Desk, make_user: Callable[..., User], files: int) -> None:
+    new = [desk.reported(f"http://h{number}.example/") for number in range(files * 3)]
     report = desk.taken()
     media = [do_hash_file(desk.anna, report, drawn(seed), hash_image) for seed in range(files)]
     for one in media:
@@ -43,11 +47,40 @@ def test_pages_ask_a_bounded_number_of_questions(desk: Desk, make_user: Callable
     client = desk.at(everybody)
     with client.standing_there():
         client.get("/queue/")
-        paths = {name: name for name in BOUNDS} | {
-            "case": f"/cases/{report.pk}/", "file": f"/cases/{report.pk}/files/{media[0].pk}/",
-        }  # fmt: skip
+        paths = {name: name for name in COUNTS} | {
+            "new": f"/cases/{new[0].pk}/",
+            "case": f"/cases/{report.pk}/",
+            "file": f"/cases/{report.pk}/files/{media[0].pk}/",
+        }
         found = {name: asked(client, path) for name, path in paths.items()}
-    assert {name: count for name, count in found.items() if count > BOUNDS[name]} == {}
+    two = connection.vendor == "sqlite"
+    assert found == {name: number + (two and name in LOGGED) for name, number in COUNTS.items()}
+
+
+def test_a_host_of_very_many_cases_is_counted_up_to_a_bound(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readings, "HOST_CASES", 3)
+    monkeypatch.setattr(case, "HOST_CASES", 3)
+    monkeypatch.setattr(readings, "_SAME_HOST", readings._same_host())
+    report = desk.taken("http://host.example/0")
+    for number in range(1, 4):
+        desk.reported(f"http://host.example/{number}")
+    page = desk.at(desk.anna).get(f"/cases/{report.pk}/").content.decode()
+    assert "<dd>3 new</dd>" in page
+    desk.reported("http://host.example/4")
+    page = desk.at(desk.anna).get(f"/cases/{report.pk}/").content.decode()
+    assert "<dd>more than 3 other cases</dd>" in page
+
+
+def test_people_of_the_same_roles_see_their_own_counts(desk: Desk, make_user: Callable[..., User]) -> None:
+    mia = make_user(Role.ANALYST, username="mia")
+    desk.taken()
+    request = RequestFactory().get("/")
+    request.resolver_match = None
+    counts = {}
+    for person in (desk.anna, mia, desk.anna):
+        request.person = User.objects.get(pk=person.pk)
+        counts[person.username] = {line["text"]: line["count"] for _, lines in rail(request)["rail"] for line in lines}
+    assert (counts["anna"]["In my hands"], counts["mia"]["In my hands"]) == (1, 0)
 
 
 def test_the_rail_asks_one_question_whatever_rooms_there_are(desk: Desk, make_user: Callable[..., User]) -> None:
@@ -58,7 +91,7 @@ def test_the_rail_asks_one_question_whatever_rooms_there_are(desk: Desk, make_us
         request = RequestFactory().get("/")
         request.person, request.resolver_match = User.objects.get(pk=person.pk), None
         wanted = {
-            room.text: sum(each.count() for each in room.waits(person))
+            room.text: sum(each.count() for each in room.waits(person, now()))
             for room in ROOMS if room.waits is not None and person.may(room.permission)
         }  # fmt: skip
         with CaptureQueriesContext(connection) as queries:

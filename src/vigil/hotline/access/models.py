@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.validators import RegexValidator
@@ -13,6 +13,7 @@ from django.db import models
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.entity import Entity, new_id
 from vigil.hotline.access.permissions import Permission, permissions_of
+from vigil.hotline.access.prepared import SAMPLE_ID, Prepared
 from vigil.hotline.access.roles import Role
 from vigil.hotline.access.sealing import SealedTextField
 
@@ -55,8 +56,7 @@ class User(AbstractBaseUser):
         """The roles in force. Read once per loaded user, that is once per request."""
         if not self.is_active:
             return frozenset()
-        grants = RoleGrant.objects.filter(user=self, revoked_at=None).values_list("role", flat=True)
-        return frozenset(Role(role) for role in grants)
+        return frozenset(Role(role) for (role,) in _IN_FORCE.tuples(self.pk))
 
     def may(self, permission: Permission) -> bool:
         """True where a role in force allows ``permission``."""
@@ -93,6 +93,11 @@ class RoleGrant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id}: {self.role}"
+
+
+_IN_FORCE: Final = Prepared(
+    RoleGrant, lambda user: RoleGrant.objects.filter(user_id=user, revoked_at=None).values_list("role"), SAMPLE_ID
+)
 
 
 class ElevationPurpose(StrEnum):

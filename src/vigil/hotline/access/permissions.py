@@ -7,6 +7,7 @@ which have no roles, have theirs listed here as well.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 from vigil.hotline.access.roles import Role
@@ -276,6 +277,7 @@ DESCRIPTIONS: Final[dict[Permission, str]] = {
 }
 
 
+@cache
 def permissions_of(roles: frozenset[Role]) -> frozenset[Permission]:
     """Everything that at least one of ``roles`` allows."""
     return frozenset().union(*(PERMISSIONS[role] for role in roles))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db.models import Prefetch, QuerySet
 
 from vigil.base.errors import InputError
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.models import Elevation, RoleGrant, User
 from vigil.hotline.access.people import Person
+from vigil.hotline.access.prepared import SAMPLE_ID, SAMPLE_MOMENT, Prepared
 
 
 def user_named(username: str) -> User:
@@ -24,11 +27,22 @@ def users_with_grants() -> QuerySet[User]:
     return User.objects.order_by("username").prefetch_related(Prefetch("grants", queryset=in_force))
 
 
+_ELEVATED: Final = Prepared(
+    Elevation,
+    lambda user, subject, moment: Elevation.objects.filter(
+        user_id=user, subject=subject, ends_at__gt=moment, ended_at=None
+    ),
+    SAMPLE_ID,
+    "subject of an elevation",
+    SAMPLE_MOMENT,
+)
+
+
 def has_elevation(person: Person, subject: str = "") -> bool:
     """Whether ``person`` is in an elevated session now: for ``subject``, or for pages that always ask for one."""
     if not isinstance(person, User):
         return False
-    return Elevation.objects.filter(user=person, subject=subject, ends_at__gt=now(), ended_at=None).exists()
+    return _ELEVATED.exists(person.pk, subject, now())
 
 
 def elevations() -> QuerySet[Elevation]:

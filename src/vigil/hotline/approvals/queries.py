@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db.models import QuerySet
 
 from vigil.hotline.access.clock import now
@@ -15,15 +17,15 @@ def acts_seen_by(person: Person) -> list[str]:
     return [act.value for act, rule in RULES.items() if person.may(rule.first) or person.may(rule.second)]
 
 
-def waiting() -> QuerySet[ApprovalRequest]:
-    """Requests within their time that nobody has decided."""
-    return ApprovalRequest.objects.filter(result=ApprovalResult.PENDING.value, expires_at__gt=now())
+def waiting(moment: datetime | None = None) -> QuerySet[ApprovalRequest]:
+    """Requests within their time now, or at ``moment``, that nobody has decided."""
+    return ApprovalRequest.objects.filter(result=ApprovalResult.PENDING.value, expires_at__gt=moment or now())
 
 
-def waiting_for(person: Person) -> QuerySet[ApprovalRequest]:
+def waiting_for(person: Person, moment: datetime | None = None) -> QuerySet[ApprovalRequest]:
     """Requests that wait for the second seat of ``person``, but for those they made themselves."""
     second = [act.value for act, rule in RULES.items() if person.may(rule.second)]
-    return waiting().filter(act__in=second).exclude(created_by=person.label)
+    return waiting(moment).filter(act__in=second).exclude(created_by=person.label)
 
 
 def seen_by(person: Person) -> QuerySet[ApprovalRequest]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from vigil.hotline.access.prepared import SAMPLE_ID, Prepared
 from vigil.hotline.assessments.models import Assessment
 from vigil.hotline.assessments.scheme import Stage
 from vigil.hotline.reports.models import Report
@@ -13,9 +16,16 @@ def in_force(report: Report) -> Assessment | None:
     return counted.select_related("assessor").order_by("-number").first()
 
 
+_HISTORY: Final = Prepared(
+    Assessment,
+    lambda report: Assessment.objects.filter(report_id=report).select_related("assessor").order_by("-number"),
+    SAMPLE_ID,
+)
+
+
 def history(report: Report) -> list[Assessment]:
     """All assessments of this case, the latest first."""
-    return list(report.assessments.select_related("assessor").order_by("-number"))
+    return _HISTORY.all(report.pk)
 
 
 def assessors_of(report: Report) -> frozenset[str]:

@@ -7,7 +7,7 @@ an assessor sees the earlier results or names. Looks that disagree go to adjudic
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -20,7 +20,7 @@ from vigil.hotline.audit.actions import subject_of
 from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.reports.models import Media, Report
 from vigil.hotline.reviews.models import ReviewPlan
-from vigil.hotline.reviews.queries import plan_of
+from vigil.hotline.reviews.queries import plan_of, plans_of
 
 COMPARED: Final = ("outcome", "severity", "age_youngest", "content_role", "realism", "ai_status")
 """What two looks at a page must agree on."""
@@ -68,21 +68,32 @@ class Review:
         return "" if label in {look.created_by for look in self.looks} else self.pending
 
 
-def review_of(report: Report, assessments: Iterable[Assessment] | None = None) -> Review:
-    """The state of a case's page-level finding; all its ``assessments`` may be handed in where they were read already."""
+Plans = Mapping[str, ReviewPlan]
+"""The plans that count, by their subjects."""
+
+
+def plans_around(report: Report, media: Sequence[Media]) -> Plans:
+    """The plans of a case and of its files, in one question."""
+    return plans_of([subject_of(each) for each in (report, *media)])
+
+
+def review_of(report: Report, assessments: Iterable[Assessment] | None = None, plans: Plans | None = None) -> Review:
+    """The state of a case's page-level finding. All its ``assessments``, and the ``plans`` around it, may be handed in where they
+    were read already."""
     known = report.assessments.all() if assessments is None else assessments
     rows = sorted((row for row in known if row.stage not in NOT_COUNTED), key=lambda row: row.number)
-    return _review(plan_of(subject_of(report)), rows, _answers_of_page)
+    subject = subject_of(report)
+    return _review(plan_of(subject) if plans is None else plans.get(subject), rows, _answers_of_page)
 
 
-def files_hidden_from(label: str, media: Sequence[Media]) -> bool:
-    """Whether the person must not see what was found in one of these files, and so nothing that was computed from it."""
+def files_hidden_from(label: str, media: Sequence[Media], known: Plans | None = None) -> bool:
+    """Whether the person must not see what was found in one of these files, and so nothing that was computed from it. Plans that
+    are ``known`` already may be handed in."""
     subjects = {subject_of(each): each.pk for each in media}
     if not subjects:
         return False
-    plans: dict[str, ReviewPlan] = {}
-    for plan in ReviewPlan.objects.filter(subject__in=subjects).order_by("created_at", "pk"):
-        plans[plan.subject] = plan
+    found = plans_of(list(subjects)) if known is None else known
+    plans = {subject: plan for subject, plan in found.items() if subject in subjects}
     if not any(plan.blind and plan.stages for plan in plans.values()):
         return False
     looks: dict[Any, list[Any]] = defaultdict(list)

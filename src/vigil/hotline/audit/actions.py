@@ -20,6 +20,7 @@ from vigil.hotline.audit.models import AuditEvent, AuditHead
 Detail = str | int | bool | None
 
 DETAIL_LENGTH: Final = 200
+_COLUMNS: Final = ("seq", "at", "actor", "roles", "code", "subject", "purpose", "details", "prev_hash", "hash")
 
 
 @dataclass(slots=True)
@@ -62,8 +63,9 @@ def record(person: Person, code: Code, subject: models.Model | str, *, purpose: 
         prev_hash=previous,
     )
     event.hash = hash_of(event)
-    event.save()
-    _move_end(event.seq, event.hash)
+    values = {name: getattr(event, name) for name in _COLUMNS}
+    insert_and(AuditEvent, [values], _MOVE, [event.seq, event.hash, AuditHead.ONLY])
+    event._state.adding, event._state.db = False, connection.alias
     return event
 
 
@@ -139,7 +141,3 @@ def _asked_end() -> tuple[int, str] | None:
         row = cursor.fetchone()
     return None if row is None else (row[0], row[1])
 
-
-def _move_end(seq: int, digest: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_MOVE, [seq, digest, AuditHead.ONLY])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -9,6 +10,7 @@ from django.db.models import QuerySet
 from vigil.base.errors import RefusedError
 from vigil.hotline.access.models import User
 from vigil.hotline.access.people import Person
+from vigil.hotline.access.prepared import SAMPLE_ID, Prepared
 from vigil.hotline.audit.elevation import is_elevated
 from vigil.hotline.compartments.models import Compartment
 
@@ -18,9 +20,12 @@ def case_subject(case: UUID) -> str:
     return f"report:{case}"
 
 
+_IN_FORCE: Final = Prepared(Compartment, lambda case: Compartment.objects.filter(case=case, lifted_at=None), SAMPLE_ID)
+
+
 def in_force(case: UUID) -> Compartment | None:
     """The compartment around a case, if there is one."""
-    return Compartment.objects.filter(case=case, lifted_at=None).first()
+    return _IN_FORCE.first(case)
 
 
 def may_open(person: Person, case: UUID) -> bool:

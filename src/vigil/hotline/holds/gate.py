@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -24,6 +25,12 @@ def holds_on(report: Report) -> QuerySet[Hold]:
     """Holds in force that reach this case, their time over or not."""
     reaches = Q(report=report) | Q(scope="host", host__in=hosts_of(report))
     return Hold.objects.filter(reaches, released_at=None).select_related("owner")
+
+
+def reaching(case: UUID) -> QuerySet[Hold]:
+    """What :func:`holds_on` gives, as one question."""
+    hosts = Url.objects.filter(submissions__report_id=case).values("host")
+    return Hold.objects.filter(Q(report_id=case) | Q(scope="host", host__in=hosts), released_at=None)
 
 
 def holding(report: Report, act: Stopped) -> list[Hold]:
@@ -56,14 +63,15 @@ def require_clear(report: Report, act: Stopped) -> None:
         raise RefusedError("not_cleared", "The police have not given clearance.", mend="Wait for it, or ask the police liaison.")
 
 
-def overdue() -> QuerySet[Hold]:
-    """Holds whose time is over and that nobody released: they still hold."""
-    return Hold.objects.filter(released_at=None, expires_at__lte=now()).select_related("owner", "report").order_by("expires_at")
+def overdue(moment: datetime | None = None) -> QuerySet[Hold]:
+    """Holds whose time is over now, or at ``moment``, and that nobody released: they still hold."""
+    over = Hold.objects.filter(released_at=None, expires_at__lte=moment or now())
+    return over.select_related("owner", "report").order_by("expires_at")
 
 
-def overdue_of(person: User) -> QuerySet[Hold]:
+def overdue_of(person: User, moment: datetime | None = None) -> QuerySet[Hold]:
     """Those of one owner."""
-    return overdue().filter(owner=person)
+    return overdue(moment).filter(owner=person)
 
 
 def in_force() -> QuerySet[Hold]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from vigil.base.errors import InputError
 from vigil.editions.model import ListKind
+from vigil.hotline.access.prepared import SAMPLE_ID, Prepared, loaded
 from vigil.hotline.lists.enumerations import ProposalState, PublicationState
 from vigil.hotline.lists.models import AllowEntry, Appeal, Decision, EntryProposal, List, ListEntry, Publication
 from vigil.hotline.lists.proposals import digests_covering
 from vigil.hotline.reports.models import Report
-from vigil.hotline.reports.models.capture import Media
+from vigil.hotline.reports.models.capture import Hash, Media, Sighting
 from vigil.match.urls import UrlRefused, canonical_from_person
 
 
@@ -67,18 +70,49 @@ def entries_of(report: Report) -> QuerySet[ListEntry]:
     return ListEntry.objects.filter(decision__report=report).select_related("list")
 
 
+_BY_DIGEST: Final = Prepared(
+    ListEntry,
+    lambda digests: ListEntry.objects.filter(digest__in=digests, tombstone=False).select_related("list").order_by("number"),
+    ["digest of an entry"],
+)
+
+
+def entries_with(digests: Sequence[str]) -> list[ListEntry]:
+    """Entries in force with one of these digests, by their numbers."""
+    return _BY_DIGEST.all(digests)
+
+
 def entries_covering(address: str) -> list[ListEntry]:
     """Entries in force that cover an address; none where the address cannot be read."""
     try:
         digests = digests_covering(canonical_from_person(address))
     except UrlRefused:
         return []
-    return list(ListEntry.objects.filter(digest__in=digests, tombstone=False).select_related("list"))
+    return entries_with(digests)
 
 
 def media_of(report: Report) -> QuerySet[Media]:
     """Files seen in a case, each once."""
     return Media.objects.filter(sightings__report=report).distinct().prefetch_related("hashes").order_by("sha256")
+
+
+_FILES: Final = Prepared(
+    Media,
+    lambda report: Media.objects.filter(pk__in=Sighting.objects.filter(report_id=report).values("media")).order_by("sha256"),
+    SAMPLE_ID,
+)
+_HASHES: Final = Prepared(Hash, lambda media: Hash.objects.filter(media_id__in=media), [SAMPLE_ID])
+
+
+def files_of(report: Report) -> list[Media]:
+    """What :func:`media_of` gives, with the hashes loaded."""
+    files = _FILES.all(report.pk)
+    by_file: dict[UUID, list[Hash]] = {row.pk: [] for row in files}
+    for each in _HASHES.all(list(by_file)) if files else ():
+        by_file[each.media_id].append(each)
+    for row in files:
+        loaded(row, "hashes", by_file[row.pk])
+    return files
 
 
 def latest_decision(report: Report) -> Decision | None:
@@ -108,9 +142,14 @@ def publications() -> QuerySet[Publication]:
     return Publication.objects.order_by("-created_at", "-pk")
 
 
+_LAST: Final = Prepared(
+    Publication, lambda: Publication.objects.filter(state=PublicationState.PUBLISHED.value).order_by("-number")[:1]
+)
+
+
 def last_published() -> Publication | None:
     """The edition in force."""
-    return Publication.objects.filter(state=PublicationState.PUBLISHED.value).order_by("-number").first()
+    return next(iter(_LAST.all()), None)
 
 
 def changes_since_last(moment: datetime) -> tuple[int, int]:

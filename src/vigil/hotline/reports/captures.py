@@ -26,6 +26,7 @@ from vigil.hotline.access.clock import now
 from vigil.hotline.access.entity import new_id
 from vigil.hotline.access.people import WORKER, Person, must
 from vigil.hotline.access.permissions import Permission
+from vigil.hotline.access.prepared import SAMPLE_ID, Prepared
 from vigil.hotline.access.rows import insert_unless_there, insert_values, update
 from vigil.hotline.audit.actions import record
 from vigil.hotline.audit.codes import define
@@ -85,11 +86,13 @@ class ClaimLost(Exception):  # noqa: N818 - not a failure: another run has the c
     """This run was silent for too long and another one took over; it must leave everything as it is."""
 
 
+# Of two rows of one instant the one without a basis comes first: forbidden wins.
+_BASIS: Final = Prepared(CaptureBasis, lambda: CaptureBasis.objects.order_by("-created_at", "basis", "-pk")[:1])
+
+
 def basis_in_force() -> CaptureBasis | None:
     """The legal basis that the operator recorded last; None where there is none, or captures were forbidden since."""
-    # Of two rows of one instant the one without a basis comes first: forbidden wins.
-    row: CaptureBasis | None = CaptureBasis.objects.order_by("-created_at", "basis", "-pk").first()
-    return row if row is not None and row.basis else None
+    return next((row for row in _BASIS.all() if row.basis), None)
 
 
 def captures_on() -> bool:
@@ -173,6 +176,9 @@ def address_of(url: Url) -> Address:
     return fetchable(known)
 
 
+_UNDER_WAY: Final = Prepared(Capture, lambda url: Capture.objects.filter(url_id=url, status__in=OPEN), SAMPLE_ID)
+
+
 def check_request_capture(person: Person, report: Report, url: Url) -> None:
     """Refuse where captures are off, the address is none that is fetched, or one is under way."""
     must(person, Permission.CAPTURE_REQUEST)
@@ -181,7 +187,7 @@ def check_request_capture(person: Person, report: Report, url: Url) -> None:
         address_of(url)
     except FetchError as error:
         raise RefusedError("address_not_fetched", "Only http and https pages are captured.") from error
-    if Capture.objects.filter(url=url, status__in=OPEN).exists():
+    if _UNDER_WAY.exists(url.pk):
         raise RefusedError("capture_under_way", "A capture of this page is under way.", mend="Wait for its result.")
 
 

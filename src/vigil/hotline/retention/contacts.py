@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db import transaction
+from django.db.models import QuerySet
 
 from vigil.base.errors import InputError
 from vigil.hotline.access.people import Person
@@ -13,9 +16,14 @@ from vigil.hotline.reports.models import Report, ReporterContact
 from vigil.hotline.retention import codes
 
 
+def held_of(report: UUID) -> QuerySet[ReporterContact]:
+    """The contact that is held for a report: at most one."""
+    return ReporterContact.objects.filter(report_id=report, purged_at=None)
+
+
 def contact_of(report: Report) -> ReporterContact | None:
     """The contact that is held for a report; None where there is none, or it was disposed of."""
-    return ReporterContact.objects.filter(report=report, purged_at=None).first()
+    return held_of(report.pk).first()
 
 
 def do_open_contact(person: Person, contact: ReporterContact) -> str:

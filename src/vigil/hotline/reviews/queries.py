@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import Final
 
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.models import User
+from vigil.hotline.access.prepared import Prepared
 from vigil.hotline.reviews.calibration import QUESTIONS, item
 from vigil.hotline.reviews.kappa import Agreement, cohen, fleiss
 from vigil.hotline.reviews.models import CalibrationSet, ReviewPlan
@@ -38,8 +40,19 @@ def tenure_of(person: User) -> str:
 
 def plan_of(subject: str) -> ReviewPlan | None:
     """The plan that counts for a subject."""
-    found: ReviewPlan | None = ReviewPlan.objects.filter(subject=subject).order_by("-created_at", "-pk").first()
-    return found
+    return plans_of([subject]).get(subject)
+
+
+_PLANS: Final = Prepared(
+    ReviewPlan,
+    lambda subjects: ReviewPlan.objects.filter(subject__in=subjects).order_by("created_at", "pk"),
+    ["subject of a plan"],
+)
+
+
+def plans_of(subjects: Sequence[str]) -> dict[str, ReviewPlan]:
+    """The plan that counts for each of the subjects that have one: the latest."""
+    return {plan.subject: plan for plan in _PLANS.all(subjects)}
 
 
 def calibration_agreement(chosen: CalibrationSet) -> dict[str, tuple[Agreement | None, Agreement | None]]:

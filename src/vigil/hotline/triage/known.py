@@ -16,7 +16,7 @@ from vigil.base.errors import VigilError
 from vigil.editions.load import load_edition
 from vigil.hotline.lists.models import ListEntry
 from vigil.hotline.lists.proposals import LEAST_QUALITY, of_media
-from vigil.hotline.lists.queries import entries_covering, last_published
+from vigil.hotline.lists.queries import entries_covering, entries_with, last_published
 from vigil.hotline.reports.models import Media, Url
 from vigil.match.index.hamming_twin import HammingTwin
 
@@ -62,7 +62,7 @@ def _exact(media: list[Media]) -> dict[UUID, list[Known]]:
     """For each file the entries that have one of its digests, by their numbers: one question for all files."""
     named = {row.pk: {proposal.digest(): proposal.algorithm for proposal in of_media([row])} for row in media}
     wanted = sorted({digest for digests in named.values() for digest in digests})
-    entries = list(ListEntry.objects.filter(digest__in=wanted, tombstone=False).select_related("list").order_by("number"))
+    entries = entries_with(wanted)
     return {
         key: [Known(each.number, each.list.name, digests[each.digest], EXACT) for each in entries if each.digest in digests]
         for key, digests in named.items()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from django.db.models import Count, F, Q, QuerySet
 
+from vigil.hotline.access.prepared import SAMPLE_ID, Prepared
 from vigil.hotline.reports.enumerations import Status
 from vigil.hotline.reports.models import Capture, Report
 from vigil.hotline.reports.models.capture import CaptureStatus
@@ -23,10 +25,14 @@ def waiting_for_triage(limit: int) -> list[Report]:
     return found
 
 
+_LATEST: Final = Prepared(
+    Triage, lambda report: Triage.objects.filter(report_id=report).order_by("-created_at", "-pk")[:1], SAMPLE_ID
+)
+
+
 def latest_triage(report: Report) -> Triage | None:
     """The last sorting of a report."""
-    row: Triage | None = Triage.objects.filter(report=report).order_by("-created_at", "-pk").first()
-    return row
+    return next(iter(_LATEST.all(report.pk)), None)
 
 
 def closings_to_check() -> QuerySet[AutoClosing]:
@@ -86,7 +92,13 @@ def others_in(cluster: Cluster, cases: QuerySet[Report]) -> QuerySet[Member]:
     return found.order_by("-created_at")
 
 
-def clusters_of(report: Report) -> QuerySet[Member]:
+_CLUSTERS: Final = Prepared(
+    Member,
+    lambda report: Member.objects.filter(report_id=report).select_related("cluster").order_by("cluster__kind"),
+    SAMPLE_ID,
+)
+
+
+def clusters_of(report: Report) -> list[Member]:
     """The clusters a case is in."""
-    found: QuerySet[Member] = Member.objects.filter(report=report).select_related("cluster").order_by("cluster__kind")
-    return found
+    return _CLUSTERS.all(report.pk)

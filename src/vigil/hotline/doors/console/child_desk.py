@@ -10,10 +10,12 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from vigil.hotline.access.people import signed_in
+from vigil.hotline.access.prepared import SAMPLE_ID, Prepared
 from vigil.hotline.reports.access import access_case
 from vigil.hotline.reports.models import Report
 
 CASES: Final = "cases/<uuid:pk>/"
+_CHANNEL: Final = Prepared(Report, lambda case: Report.objects.filter(pk=case).only("channel"), SAMPLE_ID)
 
 
 class ChildDeskOnly:
@@ -30,6 +32,6 @@ class ChildDeskOnly:
         person = signed_in(request)
         if match is None or person is None or not match.route.startswith(CASES):
             return
-        report = Report.objects.filter(pk=kwargs["pk"]).only("channel").first()
+        report = _CHANNEL.first(kwargs["pk"])
         if report is not None and not access_case(person, report):
             raise PermissionDenied

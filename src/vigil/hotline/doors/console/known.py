@@ -22,13 +22,16 @@ __all__ = ["EXACT", "NEAR", "Known", "known_address", "known_files"]
 def known_address(url: Url, partners: Sequence[Source] | None = None) -> list[Known]:
     """Entries in force that cover a reported address, each with its scope in words; and what ``partners`` assessed."""
     own = [replace(each, by=SCOPE[Scope(each.by)].lower()) for each in known.known_address(url)]
-    return own + _imported(met_by_address(url.canonical.open(), sources_to_match() if partners is None else partners))
+    asked = sources_to_match() if partners is None else partners
+    return own + (_imported(met_by_address(url.canonical.open(), asked)) if asked else [])
 
 
 def known_files(files: Iterable[Media], partners: Sequence[Source] | None = None) -> dict[UUID, list[Known]]:
     """Entries in force that each file meets, and what ``partners`` have assessed."""
     media, asked = list(files), sources_to_match() if partners is None else partners
     found = known.known_files(media)
+    if not asked:
+        return found
     return {row.pk: found[row.pk] + _imported(met_by_hashes(_pairs(row), asked)) for row in media}
 
 

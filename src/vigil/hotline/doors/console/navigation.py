@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
+from uuid import UUID
 
 from django.db.models import IntegerField, QuerySet, Subquery
 from django.http import HttpRequest
@@ -14,6 +17,8 @@ from vigil.hotline.access.clock import now
 from vigil.hotline.access.models import User
 from vigil.hotline.access.people import Person
 from vigil.hotline.access.permissions import Permission
+from vigil.hotline.access.prepared import SAMPLE_ID, SAMPLE_MOMENT, Prepared
+from vigil.hotline.access.roles import Role
 from vigil.hotline.approvals.queries import waiting_for
 from vigil.hotline.compartments.access import hidden_from
 from vigil.hotline.holds.gate import overdue_of
@@ -27,8 +32,9 @@ from vigil.hotline.reports.queries import in_hand_of, waiting
 from vigil.hotline.statistics.canaries import alarms_open
 from vigil.hotline.triage.queries import closings_to_check, unseen_emergencies
 
-Waiting = Callable[[User], Sequence[QuerySet[Any]]]
-"""What waits in a room for a person: the sum of these is shown beside its name."""
+Waiting = Callable[[User, datetime], Sequence[QuerySet[Any]]]
+"""What waits in a room for a person at a moment: the sum of these is shown beside its name. The text of these questions depends
+on the roles of the person alone; who it is, and when, are values in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,32 +56,32 @@ def _waiting(person: User, *statuses: Status) -> QuerySet[Report]:
 
 ROOMS: Final = (
     Room("", "Overview", "overview", Permission.CONSOLE_ENTER),
-    Room("Cases", "Queue", "queue", Permission.QUEUE_READ, waits=lambda person: [_waiting(person)]),
-    Room("Cases", "In my hands", "queue", Permission.QUEUE_READ, "mine", lambda person: [in_hand_of(person)]),
+    Room("Cases", "Queue", "queue", Permission.QUEUE_READ, waits=lambda person, _: [_waiting(person)]),
+    Room("Cases", "In my hands", "queue", Permission.QUEUE_READ, "mine", lambda person, _: [in_hand_of(person)]),
     Room("Cases", "Second look", "queue", Permission.QUEUE_READ, "second",
-         lambda person: [_waiting(person, Status.SECOND_REVIEW)]),
+         lambda person, _: [_waiting(person, Status.SECOND_REVIEW)]),
     Room("Cases", "Concluded", "queue", Permission.QUEUE_READ, "concluded"),
     Room("Cases", "Search", "search", Permission.CASE_SEARCH),
-    Room("Desk", "Emergencies", "emergencies", Permission.REPORT_TRIAGE, waits=lambda _: [unseen_emergencies()]),
-    Room("Desk", "Closed by rule", "closings", Permission.REPORT_TRIAGE, waits=lambda _: [closings_to_check()]),
-    Room("Desk", "Children", "children", Permission.CHILD_CASE_WORK, waits=lambda person: [open_child_cases(person)]),
-    Room("Cases", "Holds", "holds", Permission.HOLD_READ, waits=lambda person: [overdue_of(person)]),
+    Room("Desk", "Emergencies", "emergencies", Permission.REPORT_TRIAGE, waits=lambda *_: [unseen_emergencies()]),
+    Room("Desk", "Closed by rule", "closings", Permission.REPORT_TRIAGE, waits=lambda *_: [closings_to_check()]),
+    Room("Desk", "Children", "children", Permission.CHILD_CASE_WORK, waits=lambda person, _: [open_child_cases(person)]),
+    Room("Cases", "Holds", "holds", Permission.HOLD_READ, waits=lambda person, moment: [overdue_of(person, moment)]),
     Room("Lists", "Entries", "entries", Permission.ENTRY_READ),
     Room("Lists", "To review", "entries", Permission.WITHDRAWAL_REVIEW, "review",
-         lambda _: [reviews_due()]),
+         lambda *_: [reviews_due()]),
     Room("Lists", "Held and guarded", "entries", Permission.ENTRY_READ, "waiting",
-         lambda _: [held(), approvals_due()]),
-    Room("Lists", "Proposals", "proposals", Permission.ENTRY_READ, waits=lambda _: [proposals_waiting(now())]),
+         lambda *_: [held(), approvals_due()]),
+    Room("Lists", "Proposals", "proposals", Permission.ENTRY_READ, waits=lambda _, moment: [proposals_waiting(moment)]),
     Room("Lists", "Lists", "lists", Permission.ENTRY_READ),
     Room("Lists", "Allow list", "allow", Permission.ENTRY_READ),
     Room("Lists", "Sources", "sources", Permission.SOURCE_READ),
     Room("Lists", "Publish", "publish", Permission.PUBLICATION_REQUEST),
     Room("Lists", "Banks", "banks", Permission.BANK_POLICY),
-    Room("Lists", "Appeals", "appeals", Permission.APPEAL_READ, waits=lambda _: [open_appeals()]),
-    Room("Partners", "Partners", "partners", Permission.PARTNER_READ, waits=lambda _: [agreements_waiting(), changes_waiting()]),
-    Room("Partners", "Alarms", "alarms", Permission.PARTNER_READ, waits=lambda _: [alarms_open()]),
+    Room("Lists", "Appeals", "appeals", Permission.APPEAL_READ, waits=lambda *_: [open_appeals()]),
+    Room("Partners", "Partners", "partners", Permission.PARTNER_READ, waits=lambda *_: [agreements_waiting(), changes_waiting()]),
+    Room("Partners", "Alarms", "alarms", Permission.PARTNER_READ, waits=lambda *_: [alarms_open()]),
     Room("Oversight", "Second person", "approvals", Permission.APPROVAL_READ,
-         waits=lambda person: [waiting_for(person)]),
+         waits=lambda person, moment: [waiting_for(person, moment)]),
     Room("Oversight", "Schemes", "schemes", Permission.SCHEME_READ),
     Room("Oversight", "Quality", "quality", Permission.REVIEW_QUALITY),
     Room("Oversight", "Statistics", "statistics", Permission.STATISTICS_READ),
@@ -85,6 +91,8 @@ ROOMS: Final = (
     Room("You", "Wellbeing", "wellbeing", Permission.WELFARE_OWN),
     Room("You", "Calibration", "calibration", Permission.CONTENT_REVEAL),
 )  # fmt: skip
+
+SAMPLE_LABEL: Final = "user:a-stand-in"
 
 KEYS: Final = "1234567890-"
 
@@ -128,13 +136,39 @@ class _Number(Subquery):
 
 def _counted(rooms: Sequence[Room], person: User) -> dict[Room, int]:
     """How many wait in each of ``rooms`` that counts. One question for all of them, because every page of the console asks it."""
-    asked = [(room, each) for room in rooms if room.waits is not None for each in room.waits(person)]
-    numbers = [_Number(each.order_by().values("pk")) for _, each in asked]
-    found = User.objects.filter(pk=person.pk).values_list(*numbers).first() if numbers else None
+    question = _question(person.roles, tuple(room for room in rooms if room.waits is not None))
+    if question is None:
+        return {}
     counts: dict[Room, int] = {}
-    for (room, _), number in zip(asked, found or (), strict=bool(found)):
-        counts[room] = counts.get(room, 0) + number
+    for found in question.prepared.tuples(person.pk, person.label, now()):
+        for room, number in zip(question.rooms, found, strict=True):
+            counts[room] = counts.get(room, 0) + number
     return counts
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """The one question for people of the same roles. ``rooms`` stand for its numbers, one each; a room may have several."""
+
+    prepared: Prepared[User]
+    rooms: tuple[Room, ...]
+
+
+@lru_cache(maxsize=256)
+def _question(roles: frozenset[Role], rooms: tuple[Room, ...]) -> _Question | None:
+    """The question for people with ``roles``, made for a stand-in who has them; None where nothing is counted for them."""
+
+    def asked(key: UUID, label: str, moment: datetime) -> list[tuple[Room, QuerySet[Any]]]:
+        stand_in = User(pk=key, username=label.removeprefix("user:"))
+        stand_in.roles = roles
+        return [(room, each) for room in rooms if room.waits is not None for each in room.waits(stand_in, moment)]
+
+    def build(key: UUID, label: str, moment: datetime) -> QuerySet[User, Any]:
+        numbers = [_Number(each.order_by().values("pk")) for _, each in asked(key, label, moment)]
+        return User.objects.filter(pk=key).values_list(*numbers)
+
+    counted = tuple(room for room, _ in asked(SAMPLE_ID, SAMPLE_LABEL, SAMPLE_MOMENT))
+    return _Question(Prepared(User, build, SAMPLE_ID, SAMPLE_LABEL, SAMPLE_MOMENT, some=True), counted) if counted else None
 
 
 def _line(room: Room, place: int, count: int | None, here: str, view: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from vigil.editions.model import ListKind
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.people import WORKER, Person, must, must_differ
 from vigil.hotline.access.permissions import Permission
+from vigil.hotline.access.prepared import Prepared
 from vigil.hotline.audit.actions import record
 from vigil.hotline.audit.codes import define
 from vigil.hotline.lists import codes
@@ -107,9 +108,12 @@ def in_force(use: PolicyUse) -> QuerySet[ImportPolicy]:
     return ImportPolicy.objects.filter(use=use.value, approved_at__isnull=False, ended_at=None).select_related("source", "list")
 
 
+_TO_MATCH: Final = Prepared(ImportPolicy, lambda: in_force(PolicyUse.MATCH))
+
+
 def sources_to_match() -> list[Source]:
     """Sources whose entries are shown before anybody looks."""
-    return [policy.source for policy in in_force(PolicyUse.MATCH)]
+    return [policy.source for policy in _TO_MATCH.all()]
 
 
 def apply_all() -> int:

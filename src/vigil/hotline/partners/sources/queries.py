@@ -107,7 +107,10 @@ def met_by_hashes(pairs: Iterable[tuple[str, str]], sources: Iterable[Source]) -
 
 
 def _met(digests: dict[bytes, str], sources: Iterable[Source]) -> list[Met]:
-    found = ImportedFingerprint.objects.filter(digest__in=list(digests), entry__gone=False, entry__source__in=list(sources))
+    asked = list(sources)
+    if not asked or not digests:
+        return []
+    found = ImportedFingerprint.objects.filter(digest__in=list(digests), entry__gone=False, entry__source__in=asked)
     seen: dict[tuple[object, str], Met] = {}
     for each in found.select_related("entry__source").order_by("entry__source__name", "pk"):
         by = digests[bytes(each.digest)]

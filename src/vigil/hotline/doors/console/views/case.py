@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from vigil.hotline.access.permissions import Permission
@@ -18,9 +19,8 @@ from vigil.hotline.assessments import scheme
 from vigil.hotline.assessments.files import rolled_up
 from vigil.hotline.assessments.models import Assessment
 from vigil.hotline.assessments.queries import history as assessments_of
-from vigil.hotline.assessments.reviewing import Review, files_hidden_from, review_of
+from vigil.hotline.assessments.reviewing import Review, files_hidden_from, plans_around, review_of
 from vigil.hotline.audit.actions import subject_of
-from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.doors.console import words
 from vigil.hotline.doors.console.forms import (
     AssessmentForm,
@@ -30,15 +30,26 @@ from vigil.hotline.doors.console.forms import (
     PriorityForm,
 )
 from vigil.hotline.doors.console.known import known_address, known_files
+from vigil.hotline.doors.console.readings import (
+    HOST_CASES,
+    There,
+    address_of_case,
+    captures_of,
+    decisions_of,
+    events_about,
+    report_with,
+    stand_at_host,
+    there,
+)
 from vigil.hotline.doors.console.requests import Staff, allowed
 from vigil.hotline.doors.console.scopes import Coverage, coverages
 from vigil.hotline.doors.console.sessions import take_kept_form
-from vigil.hotline.holds.gate import holds_on
+from vigil.hotline.holds.gate import reaching
 from vigil.hotline.lists.actions import check_decide
 from vigil.hotline.lists.enumerations import ListingDecision
 from vigil.hotline.lists.exchange.policies import sources_to_match
 from vigil.hotline.lists.models import Decision
-from vigil.hotline.lists.queries import entries_of, media_of
+from vigil.hotline.lists.queries import entries_of, files_of
 from vigil.hotline.lists.reach import Preview
 from vigil.hotline.partners.sources.models import Source
 from vigil.hotline.reports.access import visible_to
@@ -57,7 +68,6 @@ from vigil.hotline.reports.fetcher import WORDS as FAILURES
 from vigil.hotline.reports.fetcher import Failure
 from vigil.hotline.reports.models import Capture, Media, Report, Url
 from vigil.hotline.reports.models.capture import OPEN as OPEN_CAPTURES
-from vigil.hotline.retention.contacts import contact_of
 from vigil.hotline.triage.answering import likenesses_of
 from vigil.hotline.triage.likeness import Reason
 from vigil.hotline.triage.proposing import WORDS
@@ -65,7 +75,6 @@ from vigil.hotline.triage.queries import clusters_of, latest_triage, others_in
 from vigil.hotline.triage.spam import RULES
 from vigil.hotline.vault.queries import kept, vault_on
 
-HISTORY_ROWS: Final = 100
 CLUSTER_CASES: Final = 10
 
 
@@ -93,21 +102,24 @@ def case(request: Staff, pk: UUID) -> HttpResponse:
 
 
 def report_by(pk: UUID) -> Report:
-    return get_object_or_404(Report.objects.select_related("taken_by", "dedupe_of"), pk=pk)
+    report = report_with(pk)
+    if report is None:
+        raise Http404
+    return report
 
 
 def url_of(report: Report) -> Url | None:
-    submission = report.submissions.select_related("url").filter(url__isnull=False).first()
-    return submission.url if submission else None
+    return address_of_case(report.pk)
 
 
 def case_page(request: Staff, report: Report, shown: Shown) -> HttpResponse:
-    url = url_of(report)
-    media = list(media_of(report))
-    rows, partners = assessments_of(report), sources_to_match()
-    review, unseen = review_of(report, rows), files_hidden_from(request.person.label, media)
-    captures = list(report.captures.order_by("-created_at"))
-    decisions = list(Decision.objects.filter(report=report).order_by("-created_at"))
+    url, kinds = url_of(report), there(report.pk)
+    media, partners = files_of(report), sources_to_match()
+    rows = assessments_of(report) if kinds.assessments else []
+    plans = plans_around(report, media)
+    review, unseen = review_of(report, rows, plans), files_hidden_from(request.person.label, media, plans)
+    captures = captures_of(report.pk) if kinds.captures else []
+    decisions = decisions_of(report.pk) if kinds.decisions else []
     context = {
         "report": report,
         "url": url,
@@ -115,21 +127,21 @@ def case_page(request: Staff, report: Report, shown: Shown) -> HttpResponse:
         "priority": words.PRIORITY[Priority(report.priority)],
         "facts": _facts(report),
         "outcome": scheme.OUTCOMES.get(Outcome(report.outcome), report.outcome) if report.outcome else "",
-        "submissions": report.submissions.all(),
+        "submissions": report.submissions.all() if shown.revealed else [],
         "first": _first(request, report),
-        "duplicates": visible_to(request.person, report.duplicates.only("id", "ref", "received_at")),
-        "same_host": _same_host(report, url),
-        **_sorting(request, report),
+        "duplicates": _duplicates(request, report) if kinds.duplicates else [],
+        **_same_host(report, url),
+        **_sorting(request, report, kinds),
         "known": known_address(url, partners) if url else [],
         "files": _files(media, partners),
         "captures": _captures(captures),
         "capture_under_way": under_way(captures) if request.person.may(Permission.CAPTURE_REQUEST) else "",
-        "entries": entries_of(report),
+        "entries": entries_of(report) if decisions else [],
         "decisions": _decisions(decisions),
         **_findings(request, report, review, rows, [*captures, *decisions], unseen=unseen),
-        "rolled_up": None if unseen else rolled_up(report),
+        "rolled_up": rolled_up(report) if kinds.grades and not unseen else None,
         "files_unseen": unseen,
-        "holds_here": list(holds_on(report)) if request.person.may(Permission.HOLD_READ) else [],
+        "holds_here": list(reaching(report.pk)) if kinds.holds and request.person.may(Permission.HOLD_READ) else [],
         "evidence": kept(report.pk).count() if vault_on() else 0,
         "revealed": shown.revealed,
         "coverages": choices_for(request, url) if "address" in shown.revealed else [],
@@ -168,27 +180,32 @@ def _facts(report: Report) -> list[tuple[str, str]]:
     ]
 
 
-def _same_host(report: Report, url: Url | None) -> list[tuple[str, int]]:
-    """How other cases at the same host stand: (status in words, number). The host itself is not shown."""
-    if url is None:
-        return []
-    others = Report.objects.filter(submissions__url__host=url.host, dedupe_of=None).exclude(pk=report.pk)
-    counts = others.values_list("status").annotate(number=Count("pk", distinct=True)).order_by("status")
-    return [(words.STATUS[Status(status)].text, number) for status, number in counts]
+def _duplicates(request: Staff, report: Report) -> QuerySet[Report]:
+    return visible_to(request.person, report.duplicates.only("id", "ref", "received_at"))
 
 
-def _sorting(request: Staff, report: Report) -> dict[str, Any]:
+def _same_host(report: Report, url: Url | None) -> dict[str, Any]:
+    """How other cases at the same host stand: (status in words, number); of a host of very many, that there are so many. The
+    host itself is not shown."""
+    states = stand_at_host(url.host, report.pk) if url else []
+    if len(states) > HOST_CASES:
+        return {"same_host": [], "same_host_over": HOST_CASES}
+    counts = Counter(states)
+    return {"same_host": [(words.STATUS[Status(status)].text, number) for status, number in counts.items()], "same_host_over": 0}
+
+
+def _sorting(request: Staff, report: Report, kinds: There) -> dict[str, Any]:
     """What triage found and why, the cases it put together, and whether a reporter's contact is held; nothing is opened."""
-    row = latest_triage(report)
+    row = latest_triage(report) if kinds.triages else None
     met = visible_to(request.person, Report.objects.exclude(pk=report.pk))
     asked = request.person.may(Permission.IDENTITY_RELEASE)
     return {
         "triage": row,
         "triage_reasons": [RULES[code].text for code in row.spam_reasons if code in RULES] if row else [],
         "triage_priority": words.PRIORITY[Priority(row.priority)].text if row else "",
-        "clusters": _clusters(report, met),
-        **_brands(report, met),
-        "contact_held": asked and contact_of(report) is not None,
+        "clusters": _clusters(report, met) if kinds.clusters else [],
+        **(_brands(report, met) if kinds.likenesses else {}),
+        "contact_held": asked and kinds.contact,
     }
 
 
@@ -270,7 +287,7 @@ def _findings(
 def _history(parts: list[Report | Capture | Decision | Assessment], *, reader: str) -> list[dict[str, Any]]:
     """What happened with these parts of a case, from the audit log, the latest first. A blind ``reader`` reads no colleague's
     name in it: who opened, took or captured the case has most likely assessed it."""
-    events = AuditEvent.objects.filter(subject__in=[subject_of(part) for part in parts]).order_by("-seq")
+    events = events_about([subject_of(part) for part in parts])
 
     def who(actor: str) -> str:
         return "somebody" if reader and actor.startswith("user:") and actor != reader else words.actor(actor)
@@ -281,7 +298,7 @@ def _history(parts: list[Report | Capture | Decision | Assessment], *, reader: s
             "who": who(event.actor),
             "text": words.act(event.code),
         }
-        for event in events[:HISTORY_ROWS]
+        for event in events
     ]
 
 
