@@ -23,12 +23,11 @@ def hosts_of(report: Report) -> list[str]:
 
 def holds_on(report: Report) -> QuerySet[Hold]:
     """Holds in force that reach this case, their time over or not."""
-    reaches = Q(report=report) | Q(scope="host", host__in=hosts_of(report))
-    return Hold.objects.filter(reaches, released_at=None).select_related("owner")
+    return reaching(report.pk).select_related("owner")
 
 
 def reaching(case: UUID) -> QuerySet[Hold]:
-    """What :func:`holds_on` gives, as one question."""
+    """Holds in force on a case or on a host that it names."""
     hosts = Url.objects.filter(submissions__report_id=case).values("host")
     return Hold.objects.filter(Q(report_id=case) | Q(scope="host", host__in=hosts), released_at=None)
 
