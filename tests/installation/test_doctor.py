@@ -18,6 +18,7 @@ from vigil.editions.build import build_edition
 from vigil.editions.keys import create_keys
 from vigil.editions.model import EditionContents, ListInfo
 from vigil.editions.publish import publish
+from vigil.hotline.retention import policy
 from vigil.hotline.settings.keyfiles import create_secrets
 from vigil.installation.doctor import Finding, Level, files, life, machine
 from vigil.installation.doctor.patient import Patient
@@ -164,6 +165,20 @@ def test_a_database_without_its_tables_then_with_them_then_damaged(patient: Pati
     content[4096 : 4096 * 12] = b"\x00" * (4096 * 11)
     patient.folder.database.write_bytes(content)
     assert any("backup" in finding.mend for finding in life.database(patient))
+
+
+def test_a_retention_policy_from_before_an_upgrade(patient: Patient) -> None:
+    assert list(life.retention(patient)) == [], "ours has a rule for each class"
+    shipped, config = policy.SHIPPED.read_text(encoding="utf-8"), patient.folder.hotline_config
+    own = patient.folder.root / "own.toml"
+    config.write_text(f'retention_policy = "{own}"\n' + config.read_text())
+    for text, said in ((shipped.rpartition("[[rules]]")[0], "no rule for partner_record: nothing of them is deleted"),
+                       (shipped.replace("spam_report", "zorblat"), "zorblat"), ("zorblat", "not valid")):  # fmt: skip
+        own.write_text(text, encoding="utf-8")
+        found = only_bad(life.retention(patient))
+        assert said in found.saw and "retention_policy" in found.mend
+    own.write_text(shipped, encoding="utf-8")
+    assert [finding.level for finding in life.retention(patient)] == [Level.GOOD]
 
 
 def test_demo_staff_have_no_place_in_production(folder: DataFolder) -> None:

@@ -27,10 +27,26 @@ def show(as_json: AsJson = False) -> None:
         for rule in policy.rules.rules
     ]
     if as_json:
-        typer.echo(json.dumps({"version": policy.rules.version, "digest": policy.digest, "rules": rows}, indent=2))
+        told = {"version": policy.rules.version, "digest": policy.digest, "rules": rows, "missing": policy.missing}
+        typer.echo(json.dumps(told, indent=2))
         return
     for row in rows:
         typer.echo(f"{row['data_class']:22} {row['action']:7} {row['days']:5} days after: {row['start_event']}")
+    for name in policy.missing:
+        typer.echo(f"{name:22} no rule: kept")
+
+
+@retention.command("check")
+def check() -> None:
+    """Whether the policy has a rule for each data class; ends with 1 where it has not. Nothing of those is deleted."""
+    boot.start("worker")
+    from vigil.hotline.retention.actions import policy_in_force
+
+    policy = policy_in_force()
+    if policy.missing:
+        typer.echo(f"The retention policy has no rule for {', '.join(policy.missing)}: nothing of them is deleted.")
+        raise typer.Exit(1)
+    typer.echo(f"Policy {policy.rules.version} has a rule for each data class.")
 
 
 @retention.command("run")

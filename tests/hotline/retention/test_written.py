@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from tests.hotline.assessments.test_scheme import FINDING
 from tests.hotline.conftest import DoorClient
+from tests.hotline.lists.cases import make_lists, page
 from tests.hotline.retention.test_inventory import CLASSES, is_sealed
 
 from vigil.base.clock import FixedClock
@@ -19,6 +21,7 @@ from vigil.hotline.access.roles import Role
 from vigil.hotline.approvals.actions import do_approve, do_request, do_show_reason, spend
 from vigil.hotline.approvals.acts import TwoPersonAct
 from vigil.hotline.approvals.models import ApprovalRequest
+from vigil.hotline.assessments.actions import do_assess
 from vigil.hotline.audit.elevation import do_elevate
 from vigil.hotline.audit.elevation import do_show_reason as do_show_elevation
 from vigil.hotline.audit.models import AuditEvent
@@ -26,6 +29,7 @@ from vigil.hotline.audit.verify import verify
 from vigil.hotline.holds.actions import do_set_hold
 from vigil.hotline.holds.enumerations import HoldKind
 from vigil.hotline.holds.models import Hold
+from vigil.hotline.lists.actions import do_list
 from vigil.hotline.partners.agreements import (
     Terms,
     do_approve_agreement,
@@ -36,6 +40,7 @@ from vigil.hotline.partners.agreements import (
 )
 from vigil.hotline.partners.enumerations import PartnerKind
 from vigil.hotline.partners.models import Agreement, Partner
+from vigil.hotline.reports.actions import do_take
 from vigil.hotline.reports.intake import Arrival, do_submit_report
 from vigil.hotline.reports.models import Report, ReporterContact
 from vigil.hotline.retention.actions import do_place_hold, do_run_retention, kept_under, proof_of
@@ -157,6 +162,11 @@ def test_contacts_at_a_partner_go_a_year_after_the_agreement(
 
 def subjects(make_user: Callable[..., User], clock: FixedClock, report: Report) -> dict[str, Any]:
     """One row of each kind that a second person may be asked about, of one case."""
+    make_lists()
+    anna, held = make_user(Role.ANALYST), Report.objects.get(pk=report.pk)
+    do_assess(anna, do_take(anna, held), FINDING, version=held.version + 1, started_at=clock.now())
+    ben = make_user(Role.SECOND_REVIEWER)
+    entry = do_list(ben, do_take(ben, Report.objects.get(pk=report.pk)), [page("https://gallery.example/")]).entries.get()
     lia = make_user(Role.POLICE_LIAISON)
     hold = do_set_hold(
         lia, report, HoldKind.DECONFLICTION, owner=lia, agency="Police of Quimber", reason_code="ongoing",
@@ -168,14 +178,14 @@ def subjects(make_user: Callable[..., User], clock: FixedClock, report: Report) 
         retention_until=clock.now(), created_by="x",
     )  # fmt: skip
     return {"report": report, "reportercontact": ReporterContact.objects.get(report=report), "hold": hold, "legalhold": legal,
-            "evidenceobject": evidence}  # fmt: skip
+            "evidenceobject": evidence, "entry": entry}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", TO_CASE)
 def test_a_legal_hold_on_the_case_keeps_the_reasons_that_are_about_it(
     clock: FixedClock, make_user: Callable[..., User], report: Report, kind: str
 ) -> None:
-    """By whatever leads to the case: itself, its reporter's contact, a hold on it, evidence of it."""
+    """By whatever leads to the case: itself, its reporter's contact, a hold on it, evidence of it, an entry that rests on it."""
     other = do_submit_report(PUBLIC, Arrival("https://other.example/", contact="zorblat@post.example"))
     about = subjects(make_user, clock, report)[kind]
     request = ApprovalRequest.objects.create(

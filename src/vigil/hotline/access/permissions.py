@@ -58,7 +58,6 @@ class Permission(StrEnum):
     APPROVAL_READ = "approval.read"
     IDENTITY_RELEASE = "identity.release"
     LIST_EMERGENCY = "list.emergency_add"
-    NOTICE_SEND = "notice.send"
     RETENTION_MANAGE = "retention.manage"
     APPROVE_OPERATION = "approval.approve_operation"
     APPROVE_ASSESSMENT = "approval.approve_assessment"
@@ -137,7 +136,7 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     | {P.CHILD_CASE_WORK, P.CONTENT_REVEAL, P.REPORT_TRIAGE, P.CAPTURE_REQUEST, P.ASSESS, P.ENTRY_READ,
        P.HOLD_READ, P.SCHEME_READ},
     R.NOTICES: _CASEWORK | {P.CONTENT_REVEAL, P.ENTRY_READ,
-       P.HOLD_READ, P.NOTICE_SEND, P.APPROVAL_READ},
+       P.HOLD_READ, P.APPROVAL_READ},
     R.POLICE_LIAISON: _CASEWORK | {P.SESSION_ELEVATE, P.CASE_SEARCH, P.ENTRY_READ, P.ENTRY_WITHDRAW, P.APPEAL_READ,
        P.HOLD_READ, P.HOLD_MANAGE, P.VAULT_EXPORT, P.APPROVAL_READ},
     R.LIST_PUBLISHER: _CASEWORK
@@ -232,11 +231,10 @@ DESCRIPTIONS: Final[dict[Permission, str]] = {
     P.PARTNER_STOP: "stop a partner at once",
     P.APPROVAL_READ: "see the two-person acts in which one has a seat",
     P.IDENTITY_RELEASE: "ask for the release of who reported",
-    P.LIST_EMERGENCY: "ask for an addition to a list out of turn, or of a whole domain",
-    P.NOTICE_SEND: "send notices",
-    P.RETENTION_MANAGE: "ask to delete early, keep longer, or override a hold",
-    P.APPROVE_OPERATION: "approve emergency listings, exports, releases of holds, first notices (second seat)",
-    P.APPROVE_ASSESSMENT: "approve listings of domains, policy delistings, changes of schemes (second seat)",
+    P.LIST_EMERGENCY: "ask for an addition to a list out of turn",
+    P.RETENTION_MANAGE: "place legal holds, and ask to let go of them",
+    P.APPROVE_OPERATION: "approve emergency listings, exports, releases of holds (second seat)",
+    P.APPROVE_ASSESSMENT: "approve delistings by policy, changes of schemes (second seat)",
     P.APPROVE_DATA: "approve the release of who reported (second seat)",
     P.VAULT_USE: "put evidence into the vault and look at it, for a purpose",
     P.VAULT_ADD: "put the record of a capture into the vault; look at nothing in it",

@@ -1,6 +1,7 @@
 """The acts that need two people (facts: data model, section 5; hotline process, section 14), and who may take which seat.
 
-Permissions stand in the one table of the access room; here is only which of them an act asks for.
+Permissions stand in the one table of the access room; here is only which of them an act asks for. Two acts of the data model
+are not here: a whole domain is proposed and decided by two people in the room of lists, and notices are sent by nobody yet.
 """
 
 from __future__ import annotations
@@ -18,8 +19,6 @@ class TwoPersonAct(StrEnum):
     LIST_EMERGENCY_ADD = "list_emergency_add"
     VAULT_EXPORT = "vault_export"
     HOLD_RELEASE = "hold_release"
-    FIRST_NOTICE_NEW_HOST = "first_notice_new_host"
-    DOMAIN_LISTING = "domain_listing"
     POLICY_DELISTING = "policy_delisting"
     KEYWORD_EXPORT = "keyword_export"
     RETENTION_OVERRIDE = "retention_override"
@@ -49,11 +48,9 @@ RULES: Final[dict[TwoPersonAct, Rule]] = {
     A.LIST_EMERGENCY_ADD: Rule(P.LIST_EMERGENCY, P.APPROVE_OPERATION, "Add to a list out of turn, before the usual reviews."),
     A.VAULT_EXPORT: Rule(P.VAULT_EXPORT, P.APPROVE_OPERATION, "Take evidence out of the vault for a named recipient."),
     A.HOLD_RELEASE: Rule(P.HOLD_MANAGE, P.APPROVE_OPERATION, "Release a hold that the police or the law has set."),
-    A.FIRST_NOTICE_NEW_HOST: Rule(P.NOTICE_SEND, P.APPROVE_OPERATION, "Send the first notice to a host that never had one."),
-    A.DOMAIN_LISTING: Rule(P.LIST_EMERGENCY, P.APPROVE_ASSESSMENT, "List a whole domain."),
-    A.POLICY_DELISTING: Rule(P.ENTRY_WITHDRAW, P.APPROVE_ASSESSMENT, "Take an entry off for reasons of policy."),
+    A.POLICY_DELISTING: Rule(P.ENTRY_WITHDRAW, P.APPROVE_ASSESSMENT, "Take an entry off by policy: nothing is wrong with it."),
     A.KEYWORD_EXPORT: Rule(P.LIST_MANAGE, P.APPROVE_OPERATION, "Hand the keyword list to a recipient."),
-    A.RETENTION_OVERRIDE: Rule(P.RETENTION_MANAGE, P.APPROVE_OPERATION, "Delete early, keep longer, or override a legal hold."),
+    A.RETENTION_OVERRIDE: Rule(P.RETENTION_MANAGE, P.APPROVE_OPERATION, "Let go of what a legal hold keeps."),
     A.SCHEME_MAPPING_CHANGE: Rule(P.SCHEME_MANAGE, P.APPROVE_ASSESSMENT, "Change a mapping of a scheme, or the review policy."),
 }
 

@@ -32,6 +32,7 @@ class RemovedReason(StrEnum):
     EXPIRED = "expired"
     POLICE_REQUEST = "police_request"
     NOT_LIVE_AT_BUILD = "not_live_at_build"
+    POLICY = "policy"  # nothing is wrong with the entry: two people, before it happens
 
 
 class LivePolicy(StrEnum):

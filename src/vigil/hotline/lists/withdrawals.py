@@ -1,4 +1,5 @@
-"""Taking an entry off: at once by one person, because a wrong block is a harm; reviewed by another one afterwards."""
+"""Taking an entry off: at once by one person, because a wrong block is a harm; reviewed by another one afterwards. By policy,
+where nothing is wrong with it, by two people before it happens."""
 
 from __future__ import annotations
 
@@ -8,6 +9,9 @@ from vigil.base.errors import RefusedError
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.people import OFFICE, Person, must, must_differ
 from vigil.hotline.access.permissions import Permission
+from vigil.hotline.approvals.actions import do_request, spend
+from vigil.hotline.approvals.acts import TwoPersonAct
+from vigil.hotline.approvals.models import ApprovalRequest
 from vigil.hotline.audit.actions import record
 from vigil.hotline.lists import codes
 from vigil.hotline.lists.actions import name_of
@@ -26,6 +30,8 @@ def check_withdraw_entry(person: Person, entry: ListEntry) -> None:
 
 def do_withdraw_entry(person: Person, entry: ListEntry, reason: RemovedReason) -> ListEntry:
     """Withdraw an entry, and ask for an edition without it at once. A second person reviews it later."""
+    if reason is RemovedReason.POLICY:
+        raise RefusedError("approval_missing", "Taking an entry off by policy needs a second person first.", mend="Ask for one.")
     with transaction.atomic():
         fresh = ListEntry.objects.select_for_update(of=("self",)).select_related("list").get(pk=entry.pk)
         check_withdraw_entry(person, fresh)
@@ -74,6 +80,24 @@ def do_review_withdrawal(person: Person, entry: ListEntry) -> ListEntry:
         fresh.save(update_fields=["review_due", "reviewed_at", "reviewed_by"])
         record(person, codes.WITHDRAWAL_REVIEWED, name_of(fresh))
     return fresh
+
+
+# ---- by policy: nothing is wrong with the entry, so that it can wait for a second person
+
+
+def do_ask_delisting(person: Person, entry: ListEntry, reason: str) -> ApprovalRequest:
+    """Ask a second person to approve taking an entry off by policy; nobody who had part in listing it may."""
+    check_withdraw_entry(person, entry)
+    return do_request(person, TwoPersonAct.POLICY_DELISTING, name_of(entry), reason, behind=people_behind([entry]))
+
+
+def do_delist(person: Person, entry: ListEntry) -> ListEntry:
+    """Take an entry off by policy, as a second person approved; nobody reviews it afterwards."""
+    with transaction.atomic():
+        fresh = _locked(entry)
+        check_withdraw_entry(person, fresh)
+        spend(person, TwoPersonAct.POLICY_DELISTING, name_of(fresh))
+        return take_off(person, fresh, RemovedReason.POLICY, review_due=False)
 
 
 # ---- guarded entries

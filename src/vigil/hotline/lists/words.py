@@ -11,8 +11,9 @@ from django.db import transaction
 from vigil.editions.terms import KeywordEntry, encode_terms
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.people import Person
-from vigil.hotline.approvals.actions import spend
+from vigil.hotline.approvals.actions import do_request, spend
 from vigil.hotline.approvals.acts import TwoPersonAct
+from vigil.hotline.approvals.models import ApprovalRequest
 from vigil.hotline.audit.actions import record
 from vigil.hotline.lists import codes
 from vigil.hotline.lists.enumerations import Signal
@@ -37,6 +38,11 @@ def files_for(names: Iterable[str], moment: datetime, shown: Callable[[int], int
         renumbered = [replace(each, entry=shown(each.entry)) for each in entries]
         files["keywords.json" if not files else f"keywords-{name}.json"] = encode_terms(name, renumbered)
     return files
+
+
+def do_ask_words(person: Person, target: List, reason: str) -> ApprovalRequest:
+    """Ask a second person to approve handing out the words of one list."""
+    return do_request(person, TwoPersonAct.KEYWORD_EXPORT, target, reason)
 
 
 def do_export_words(person: Person, target: List) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -42,22 +41,26 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The rules and the SHA-256 of the file they stand in."""
+    """The rules, the SHA-256 of the file they stand in, and the data classes it has no rule for: those are kept."""
 
     rules: Rules
     digest: str
+    missing: tuple[str, ...] = ()
 
 
 def read_policy(data: bytes, where: str, known: frozenset[str], fixed: frozenset[str] = frozenset()) -> Policy:
-    """The policy in ``data``: exactly one rule for each of the ``known`` data classes; those that are ``fixed`` are kept."""
+    """The policy in ``data``: at most one rule for each of the ``known`` data classes; those that are ``fixed`` are kept.
+
+    A class without a rule is kept too, and is ``missing``: a new version may know classes that an operator's file does not.
+    """
     try:
         rules = msgspec.toml.decode(data, type=Rules)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InputError("retention_policy_wrong", f"The retention policy is not valid: {error}.", where=where) from error
     named = [rule.data_class for rule in rules.rules]
-    if sorted(named) != sorted(known):
+    if flaws := sorted({name for name in named if name not in known or named.count(name) > 1}):
         raise InputError(
-            "retention_policy_wrong", "The retention policy needs exactly one rule for each data class.", where=where,
+            "retention_policy_wrong", f"Each data class has one rule. Unknown or twice: {', '.join(flaws)}.", where=where,
             mend=f"The classes are {', '.join(sorted(known))}.",
         )  # fmt: skip
     wrong = sorted(rule.data_class for rule in rules.rules if rule.data_class in fixed and rule.action is not Action.KEEP)
@@ -68,12 +71,11 @@ def read_policy(data: bytes, where: str, known: frozenset[str], fixed: frozenset
             where=where,
             mend='Say action = "keep".',
         )
-    return Policy(rules, hashlib.sha256(data).hexdigest())
+    return Policy(rules, hashlib.sha256(data).hexdigest(), tuple(sorted(known.difference(named))))
 
 
-@cache
 def policy_in(path: Path, known: frozenset[str], fixed: frozenset[str] = frozenset()) -> Policy:
-    """The policy in a file, read once."""
+    """The policy in a file as it is now."""
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -15,6 +15,7 @@ from django.db.models import Q, QuerySet
 from vigil.hotline.access.models import Elevation
 from vigil.hotline.approvals.models import ApprovalRequest
 from vigil.hotline.holds.models import Hold
+from vigil.hotline.lists.models import ListEntry
 from vigil.hotline.partners.models import Agreement
 from vigil.hotline.reports.models import Report, ReporterContact
 from vigil.hotline.retention.classes import GONE, DataClass
@@ -27,6 +28,7 @@ TO_CASE: Final[dict[str, tuple[type[models.Model], str]]] = {
     "legalhold": (LegalHold, "report"),
     "hold": (Hold, "report"),
     "evidenceobject": (EvidenceObject, "case"),
+    "entry": (ListEntry, "decision__report"),
 }
 """How a subject of the audit log (kind and id) leads to its case. Subjects of other kinds belong to none."""
 

@@ -30,3 +30,8 @@ def kept_file(case: UUID, sha256: str) -> EvidenceObject | None:
 def due() -> QuerySet[EvidenceObject]:
     """Objects whose time is over and that no legal hold keeps."""
     return EvidenceObject.objects.filter(disposed_at=None, legal_hold=False, retention_until__lte=now())
+
+
+def under_hold() -> QuerySet[EvidenceObject]:
+    """Objects that a legal hold of their own keeps beyond their date."""
+    return EvidenceObject.objects.filter(disposed_at=None, legal_hold=True).order_by("retention_until", "pk")

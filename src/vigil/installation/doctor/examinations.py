@@ -23,6 +23,7 @@ ALL: Final[tuple[Examination, ...]] = (
     life.clock,
     life.ports,
     life.database,
+    life.retention,
     life.edition,
     life.people,
     life.deploy,

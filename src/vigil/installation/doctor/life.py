@@ -93,6 +93,21 @@ def database(patient: Patient) -> Iterator[Finding]:
         )
 
 
+def retention(patient: Patient) -> Iterator[Finding]:
+    """Whether an operator's own policy has a rule for each class of data, also those that this version knows first."""
+    try:
+        if not hotline_config.read(patient.folder.hotline_config).retention_policy:
+            return
+    except VigilError:
+        return  # the configuration's own examination says why
+    try:
+        run_once(vigil("hotline", "retention", "check"), {hotline_config.VARIABLE: str(patient.folder.hotline_config)})
+        yield good("retention policy", "It has a rule for each class of data.")
+    except StepError as error:
+        mend = "Mend the file that retention_policy names; retention/policy.toml of this version has a rule for each class."
+        yield bad("retention policy", " ".join(error.said.split()) or "no message", mend)
+
+
 def _sqlite(path: str) -> Finding:
     try:
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:

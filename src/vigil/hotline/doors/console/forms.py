@@ -204,6 +204,12 @@ def offer(field: forms.Field, choices: list[tuple[str, str]]) -> None:
     field.choices = choices
 
 
+NOT_BY_HAND: Final = frozenset(
+    {RemovedReason.APPEAL_UPHELD, RemovedReason.EXPIRED, RemovedReason.NOT_LIVE_AT_BUILD, RemovedReason.POLICY}
+)
+"""What no single person chooses: appeals and editions decide the first three, two people the last."""
+
+
 class WithdrawalForm(StrictForm):
     reason = forms.ChoiceField(
         label="Why",
@@ -211,7 +217,7 @@ class WithdrawalForm(StrictForm):
         choices=[
             (reason.value, words.REMOVED[reason])
             for reason in RemovedReason
-            if reason not in (RemovedReason.APPEAL_UPHELD, RemovedReason.EXPIRED, RemovedReason.NOT_LIVE_AT_BUILD)
+            if reason not in NOT_BY_HAND
         ],
     )
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from django.urls import path
 
-from vigil.hotline.doors.console.views import entries, lists, partners
+from vigil.hotline.doors.console.views import delisting, entries, lists, partners
 
 urlpatterns = [
     path("lists/", lists.lists, name="lists"),
     path("lists/new/", lists.list_new, name="list_new"),
     path("lists/<str:name>/", lists.list_page, name="list"),
     path("lists/<str:name>/policy/", lists.list_edit, name="list_edit"),
+    path("lists/<str:name>/words/", lists.words_ask, name="words_ask"),
+    path("lists/<str:name>/words/file/", lists.words_file, name="words_file"),
     path("lists/<str:name>/propose/<str:signal>/", lists.propose, name="propose"),
     path("entries/search/", lists.search, name="entry_search"),
     path("entries/<int:number>/preview/", entries.preview_entry, name="entry_preview"),
     path("entries/<int:number>/change/", entries.change, name="entry_change"),
     path("entries/<int:number>/approval/", entries.approve, name="entry_approve"),
+    path("entries/<int:number>/by-policy/", delisting.delisting, name="delisting"),
+    path("entries/<int:number>/by-policy/ask/", delisting.ask, name="delisting_ask"),
+    path("entries/<int:number>/by-policy/now/", delisting.carry_out, name="delisting_carry_out"),
     path("entries/<int:number>/hold/", entries.hold, name="entry_hold"),
     path("entries/<int:number>/release/", entries.release, name="entry_release"),
     path("proposals/", lists.proposals, name="proposals"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any
 
@@ -38,9 +38,9 @@ class PlainProblems:
 Act = Callable[..., HttpResponse]
 
 
-def action(back: str, *, alone: bool = False) -> Callable[[Act], Act]:
+def action(back: str, *, keep: Collection[str] | None = None) -> Callable[[Act], Act]:
     """A view that changes something: POST only; a refusal is shown on the page named ``back``, which takes the same arguments,
-    or none where it stands ``alone``."""
+    or of them those named in ``keep``."""
 
     def decorate(view: Act) -> Act:
         @wraps(view)
@@ -49,7 +49,7 @@ def action(back: str, *, alone: bool = False) -> Callable[[Act], Act]:
                 return view(request, **arguments)
             except VigilError as error:
                 waits(request, str(error))
-                answer: HttpResponse = redirect(back, **({} if alone else arguments))
+                answer: HttpResponse = redirect(back, **{name: arguments[name] for name in (arguments if keep is None else keep)})
                 return answer
 
         post_only: Act = require_POST(acted)

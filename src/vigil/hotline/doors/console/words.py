@@ -189,6 +189,7 @@ REMOVED: Final[dict[RemovedReason, str]] = {
     RemovedReason.EXPIRED: "Expired",
     RemovedReason.POLICE_REQUEST: "The police asked for it",
     RemovedReason.NOT_LIVE_AT_BUILD: "Not there when the edition was built",
+    RemovedReason.POLICY: "By policy, decided by two people",
 }
 
 APPELLANT: Final[dict[AppellantType, str]] = {

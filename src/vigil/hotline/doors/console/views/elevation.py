@@ -103,7 +103,7 @@ def listing(request: Staff) -> HttpResponse:
 
 
 @requires(Permission.ELEVATION_READ)
-@action(back="elevations", alone=True)
+@action(back="elevations", keep=())
 def reason(request: Staff, pk: UUID) -> HttpResponse:
     """Show one reason: on this answer only, and logged before."""
     found = get_object_or_404(Elevation.objects.select_related("user"), pk=pk)

@@ -113,7 +113,8 @@ def _state(entry: ListEntry) -> Tag:
     return Tag("working", "In force")
 
 
-def _entry(number: int) -> ListEntry:
+def entry_numbered(number: int) -> ListEntry:
+    """The entry of this number, withdrawn or not; 404 where there is none."""
     return get_object_or_404(ListEntry.objects.select_related("list", "decision__report"), pk=number)
 
 
@@ -121,7 +122,7 @@ def _entry(number: int) -> ListEntry:
 @require_safe
 def entry(request: Staff, number: int) -> HttpResponse:
     """One entry."""
-    return _page(request, _entry(number))
+    return _page(request, entry_numbered(number))
 
 
 def _page(request: Staff, found: ListEntry, revealed: str = "", near: Preview | None = None) -> HttpResponse:
@@ -154,7 +155,7 @@ def _page(request: Staff, found: ListEntry, revealed: str = "", near: Preview | 
 @require_POST
 def reveal(request: Staff, number: int) -> HttpResponse:
     """Show what an entry holds: on this answer only, and logged before."""
-    found = _entry(number)
+    found = entry_numbered(number)
     do_reveal(request.person, name_of(found), "entry")
     content = found.content.open()
     if found.signal == Signal.URL:
@@ -165,7 +166,7 @@ def reveal(request: Staff, number: int) -> HttpResponse:
 @requires(Permission.ENTRY_WITHDRAW)
 def withdraw(request: Staff, number: int) -> HttpResponse:
     """Withdraw an entry: one page that says what will happen, one press."""
-    found = _entry(number)
+    found = entry_numbered(number)
     form = WithdrawalForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         return _withdrawn(request, found, RemovedReason(form.cleaned_data["reason"]))
@@ -186,7 +187,7 @@ def _withdrawn(request: Staff, found: ListEntry, reason: RemovedReason) -> HttpR
 @action(back="entry")
 def review(request: Staff, number: int) -> HttpResponse:
     """Note that a second person looked at a withdrawal."""
-    do_review_withdrawal(request.person, _entry(number))
+    do_review_withdrawal(request.person, entry_numbered(number))
     done(request, "The withdrawal is reviewed.")
     return redirect("entry", number=number)
 
@@ -195,7 +196,7 @@ def review(request: Staff, number: int) -> HttpResponse:
 @require_POST
 def preview_entry(request: Staff, number: int) -> HttpResponse:
     """What an entry for an address matches and what it just misses: on this answer only, and logged before."""
-    found = _entry(number)
+    found = entry_numbered(number)
     if found.signal != Signal.URL:
         return redirect("entry", number=number)
     do_reveal(request.person, name_of(found), "entry")
@@ -207,7 +208,7 @@ def preview_entry(request: Staff, number: int) -> HttpResponse:
 @requires(Permission.LISTING_DECIDE)
 def change(request: Staff, number: int) -> HttpResponse:
     """Change labels, jurisdictions or expiry of an entry."""
-    found = _entry(number)
+    found = entry_numbered(number)
     form = EntryChangeForm(request.POST) if request.method == "POST" else EntryChangeForm.of(found)
     if request.method == "POST" and form.is_valid():
         try:
@@ -226,10 +227,10 @@ def change(request: Staff, number: int) -> HttpResponse:
 def approve(request: Staff, number: int) -> HttpResponse:
     """Approve or refuse a guarded entry."""
     if request.POST.get("decision") == "approve":
-        do_approve_entry(request.person, _entry(number))
+        do_approve_entry(request.person, entry_numbered(number))
         done(request, "Approved. It takes effect with the next edition.")
     else:
-        do_refuse_entry(request.person, _entry(number))
+        do_refuse_entry(request.person, entry_numbered(number))
         done(request, "Refused. It never took effect.")
     return redirect("entry", number=number)
 
@@ -238,7 +239,7 @@ def approve(request: Staff, number: int) -> HttpResponse:
 @action(back="entry")
 def hold(request: Staff, number: int) -> HttpResponse:
     """Hold an entry back."""
-    do_hold_entry(request.person, _entry(number), HeldReason.BY_HAND)
+    do_hold_entry(request.person, entry_numbered(number), HeldReason.BY_HAND)
     done(request, "Held back. An edition without it is being made now.")
     return redirect("entry", number=number)
 
@@ -247,6 +248,6 @@ def hold(request: Staff, number: int) -> HttpResponse:
 @action(back="entry")
 def release(request: Staff, number: int) -> HttpResponse:
     """Let a held entry go."""
-    do_release_entry(request.person, _entry(number))
+    do_release_entry(request.person, entry_numbered(number))
     done(request, "It is in the next edition again.")
     return redirect("entry", number=number)

@@ -19,7 +19,7 @@ from vigil.hotline.doors.console import words
 from vigil.hotline.doors.console.casework_forms import ExportForm, ReasonForm
 from vigil.hotline.doors.console.requests import Staff, action, done, waits
 from vigil.hotline.doors.console.views.case import report_by
-from vigil.hotline.vault.actions import do_ask_export, do_export, do_verify
+from vigil.hotline.vault.actions import do_ask_export, do_export, do_set_legal_hold, do_verify
 from vigil.hotline.vault.models import EvidenceObject
 from vigil.hotline.vault.queries import vault_on
 
@@ -34,6 +34,7 @@ def evidence(request: Staff, pk: UUID) -> HttpResponse:
     context = {
         "report": report, "on": vault_on(), "rows": [_row(request, one) for one in found], "exports": exports,
         "reason_form": ReasonForm(), "export_form": ExportForm(), "verifies": request.person.may(Permission.VAULT_USE),
+        "keeps": request.person.may(Permission.HOLD_MANAGE),
     }  # fmt: skip
     return render(request, "console/evidence.html", context)
 
@@ -52,7 +53,7 @@ def _object(pk: UUID, key: UUID) -> EvidenceObject:
 
 
 @requires(Permission.VAULT_USE)
-@action(back="evidence_of")
+@action(back="evidence", keep=("pk",))
 def verify(request: Staff, pk: UUID, key: UUID) -> HttpResponse:
     """Check that an object is whole."""
     if do_verify(request.person, _object(pk, key)):
@@ -62,8 +63,17 @@ def verify(request: Staff, pk: UUID, key: UUID) -> HttpResponse:
     return redirect("evidence", pk=pk)
 
 
+@requires(Permission.HOLD_MANAGE)
+@action(back="evidence", keep=("pk",))
+def keep(request: Staff, pk: UUID, key: UUID) -> HttpResponse:
+    """Keep an object beyond its date. One person may: only letting go takes two."""
+    do_set_legal_hold(request.person, _object(pk, key), held=True)
+    done(request, "It is kept until two people let it go.")
+    return redirect("evidence", pk=pk)
+
+
 @requires(Permission.VAULT_EXPORT)
-@action(back="evidence_of")
+@action(back="evidence", keep=("pk",))
 def ask_export(request: Staff, pk: UUID, key: UUID) -> HttpResponse:
     """Ask a second person to approve an export."""
     form = ReasonForm(request.POST)
@@ -75,7 +85,7 @@ def ask_export(request: Staff, pk: UUID, key: UUID) -> HttpResponse:
 
 
 @requires(Permission.VAULT_EXPORT)
-@action(back="evidence_of")
+@action(back="evidence", keep=("pk",))
 def export(request: Staff, pk: UUID, key: UUID) -> HttpResponse:
     """Hand an approved object out, once. Its name is its receipt; nothing about it is cached."""
     form = ExportForm(request.POST)
@@ -86,10 +96,3 @@ def export(request: Staff, pk: UUID, key: UUID) -> HttpResponse:
     answer["Content-Disposition"] = f'attachment; filename="{event.receipt}.bin"'
     answer["X-Receipt"] = event.receipt
     return answer
-
-
-@requires(Permission.CASE_READ)
-@require_safe
-def evidence_of(request: Staff, pk: UUID, key: UUID) -> HttpResponse:
-    """Back to the evidence of a case, from one object."""
-    return redirect("evidence", pk=pk)

@@ -104,7 +104,7 @@ def _hold(pk: UUID, hold: UUID) -> Hold:
 
 
 @requires(Permission.HOLD_MANAGE)
-@action(back="case_holds_of")
+@action(back="case_holds", keep=("pk",))
 def extend(request: Staff, pk: UUID, hold: UUID) -> HttpResponse:
     """Give a hold more time."""
     form = DaysForm(request.POST)
@@ -116,7 +116,7 @@ def extend(request: Staff, pk: UUID, hold: UUID) -> HttpResponse:
 
 
 @requires(Permission.HOLD_MANAGE)
-@action(back="case_holds_of")
+@action(back="case_holds", keep=("pk",))
 def ask_release(request: Staff, pk: UUID, hold: UUID) -> HttpResponse:
     """Ask a second person to approve the release."""
     form = ReasonForm(request.POST)
@@ -128,16 +128,9 @@ def ask_release(request: Staff, pk: UUID, hold: UUID) -> HttpResponse:
 
 
 @requires(Permission.HOLD_MANAGE)
-@action(back="case_holds_of")
+@action(back="case_holds", keep=("pk",))
 def release(request: Staff, pk: UUID, hold: UUID) -> HttpResponse:
     """Release a hold whose release was approved."""
     do_release_hold(request.person, _hold(pk, hold))
     done(request, "The hold is released.")
-    return redirect("case_holds", pk=pk)
-
-
-@requires(Permission.HOLD_READ)
-@require_safe
-def case_holds_of(request: Staff, pk: UUID, hold: UUID) -> HttpResponse:
-    """Back to the holds of a case, from one of them."""
     return redirect("case_holds", pk=pk)

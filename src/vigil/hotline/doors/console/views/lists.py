@@ -10,12 +10,16 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from vigil.base.errors import VigilError
+from vigil.base.errors import InputError, VigilError
 from vigil.editions.model import ListKind
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import requires
+from vigil.hotline.approvals.acts import TwoPersonAct
+from vigil.hotline.approvals.queries import approved, waiting
+from vigil.hotline.audit.actions import subject_of
 from vigil.hotline.doors.console import words
+from vigil.hotline.doors.console.casework_forms import ReasonForm
 from vigil.hotline.doors.console.list_forms import AllowForm, NewListForm, PolicyForm, ProposalForm, SearchForm, show
 from vigil.hotline.doors.console.requests import Staff, action, allowed, done
 from vigil.hotline.doors.console.views.entries import row as entry_row
@@ -40,6 +44,7 @@ from vigil.hotline.lists.quality import (
 )
 from vigil.hotline.lists.queries import allowed_rows, in_force, proposals_waiting
 from vigil.hotline.lists.searching import do_search
+from vigil.hotline.lists.words import do_ask_words, do_export_words
 from vigil.hotline.reports.captures import captures_on
 
 SIGNALS: Final = {Signal.URL: "an address", Signal.HASH: "a hash", Signal.KEYWORD: "a word"}
@@ -102,8 +107,40 @@ def list_page(request: Staff, name: str) -> HttpResponse:
         "list": found, "kind": _kind(found), "live": _live(found), "entries": in_force(now()).filter(list=found).count(),
         "captures_on": captures_on(), "can_manage": request.person.may(Permission.LIST_MANAGE),
         "signals": [(signal.value, SIGNALS[signal]) for signal in signals_of(kind)] if _may_propose(request) else [],
+        **_words_leave(found),
     }  # fmt: skip
     return render(request, "console/list.html", context)
+
+
+def _words_leave(found: List) -> dict[str, Any]:
+    """How far handing out the words of a keyword list has come; nothing for lists of other kinds."""
+    if found.kind != ListKind.KEYWORD.value:
+        return {}
+    act, subject = TwoPersonAct.KEYWORD_EXPORT, subject_of(found)
+    waits = waiting().filter(act=act.value, subject=subject).exists()
+    return {"words": True, "words_approved": approved(act, subject), "words_wait": waits, "reason_form": ReasonForm()}
+
+
+@requires(Permission.LIST_MANAGE)
+@action(back="list")
+def words_ask(request: Staff, name: str) -> HttpResponse:
+    """Ask a second person to approve handing out the words of a list."""
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        raise InputError("reason_missing", "Say for whom and why, for the person who approves.")
+    do_ask_words(request.person, get_object_or_404(_mine(), name=name, kind=ListKind.KEYWORD.value), form.cleaned_data["reason"])
+    done(request, "A second person is asked. Come back when they have approved.")
+    return redirect("list", name=name)
+
+
+@requires(Permission.LIST_MANAGE)
+@action(back="list")
+def words_file(request: Staff, name: str) -> HttpResponse:
+    """The words of a list as a file, once, with the approval that is there."""
+    data = do_export_words(request.person, get_object_or_404(_mine(), name=name, kind=ListKind.KEYWORD.value))
+    answer = HttpResponse(data, content_type="application/octet-stream")
+    answer["Content-Disposition"] = 'attachment; filename="words.json"'
+    return answer
 
 
 def _may_propose(request: Staff) -> bool:

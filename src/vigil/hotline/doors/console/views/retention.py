@@ -9,19 +9,23 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from vigil.base.errors import VigilError
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import requires
 from vigil.hotline.approvals.actions import do_request
 from vigil.hotline.approvals.acts import TwoPersonAct
 from vigil.hotline.approvals.queries import approved
 from vigil.hotline.audit.actions import subject_of
-from vigil.hotline.doors.console.requests import Staff, action, done
+from vigil.hotline.doors.console.requests import Staff, action, done, waits
 from vigil.hotline.reports.models import Report
 from vigil.hotline.retention.actions import do_place_hold, do_release_hold, kept_under, policy_in_force
 from vigil.hotline.retention.contacts import contact_of, do_open_contact
 from vigil.hotline.retention.models import LegalHold
+from vigil.hotline.retention.policy import Policy
 from vigil.hotline.retention.queries import holds_in_force, latest_disposals
 from vigil.hotline.retention.subjects import do_export_subject
+from vigil.hotline.vault.actions import do_set_legal_hold
+from vigil.hotline.vault.queries import under_hold
 
 
 @requires(Permission.RETENTION_READ)
@@ -29,13 +33,37 @@ from vigil.hotline.retention.subjects import do_export_subject
 def overview(request: Staff) -> HttpResponse:
     """The policy, holds in force, the latest proofs."""
     holds = [{"hold": hold, "approved": approved(TwoPersonAct.RETENTION_OVERRIDE, subject_of(hold))} for hold in holds_in_force()]
-    context = {"policy": policy_in_force().rules, "holds": holds, "disposals": latest_disposals()}
+    kept = [{"object": each, "approved": approved(TwoPersonAct.RETENTION_OVERRIDE, subject_of(each))} for each in under_hold()]
+    context = {"policy": _policy(request), "holds": holds, "kept": kept, "disposals": latest_disposals()}
     return render(request, "console/retention.html", context)
+
+
+def _policy(request: Staff) -> Policy | None:
+    """The policy in force; None, with the reason on the page, where the operator's file cannot be used."""
+    try:
+        return policy_in_force()
+    except VigilError as error:
+        waits(request, str(error))
+        return None
+
+
+@requires(Permission.RETENTION_MANAGE)
+@action(back="retention", keep=())
+def let_go(request: Staff, pk: UUID) -> HttpResponse:
+    """Ask a second person; once they approved, let the date of a piece of evidence count again."""
+    found = get_object_or_404(under_hold(), pk=pk)
+    if approved(TwoPersonAct.RETENTION_OVERRIDE, subject_of(found)):
+        do_set_legal_hold(request.person, found, held=False)
+        done(request, "Its date counts again.")
+    else:
+        do_request(request.person, TwoPersonAct.RETENTION_OVERRIDE, found, request.POST.get("reason", ""))
+        done(request, "A second person is asked.")
+    return redirect("retention")
 
 
 @requires(Permission.RETENTION_MANAGE)
 @require_POST
-@action(back="retention", alone=True)
+@action(back="retention", keep=())
 def place_hold(request: Staff) -> HttpResponse:
     """Keep a case, by its reference, or who answers at a partner, by its code."""
     do_place_hold(request.person, kept_under(request.POST.get("reference", "")), request.POST.get("reason", ""))
@@ -45,7 +73,7 @@ def place_hold(request: Staff) -> HttpResponse:
 
 @requires(Permission.RETENTION_MANAGE)
 @require_POST
-@action(back="retention", alone=True)
+@action(back="retention", keep=())
 def release_hold(request: Staff, pk: UUID) -> HttpResponse:
     """Ask a second person; once they approved, release the hold."""
     hold = get_object_or_404(LegalHold, pk=pk)
@@ -60,7 +88,7 @@ def release_hold(request: Staff, pk: UUID) -> HttpResponse:
 
 @requires(Permission.SUBJECT_EXPORT)
 @require_POST
-@action(back="retention", alone=True)
+@action(back="retention", keep=())
 def export_subject(request: Staff) -> HttpResponse:
     """What is held about a reporter, as a file."""
     held = do_export_subject(request.person, request.POST.get("reference", ""), request.POST.get("purpose", ""))

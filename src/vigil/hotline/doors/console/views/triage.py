@@ -10,11 +10,10 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from vigil.base.errors import RefusedError
 from vigil.hotline.access.permissions import Permission
 from vigil.hotline.access.rules import requires
 from vigil.hotline.doors.console import words
-from vigil.hotline.doors.console.requests import Staff, action, done, waits
+from vigil.hotline.doors.console.requests import Staff, action, done
 from vigil.hotline.doors.console.views.queue import PAGE_ROWS
 from vigil.hotline.reports.children import child_cases, do_set_child_outcome
 from vigil.hotline.reports.enumerations import ChildOutcome, Priority, Status
@@ -34,7 +33,7 @@ def emergency_list(request: Staff) -> HttpResponse:
 
 @requires(Permission.REPORT_TRIAGE)
 @require_POST
-@action(back="emergencies", alone=True)
+@action(back="emergencies", keep=())
 def emergency_see(request: Staff, pk: UUID) -> HttpResponse:
     """Take one up."""
     emergency = do_see_emergency(request.person, get_object_or_404(Emergency, pk=pk))
@@ -43,7 +42,7 @@ def emergency_see(request: Staff, pk: UUID) -> HttpResponse:
 
 @requires(Permission.REPORT_TRIAGE)
 @require_POST
-@action(back="emergencies", alone=True)
+@action(back="emergencies", keep=())
 def emergency_pass_on(request: Staff, pk: UUID) -> HttpResponse:
     """Note that the police were told."""
     do_pass_on_emergency(request.person, get_object_or_404(Emergency, pk=pk), request.POST.get("to_whom", ""))
@@ -60,7 +59,7 @@ def closings(request: Staff) -> HttpResponse:
 
 @requires(Permission.REPORT_TRIAGE)
 @require_POST
-@action(back="closings", alone=True)
+@action(back="closings", keep=())
 def closing_check(request: Staff, pk: UUID) -> HttpResponse:
     """Say that a rule closed rightly, or open the case again."""
     closing = get_object_or_404(AutoClosing, pk=pk)
@@ -88,7 +87,7 @@ def children(request: Staff) -> HttpResponse:
 
 @requires(Permission.CHILD_CASE_WORK)
 @require_POST
-@action(back="children", alone=True)
+@action(back="children", keep=())
 def child_outcome(request: Staff, pk: UUID) -> HttpResponse:
     """Choose what the child is told."""
     case = get_object_or_404(ChildCase, pk=pk)
@@ -99,14 +98,11 @@ def child_outcome(request: Staff, pk: UUID) -> HttpResponse:
 
 
 @requires(Permission.REPORT_TRIAGE)
-@require_POST
+@action(back="case", keep=("pk",))
 def brand(request: Staff, pk: UUID, likeness: UUID) -> HttpResponse:
     """Say that a case which looks like this one's brand is it, is not, or take that back."""
     found = get_object_or_404(Likeness.objects.filter(Q(report=pk) | Q(other=pk)).select_related("report", "other"), pk=likeness)
-    try:
-        _answer(request, found)
-    except RefusedError as error:
-        waits(request, str(error))
+    _answer(request, found)
     return redirect("case", pk=pk)
 
 
