@@ -58,12 +58,13 @@ def closes(line: socket.socket, request: bytes, over: threading.Event) -> None:
 
 @dataclass
 class Liar:
-    """The server; ``requests`` are what came, ``lines`` how many connections were made."""
+    """The server; ``requests`` are what came, ``lines`` how many connections were made, ``ended`` how many of them are over."""
 
     behaviours: list[Behaviour]
     port: int = 0
     requests: list[bytes] = field(default_factory=list)
     lines: int = 0
+    ended: int = 0
     over: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
     at_once: int = 0
@@ -74,6 +75,13 @@ class Liar:
         return f"http://127.0.0.1:{self.port}"
 
     def serve(self, line: socket.socket) -> None:
+        try:
+            self._serve(line)
+        finally:
+            with self.lock:
+                self.ended += 1
+
+    def _serve(self, line: socket.socket) -> None:
         with line:
             try:
                 while request := _request(line):

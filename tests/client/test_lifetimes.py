@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import os
 import threading
+import time
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,14 @@ PAGE = "http://quimber.example/zorblat"
 ONCE = Retries(attempts=1)
 NOWHERE = "http://127.0.0.1:1"
 SECRET = "whsec_" + "emFhb3JibGF0cXVpbWJlcnpvcmJsYXRxdWltYmVyMDE="
+
+
+def until(good: Any) -> None:
+    """Wait for what another thread does by itself; the bound only ends a broken test."""
+    deadline = time.monotonic() + 20
+    while not good():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
 
 
 def test_a_call_that_is_under_way_when_its_client_is_closed_ends_and_says_so() -> None:
@@ -104,6 +115,7 @@ def test_an_answer_that_comes_after_the_end_leaves_no_connection() -> None:
 
 
 def test_a_client_whose_loop_has_ended_can_be_closed_in_another() -> None:
+    """As where each request of a web framework has a loop of its own. Its connections end with the close."""
     with lying(honest) as liar:
         client = AsyncClient(liar.url, policy=FailClosed())
         loop = asyncio.new_event_loop()
@@ -112,11 +124,18 @@ def test_a_client_whose_loop_has_ended_can_be_closed_in_another() -> None:
             with pytest.raises(InputError, match="another event loop"):
                 asyncio.run(client.check_url(PAGE))
         finally:
-            line = client._ready().connections._idle[0]
-            line.writer.transport.abort()
-            loop.run_until_complete(asyncio.sleep(0))
             loop.close()
+        kept = client._ready().connections._idle[0]  # so that no garbage collection closes it instead
+        assert (liar.lines, liar.ended) == (1, 0)
         asyncio.run(client.close())
+        until(lambda: liar.ended == 1)
+        assert not client._ready().connections._idle
+        with pytest.raises(InputError, match="closed"):
+            asyncio.run(client.check_url(PAGE))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # asyncio's: nothing closes a transport whose loop is gone
+            del kept, client
+            gc.collect()
 
 
 @pytest.mark.parametrize("face", FACES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections import deque
 from contextlib import suppress
@@ -56,9 +57,12 @@ class Line:
         return not self.writer.is_closing()
 
     def close(self) -> None:
-        """End the connection. Where its loop has ended before, the system closes what is left of it."""
-        with suppress(RuntimeError):
+        """End the connection, whether or not its loop has ended before: then nothing runs that would do it."""
+        try:
             self.writer.transport.abort()
+        except RuntimeError:
+            with suppress(OSError):  # the other side may have ended it
+                self.writer.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
 
 class Connections:

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import SystemRandom
+from typing import Final
 
 from vigil.base.errors import InputError
 from vigil.client import wire
@@ -22,7 +23,8 @@ from vigil.client.results import Cause
 from vigil.client.wire import Failure, Found
 
 Outcome = Found | Failure
-ISOLATED = 16  # signals that a node may refuse one by one before the rest of their batch is given up
+ISOLATED: Final = 16  # signals that a node may refuse one by one before the rest of their batch is given up
+AHEAD: Final = 2  # batches of one call that are written out at once, for each connection: one on its way, one ready or pausing
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +48,22 @@ class Engine:
         self.connections = Connections(settings.address, settings.connections, settings.timeouts.connect, settings.tls)
 
     async def ask(self, signals: Sequence[Signal], seconds: float | None = None) -> list[Outcome]:
-        """The outcome of each signal; all is over within ``seconds``."""
+        """The outcome of each signal; all is over within ``seconds``. Few batches are written out at once, however many come."""
         self._check_loop()
         until = self._loop.time() + (seconds or self._settings.timeouts.call)
+        room = asyncio.Semaphore(self._settings.connections * AHEAD)
         outcomes: list[Outcome] = []
-        waiting: list[asyncio.Task[list[Outcome]]] = []
+        asked: list[asyncio.Task[list[Outcome]]] = []
         try:
             for batch in wire.batches(signals):
-                waiting.append(asyncio.create_task(self._batch(batch, until)))
-                await asyncio.sleep(0)
-            for task in waiting:
+                await room.acquire()
+                task = asyncio.create_task(self._batch(batch, until))
+                task.add_done_callback(lambda _: room.release())
+                asked.append(task)
+            for task in asked:
                 outcomes += await task
         finally:
-            for task in waiting:
+            for task in asked:
                 task.cancel()
         return outcomes
 
@@ -80,6 +85,8 @@ class Engine:
 
     async def _batch(self, signals: list[Signal], until: float, isolated: int = 0) -> list[Outcome]:
         """A batch; one that is too long for this node is halved, a signal the node cannot read is set aside."""
+        if self._loop.time() >= until:
+            return [Failure(Cause.DEADLINE, again=True) for _ in signals]
         body = wire.batch_body(signals)
         request = wire.request_head(self._settings.address, wire.JSON, len(body)) + body
         found = await self._attempts(request, len(signals), until)
