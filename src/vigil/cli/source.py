@@ -27,6 +27,9 @@ Credentials = Annotated[
 Every = Annotated[int | None, typer.Option("--every", help="Minutes between two fetches.")]
 Pace = Annotated[int | None, typer.Option("--requests-a-minute", help="No more requests than that.")]
 Reconcile = Annotated[int | None, typer.Option("--reconcile-days", help="Days between two full fetches.")]
+Empty = Annotated[
+    int | None, typer.Option("--empty-hours", help="So long has a source to show nothing before that is believed; 0: at once.")
+]
 
 
 @app.command("add")
@@ -41,6 +44,7 @@ def add(
     every: Every = None,
     requests_a_minute: Pace = None,
     reconcile_days: Reconcile = None,
+    empty_hours: Empty = None,
 ) -> None:
     """Set up a source. Nothing is asked before that, and nothing that comes is listed by itself."""
     boot.start("worker")
@@ -52,7 +56,7 @@ def add(
     if kind not in set(SourceKind):
         raise InputError("source_kind", "There is no such kind of source.", where="--kind", mend=", ".join(SourceKind))
     place = Place(address, secrets_in(credentials), options_in(option or []))
-    do_add_source(OPERATOR, name, SourceKind(kind), place, settings(every, requests_a_minute, reconcile_days))
+    do_add_source(OPERATOR, name, SourceKind(kind), place, settings(every, requests_a_minute, reconcile_days, empty_hours))
     typer.echo(f"{name}: set up; the worker fetches it next")
 
 
@@ -64,11 +68,12 @@ def change(
     every: Every = None,
     requests_a_minute: Pace = None,
     reconcile_days: Reconcile = None,
+    empty_hours: Empty = None,
 ) -> None:
     """Change the credentials, the address or the pace of a source; it is tried again at once."""
     changed = _changed(
         name, credentials=secrets_in(credentials) if credentials else None, address=address,
-        settings=settings(every, requests_a_minute, reconcile_days),
+        settings=settings(every, requests_a_minute, reconcile_days, empty_hours),
     )  # fmt: skip
     typer.echo(f"{changed.name}: changed")
 
@@ -247,7 +252,7 @@ def verify(name: str, as_json: AsJson = False) -> None:
 
 @app.command("accept-removals")
 def accept_removals(name: str) -> None:
-    """Let go of the many entries that vanished from a source in its last full fetch."""
+    """Let go of the entries that vanished from a source in its last full fetch and were kept for a person to decide."""
     boot.start("worker")
     from vigil.hotline.access.people import OPERATOR
     from vigil.hotline.partners.sources.actions import do_accept_removals
@@ -299,9 +304,9 @@ def options_in(pairs: list[str]) -> dict[str, str]:
     return found
 
 
-def settings(every: int | None, pace: int | None, reconcile: int | None) -> dict[str, int]:
+def settings(every: int | None, pace: int | None, reconcile: int | None, empty: int | None) -> dict[str, int]:
     """The settings that were given."""
-    given = {"every_minutes": every, "requests_a_minute": pace, "reconcile_days": reconcile}
+    given = {"every_minutes": every, "requests_a_minute": pace, "reconcile_days": reconcile, "empty_hours": empty}
     return {name: value for name, value in given.items() if value is not None}
 
 

@@ -121,6 +121,7 @@ class EditionClient:
     ``tls``       certificates, where the host is not to be checked by those of the system, or wants to see one of ours
     ``extra``     further files of a partner's copy, where the hotline gives them: names or patterns such as ``keywords-*.json``
     ``prove``     looks at the text of each further file before the edition comes into force; its VigilError refuses the edition
+    ``turn``      returns when the next request may go out, where a host is not to be asked faster than that
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class EditionClient:
         tls: TlsFiles | None = None,
         extra: Sequence[str] = (),
         prove: Callable[[str, bytes], object] | None = None,
+        turn: Callable[[], None] | None = None,
     ) -> None:
         self._state = state
         self._root = root
@@ -149,8 +151,13 @@ class EditionClient:
         self._names = (*FILES, KEYS_NAME) if self._sealed else FILES
         self._extra = tuple(extra) if self._sealed else ()
         self._prove_extra = prove
-        self._fetcher = fetcher_for(source, token, tls)
+        self._fetcher = fetcher_for(source, token, tls, turn)
         self._proven: bytes | None = None
+
+    @property
+    def retry_after(self) -> str:
+        """What the host's last answer said in the header of that name; empty where it said nothing."""
+        return self._fetcher.retry_after
 
     def pull(self, now: datetime) -> Pulled:
         """Bring the newest edition into force, or say why not.

@@ -78,6 +78,7 @@ class FolderFetcher(FetcherInterface):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.server_time: datetime | None = None
+        self.retry_after = ""
 
     def close(self) -> None:
         """Nothing is kept open between two files."""
@@ -107,6 +108,9 @@ class HttpFetcher(FetcherInterface):
     ``patience``   time limits
     ``monotonic``  a clock for durations, in seconds
     ``tls``        certificates other than the system's, and one of ours
+    ``turn``       returns when the next request may go out
+
+    ``retry_after`` is what the last answer said in the header of that name; empty where it said nothing.
     """
 
     def __init__(
@@ -116,12 +120,15 @@ class HttpFetcher(FetcherInterface):
         patience: Patience | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         tls: TlsFiles | None = None,
+        turn: Callable[[], None] | None = None,
     ) -> None:
         self._base = checked_source(source, token)
         self._tls = (tls or TlsFiles()).context() if self._base.scheme == "https" else None
         self._token = token
         self._patience = patience or Patience()
         self._monotonic = monotonic
+        self._turn = turn
+        self.retry_after = ""
         self._connection: http.client.HTTPConnection | None = None
         self._response: http.client.HTTPResponse | None = None
         self._most: int | None = None
@@ -155,6 +162,8 @@ class HttpFetcher(FetcherInterface):
             return self._answer(url)
 
     def _answer(self, url: str) -> Iterator[bytes]:
+        if self._turn is not None:
+            self._turn()
         try:
             connection = self._connected()
             connection.request("GET", f"{self._base.path.rstrip('/')}/{url}", headers=self._headers())
@@ -166,6 +175,7 @@ class HttpFetcher(FetcherInterface):
             self.close()
             raise
         self.server_time = _instant(response.headers.get("Date"))
+        self.retry_after = response.headers.get("Retry-After", "")
         if response.status != http.client.OK:
             self.close()
             raise DownloadHTTPError(f"HTTP status {response.status}", response.status)
@@ -261,6 +271,7 @@ class StoreFetcher(FetcherInterface):
         self._monotonic = monotonic
         self._files: Any = None
         self.server_time: datetime | None = None
+        self.retry_after = ""
 
     def close(self) -> None:
         """Connections are the library's; it keeps them."""
@@ -312,12 +323,14 @@ def store_errors() -> tuple[type[Exception], ...]:
 Fetcher = HttpFetcher | FolderFetcher | StoreFetcher
 
 
-def fetcher_for(source: str, token: str | None = None, tls: TlsFiles | None = None) -> Fetcher:
+def fetcher_for(
+    source: str, token: str | None = None, tls: TlsFiles | None = None, turn: Callable[[], None] | None = None
+) -> Fetcher:
     """The fetcher for an address, a store or a local folder. Raises InputError where it is none of them."""
     if source.startswith("s3://"):
         return StoreFetcher(source)
     if "://" in source:
-        return HttpFetcher(source, token, tls=tls)
+        return HttpFetcher(source, token, tls=tls, turn=turn)
     folder = Path(source)
     if not folder.is_dir():
         raise InputError(

@@ -30,8 +30,11 @@ from vigil.editions.build import build_edition
 from vigil.editions.keys import create_keys
 from vigil.editions.model import EditionContents, HashEntry
 from vigil.editions.publish import publish
+from vigil.hotline.access.people import OPERATOR
+from vigil.hotline.partners.sources.actions import do_accept_removals, do_change_source
 from vigil.hotline.partners.sources.limits import GAPS_A_RUN
 from vigil.hotline.partners.sources.models import Source, SourceKind
+from vigil.hotline.partners.sources.status import status_of
 
 # What a server says wrongly is judged before anything is kept; how it is kept: test_json_sources and test_files, on both.
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
@@ -308,6 +311,124 @@ def test_a_server_whose_answers_are_wrong_takes_nothing_away(peer: Peer, clock: 
     wanted = (2, 3, 4) if isinstance(peer, Edition) else (*GOOD, 4)
     assert peer.values(source) == {value(number) for number in wanted}
     check_mirror(source)
+
+
+# ---- a source has nothing any more, or its server says so by mistake
+
+SIGNED_AWAY = "signed as a whole, an edition without entries is the hotline's word, and believed at once"
+NOTHING: dict[SourceKind, bytes | str] = {
+    SourceKind.NCMEC: ncmec.document("").encode(),
+    SourceKind.STOPNCII: b'{"nextPageToken": null, "hasMoreRecords": false, "nextSetTimestamp": 0, "hashRecords": []}',
+    SourceKind.THREATEXCHANGE: b'{"data": []}',
+    SourceKind.TAXII: b"{}",
+    SourceKind.MISP: b'{"response": {"Attribute": []}}',
+    SourceKind.MISP_FEED: b"{}",
+    SourceKind.DELIMITED: b"id,type,value,changed,withdrawn\n",
+    SourceKind.EDITION: SIGNED_AWAY,
+}
+
+
+def empties(peer: Peer) -> None:
+    """From now on the source shows nothing."""
+    said = NOTHING[peer.kind]
+    if isinstance(peer, Edition):
+        peer.rows = []
+        peer.issue()
+    elif isinstance(said, bytes):
+        peer.wrong = lambda asked: None if asked.path.endswith("/status") else Reply(said)
+
+
+UNSIGNED = pytest.mark.parametrize(
+    "peer", [kind for kind, said in NOTHING.items() if said is not SIGNED_AWAY], ids=str, indirect=True
+)
+
+
+@UNSIGNED
+def test_a_source_that_shows_nothing_is_believed_after_a_day_of_it(peer: Peer, clock: FixedClock) -> None:
+    source = peer.source()
+    fetched(source)
+    whole = {value(number) for number in GOOD}
+    empties(peer)
+    for hours in (0, 5, 10, 15):
+        fetched(source, whole=True)
+        assert source.failures == 0, source.error_text
+        assert peer.values(source) == whole, f"what may be a mistake takes nothing away, after {hours} hours"
+        assert source.held_back == len(whole) and status_of(source).state == "held_back"
+        clock.advance(hours=5)
+    words = status_of(source).words
+    assert "shows none of its 3 entries" in words and "go if it is still so at" in words
+    clock.advance(hours=5)
+    fetched(source)  # nobody asks for a full fetch: it is due by itself
+    assert peer.values(source) == set() and source.held_back == 0
+    assert status_of(source).state == "ok"
+    check_mirror(source)
+
+
+@UNSIGNED
+def test_a_source_that_comes_back_within_the_day_has_lost_nothing_and_begins_anew(peer: Peer, clock: FixedClock) -> None:
+    source = peer.source()
+    fetched(source)
+    for _ in range(2):  # twice eighteen hours are no day of nothing
+        empties(peer)
+        fetched(source, whole=True)
+        assert source.empty_since == clock.now()
+        clock.advance(hours=18)
+        peer.wrong = lambda asked: None
+        peer.rows = [peer.row(number) for number in GOOD]
+        fetched(source, whole=True)
+        assert peer.values(source) == {value(number) for number in GOOD}
+        assert (source.held_back, source.empty_since) == (0, None)
+        clock.advance(hours=1)
+
+
+@UNSIGNED
+def test_how_long_an_empty_source_is_doubted_is_the_operator_s_choice(peer: Peer, clock: FixedClock) -> None:
+    source = peer.source()
+    fetched(source)
+    do_change_source(OPERATOR, source, settings={"empty_hours": 0})
+    source.refresh_from_db()
+    empties(peer)
+    clock.advance(hours=1)
+    fetched(source, whole=True)
+    assert peer.values(source) == set() and source.held_back == 0
+
+
+@UNSIGNED
+def test_a_person_may_say_at_once_that_an_empty_source_is_empty(peer: Peer, clock: FixedClock) -> None:
+    source = peer.source()
+    fetched(source)
+    empties(peer)
+    clock.advance(hours=1)
+    fetched(source, whole=True)
+    assert do_accept_removals(OPERATOR, source) == len(GOOD)
+    source.refresh_from_db()
+    assert peer.values(source) == set() and source.empty_since is None
+
+
+@UNSIGNED
+def test_withdrawals_act_at_once_however_many_they_are(peer: Peer, clock: FixedClock) -> None:
+    """A withdrawal is a person's wish: that all of them come together is no doubt about any."""
+    source = peer.source()
+    fetched(source)
+    peer.rows = [peer.row(number, at=STAMP + 60, gone=True) for number in GOOD]
+    clock.advance(hours=1)
+    fetched(source, whole=True)
+    assert peer.values(source) == set() and source.held_back == 0
+
+
+@pytest.mark.parametrize("peer", [SourceKind.EDITION], ids=str, indirect=True)
+def test_an_edition_without_entries_is_believed_at_once(peer: Peer, clock: FixedClock) -> None:
+    source = peer.source()
+    fetched(source)
+    empties(peer)
+    clock.advance(hours=1)
+    fetched(source)
+    assert source.failures == 0, source.error_text
+    assert peer.values(source) == set() and source.held_back == 0
+
+
+def test_each_kind_has_a_way_to_say_that_it_has_nothing() -> None:
+    assert {*NOTHING} == {*SourceKind}
 
 
 # ---- pages lead back

@@ -109,7 +109,7 @@ def test_the_next_page_is_read_while_the_one_before_is_kept() -> None:
             both.wait()
         return Reading({}, [])
 
-    with Pages(iter([page(1), page(2)]), read) as coming:
+    with Pages(iter([page(1), page(2)]), read, lambda: None) as coming:
         coming.ahead = Ahead.READ
         for each in coming:
             if each.page.name == "page 1":
@@ -132,14 +132,14 @@ def test_a_known_page_is_fetched_only_and_a_failure_comes_in_its_place() -> None
     kept: list[str] = []
 
     def keep_all() -> None:
-        with Pages(feed(), reading) as coming:
+        with Pages(feed(), reading, lambda: None) as coming:
             for each in coming:
                 kept.append(each.page.name)
 
     with pytest.raises(Unreadable):
         keep_all()
     assert kept == ["page 1", "page 2"] and not read
-    with Pages(feed(), reading) as coming, pytest.raises(ValueError, match="broken inside"):
+    with Pages(feed(), reading, lambda: None) as coming, pytest.raises(ValueError, match="broken inside"):
         coming.ahead = Ahead.READ
         for each in coming:
             each.reading()

@@ -27,9 +27,9 @@ from vigil.hotline.partners.sources.models import (
 from vigil.hotline.partners.sources.reconcile import vanished
 from vigil.hotline.partners.sources.record import Place
 
-SETTINGS: Final = ("every_minutes", "requests_a_minute", "reconcile_days")
-FEWEST: Final = {"every_minutes": 1, "requests_a_minute": 1, "reconcile_days": 1}
-MOST: Final = {"every_minutes": 7 * 24 * 60, "requests_a_minute": 6000, "reconcile_days": 365}
+SETTINGS: Final = ("every_minutes", "requests_a_minute", "reconcile_days", "empty_hours")
+FEWEST: Final = {"every_minutes": 1, "requests_a_minute": 1, "reconcile_days": 1, "empty_hours": 0}
+MOST: Final = {"every_minutes": 7 * 24 * 60, "requests_a_minute": 6000, "reconcile_days": 365, "empty_hours": 30 * 24}
 
 
 def place_of(source: Source) -> Place:
@@ -141,9 +141,9 @@ def do_accept_removals(person: Person, source: Source) -> int:
         held = Source.objects.select_for_update().get(pk=source.pk)
         check_accept_removals(person, held)
         number = vanished(held, held.generation, now())
-        held.held_back = 0
+        held.held_back, held.empty_since = 0, None
         held.mirror, held.mirror_at = "", None
-        held.save(update_fields=["held_back", "mirror", "mirror_at"])
+        held.save(update_fields=["held_back", "empty_since", "mirror", "mirror_at"])
         record(person, codes.REMOVALS_ACCEPTED, held, name=held.name, entries=number)
     return number
 

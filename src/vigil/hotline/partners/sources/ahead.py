@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from vigil.hotline.partners.sources.keeping import Reading
+from vigil.hotline.partners.sources.limits import CLAIM
 from vigil.hotline.partners.sources.record import Page
 
 _NEW_OBJECTS: Final = 200_000
@@ -25,6 +26,8 @@ _NEW_OBJECTS: Final = 200_000
 
 _TURN: Final = 0.0005
 """Seconds for which one thread may keep the interpreter from the other; usually it is ten times as much."""
+
+HELD_SECONDS: Final = CLAIM.total_seconds() / 5
 
 
 @contextmanager
@@ -69,12 +72,19 @@ class Coming:
 
 
 class Pages:
-    """The pages of a feed, one ahead. ``ahead`` may be set by who keeps them, and holds for the next one that comes."""
+    """The pages of a feed, one ahead. ``ahead`` may be set by who keeps them, and holds for the next one that comes.
 
-    def __init__(self, pages: Iterator[Page], read: Callable[[Page], Reading]) -> None:
+    ``held`` is called every ``HELD_SECONDS`` while a page lets itself be waited for, in the thread that waits: a slow pace must
+    not look like a run that has died.
+    """
+
+    def __init__(
+        self, pages: Iterator[Page], read: Callable[[Page], Reading], held: Callable[[], None], every: float = HELD_SECONDS
+    ) -> None:
         self.ahead = Ahead.FETCHED
         self._pages = pages
         self._read = read
+        self._held, self._every = held, every
         self._thread = ThreadPoolExecutor(1, "feed")
 
     def __enter__(self) -> Self:
@@ -86,9 +96,16 @@ class Pages:
     def __iter__(self) -> Iterator[Coming]:
         """Each page in its order; what the feed raises comes where its page would have come, after those before it."""
         following = self._thread.submit(self._next)
-        while (coming := following.result()) is not None:
+        while (coming := self._awaited(following)) is not None:
             following = self._thread.submit(self._next)
             yield coming
+
+    def _awaited(self, following: Future[Coming | None]) -> Coming | None:
+        while True:
+            done, _ = wait([following], timeout=self._every)
+            if done:
+                return following.result()
+            self._held()
 
     def _next(self) -> Coming | None:
         page = next(self._pages, None)

@@ -15,11 +15,12 @@ from typing import Final
 import numpy as np
 
 from vigil.base.errors import InputError, VigilError
-from vigil.editions.client import EditionClient
+from vigil.editions.client import EditionClient, EditionUnreachable
 from vigil.editions.load import load_edition
 from vigil.editions.model import Edition, HashColumns
 from vigil.hotline.partners.sources.fingerprints import edition_key
 from vigil.hotline.partners.sources.record import EDITION_KEY, Cursor, FeedBroken, Media, Page, Record, Vote
+from vigil.hotline.partners.sources.transport import FetchError, retry_after
 from vigil.match.hashing import ALGORITHMS
 from vigil.match.urls import SCOPES
 
@@ -27,12 +28,17 @@ ROWS_A_PAGE: Final = 5000
 
 
 class Editions:
-    """One address of editions. ``state`` is the folder in which the trust in it is kept; ``root`` the root handed over."""
+    """One address of editions. ``state`` is the folder in which the trust in it is kept; ``root`` the root handed over.
+
+    ``turn`` returns when the next file may be asked for.
+    """
 
     whole_each_time = True
 
-    def __init__(self, address: str, state: Path, root: bytes | None, token: str | None) -> None:
-        self._address, self._state, self._root, self._token = address, state, root, token
+    def __init__(
+        self, address: str, state: Path, root: bytes | None, token: str | None, turn: Callable[[], None] | None = None
+    ) -> None:
+        self._address, self._state, self._root, self._token, self._turn = address, state, root, token, turn
 
     def is_stale(self, cursor: Cursor, now: datetime) -> bool:
         """Never: an edition is the full state."""
@@ -41,9 +47,11 @@ class Editions:
     def pages(self, cursor: Cursor | None, now: datetime, *, stuck: bool = False) -> Iterator[Page]:
         """See :class:`.record.Feed`. Goes on in the middle of an edition only while it is the same one."""
         self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        client = EditionClient(self._address, self._state, self._root, self._token, turn=self._turn)
         try:
-            pulled = EditionClient(self._address, self._state, self._root, self._token).pull(now)
-            edition = load_edition(pulled.folder)
+            edition = load_edition(client.pull(now).folder)
+        except EditionUnreachable as error:
+            raise FetchError(error.code, error.what, mend=error.mend, retry_after=retry_after(client.retry_after)) from error
         except VigilError as error:
             raise FeedBroken(error.code, error.what, mend=error.mend) from error
         rows = list(_parts(edition))

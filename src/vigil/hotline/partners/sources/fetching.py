@@ -2,7 +2,8 @@
 
 Each page is kept in one transaction with the cursor after it. A run that fails says so on the source, in words, with since when
 and when it is tried again; what was kept stays. A full fetch fills a new generation; what it did not show is let go at its
-end, unless that is so much that a person has to agree.
+end, unless that is so much that a person has to agree. A full fetch that shows nothing at all of what is in force is asked for
+again until it has been so for a time: a server that answers ``{}`` by mistake looks like one that has nothing any more.
 """
 
 from __future__ import annotations
@@ -119,7 +120,8 @@ def fetch(source: Source, opener: Opener = open_feed, stopping: Callable[[], boo
         with opener(source) as feed:
             send_votes(source, feed)
             run = _begin(source, feed, tally)
-            with fewer_collections(), shorter_turns(), Pages(_pages(run, feed), lambda page: read(page, now())) as pages:
+            coming_pages = Pages(_pages(run, feed), lambda page: read(page, now()), lambda: _hold(source, stopping))
+            with fewer_collections(), shorter_turns(), coming_pages as pages:
                 for coming in pages:
                     pages.ahead = _keep(run, coming, stopping)
         with fewer_collections():
@@ -185,12 +187,20 @@ def _keep(run: Run, coming: Coming, stopping: Callable[[], bool]) -> Ahead:
     return Ahead.SEALED if tally.records and tally.added == tally.records else Ahead.READ
 
 
+def _hold(source: Source, stopping: Callable[[], bool]) -> None:
+    """Keep the claim while the source lets itself be waited for; end where this worker is to stop or the claim is gone."""
+    if stopping() or not _mine(source).update(claimed_until=now() + CLAIM):
+        raise ClaimLost
+
+
 def _finish(run: Run) -> None:
     """Everything there was is kept: settle what vanished, note the success."""
     source, moment, tally = run.source, now(), run.tally
     with transaction.atomic():
         if not _mine(source).update(claimed_until=moment + CLAIM):
             raise ClaimLost
+        if tally.altered:
+            source.empty_since = None  # it has something to say again
         if run.whole:
             tally.withdrawn += _reconcile(run, moment)
         if run.whole and not source.mirror:
@@ -216,7 +226,8 @@ def _reconcile(run: Run, moment: datetime) -> int:
     if source.damaged:
         # Part of it could not be read: everything is asked for again tomorrow, and till then nothing is taken for gone.
         source.whole_at = moment - timedelta(days=source.reconcile_days) + DAMAGED_AGAIN
-    if is_large(missing, in_force) or (source.damaged and missing):
+    doubted = _doubts_the_end(source, missing, in_force, moment)
+    if doubted or is_large(missing, in_force) or (source.damaged and missing):
         if source.held_back != missing:
             record(WORKER, codes.HELD_BACK, source, name=source.name, entries=missing)
         source.held_back = missing
@@ -227,6 +238,20 @@ def _reconcile(run: Run, moment: datetime) -> int:
     number = vanished(source, run.generation, moment)
     empty_pages(source)
     return number
+
+
+def _doubts_the_end(source: Source, missing: int, in_force: int, moment: datetime) -> bool:
+    """Whether a source that showed nothing of what is in force is to be asked again before that is believed."""
+    if not missing or missing != in_force or source.damaged or KINDS[SourceKind(source.kind)].signed:
+        source.empty_since = None
+        return False
+    source.empty_since = source.empty_since or moment
+    believed_at = source.empty_since + timedelta(hours=source.empty_hours)
+    if moment >= believed_at:
+        source.empty_since = None
+        return False
+    source.whole_at = moment - timedelta(days=source.reconcile_days) + min(DAMAGED_AGAIN, believed_at - moment)
+    return True
 
 
 def _fail(source: Source, error: VigilError, retry_after: float | None) -> None:

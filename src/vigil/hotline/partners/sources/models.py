@@ -42,7 +42,9 @@ class Source(Entity):
     ``cursor``        sealed JSON: where the feed goes on
     ``filling``       number of the full fetch under way, 0 for none; ``generation`` that of the last whole one
     ``damaged``       something of the full fetch under way could not be read: what it did not show may have stood there
-    ``held_back``     entries that vanished in a full fetch and wait for a person to agree
+    ``held_back``     entries that vanished in a full fetch and wait for a person to agree, or for ``empty_hours``
+    ``empty_since``   the first of the full fetches in a row that showed nothing of what is in force
+    ``empty_hours``   so long has a source to go on showing nothing before that is believed; 0: at once
     ``failures``      runs in a row without success; ``stuck_at`` digest of the cursor at which they ended
     ``mirror``        digest over what is in force, as of ``mirror_at``
     """
@@ -59,6 +61,7 @@ class Source(Entity):
     every_minutes = models.PositiveIntegerField(default=15)
     requests_a_minute = models.PositiveIntegerField(default=120)
     reconcile_days = models.PositiveIntegerField(default=7)
+    empty_hours = models.PositiveIntegerField(default=24)
     paused = models.BooleanField(default=False)
 
     cursor = SealedTextField(null=True, blank=True)
@@ -66,6 +69,7 @@ class Source(Entity):
     filling = models.PositiveIntegerField(default=0)
     damaged = models.BooleanField(default=False)
     held_back = models.PositiveIntegerField(default=0)
+    empty_since = models.DateTimeField(null=True, blank=True)
     claim = models.UUIDField(null=True, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)

@@ -25,7 +25,10 @@ MakeLine = Callable[..., Line]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of source. ``needs`` and ``may`` name credentials, ``options`` what else may be said."""
+    """One kind of source. ``needs`` and ``may`` name credentials, ``options`` what else may be said.
+
+    ``signed``  what it says is signed as a whole: that it has nothing any more is then no accident of a server.
+    """
 
     title: str
     open: Callable[[Place, MakeLine, Path], Feed]
@@ -33,6 +36,7 @@ class Kind:
     may: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     local: bool = False
+    signed: bool = False
 
 
 def _basic(user: str, password: str) -> dict[str, str]:
@@ -76,9 +80,9 @@ def _taxii(place: Place, line: MakeLine, state: Path) -> Feed:
 
 def _edition(place: Place, line: MakeLine, state: Path) -> Feed:
     root = place.options.get("root")
-    return Editions(
-        place.address, state, delimited.read_file(Path(str(root))) if root else None, place.credentials.get("token")
-    )
+    turn = line(place.address).turn if "://" in place.address else None
+    handed = delimited.read_file(Path(str(root))) if root else None
+    return Editions(place.address, state, handed, place.credentials.get("token"), turn)
 
 
 def _maybe(place: Place, line: MakeLine) -> Line | None:
@@ -105,7 +109,7 @@ KINDS: Final[Mapping[SourceKind, Kind]] = MappingProxyType(
         SourceKind.MISP_FEED: Kind("MISP feed", _misp_feed, (), _WEB, local=True),
         SourceKind.MISP: Kind("MISP server", _misp, ("key",)),
         SourceKind.TAXII: Kind("TAXII 2.1 collection", _taxii, (), _WEB, ("collection",)),
-        SourceKind.EDITION: Kind("editions of another hotline", _edition, (), ("token",), ("root",), local=True),
+        SourceKind.EDITION: Kind("editions of another hotline", _edition, (), ("token",), ("root",), local=True, signed=True),
     }
 )
 

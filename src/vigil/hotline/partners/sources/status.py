@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from vigil.base.clock import text_of
 from vigil.hotline.access.clock import now
 from vigil.hotline.partners.sources.models import ImportedEntry, QuarantinedRecord, Source, SourceKind, SourceVote, VoteState
-from vigil.hotline.partners.sources.reconcile import counts
+from vigil.hotline.partners.sources.reconcile import counts, is_large
 from vigil.hotline.partners.sources.registry import KINDS
 
 
@@ -33,7 +33,8 @@ class Status:
             "gone": self.gone, "set_aside": self.set_aside, "held_back": source.held_back, "votes_waiting": self.votes_waiting,
             "failures": source.failures, "error": source.error_code or None, "failing_since": _text(source.failing_since),
             "next_try": _text(source.next_try_at), "last_success": _text(source.succeeded_at), "last_page": _text(source.page_at),
-            "last_full": _text(source.whole_at), "mirror": source.mirror or None, "fingerprints": counts(source),
+            "last_full": _text(source.whole_at), "empty_since": _text(source.empty_since),
+            "mirror": source.mirror or None, "fingerprints": counts(source),
         }  # fmt: skip
 
 
@@ -81,6 +82,13 @@ def words_of(source: Source, state: str, moment: datetime) -> str:
             f"Part of the last full fetch could not be read, and {source.held_back} entries were not in the rest of it, so that "
             f"nothing was let go. It is fetched whole again within a day; or accept the removals, if the source confirms them."
         )
+    if state == "held_back" and source.empty_since is not None:
+        believed = source.empty_since + timedelta(hours=source.empty_hours)
+        return (
+            f"Since {_text(source.empty_since)} the source shows none of its {source.held_back} entries, which may be a mistake "
+            f"of its server: they stay in use. They go if it is still so at {_text(believed)}{_unless_large(source)}; "
+            f"or accept the removals now, if the source confirms them."
+        )
     if state == "held_back":
         return (
             f"In the last full fetch {source.held_back} entries were missing, which is so many that nothing was let go. "
@@ -89,6 +97,11 @@ def words_of(source: Source, state: str, moment: datetime) -> str:
     if state == "waiting":
         return "Set up, and not fetched yet."
     return f"Fetched without error at {_text(source.succeeded_at)}; next at {_text(source.next_try_at)}."
+
+
+def _unless_large(source: Source) -> str:
+    """Large losses always wait for a person."""
+    return " and somebody accepts the removals, because they are so many" if is_large(source.held_back, source.held_back) else ""
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -108,6 +108,10 @@ class Line:
         """The path of the configured address, without a slash at its end."""
         return self._base.path.rstrip("/")
 
+    def turn(self) -> None:
+        """Return when the next request may go out: for what is fetched from this source by other means than this line."""
+        self._pacer.wait()
+
     def close(self) -> None:
         """Let the connection go."""
         if self._connection is not None:
@@ -286,13 +290,14 @@ def _judged(answer: Answer) -> Answer:
             "source_credentials", "The source does not accept our credentials.", status=status,
             mend="Ask the source for new ones and set them: vigil hotline source change NAME --credentials FILE.",
         )  # fmt: skip
-    after = _retry_after(answer.headers.get("retry-after", ""))
+    after = retry_after(answer.headers.get("retry-after", ""))
     if status == 429:
         raise FetchError("source_busy", "The source asks us to come back later.", retry_after=after, status=status)
     raise FetchError("source_status", f"The source answered with status {status}.", retry_after=after, status=status)
 
 
-def _retry_after(text: str) -> float | None:
+def retry_after(text: str) -> float | None:
+    """The seconds that a Retry-After header asks for; None where it says nothing usable."""
     if text.isascii() and text.strip().isdigit():
         return float(text)
     try:
