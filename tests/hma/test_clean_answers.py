@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +11,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.hma.test_conformance import ROUTES
 from tests.hma.world import Said, Server, flat, picture, until
 
 
@@ -223,10 +225,25 @@ def test_a_signal_type_is_switched(server: Server) -> None:
     ("method", "path", "status"),
     [("GET", "/c/zorblat", 404), ("GET", "/m/zorblat", 404), ("GET", "/h/zorblat", 404), ("DELETE", "/m/lookup", 405),
      ("PUT", "/h/hash", 405), ("POST", "/c/bank/ZORBLAT", 405), ("GET", "/c/bank/ZORBLAT/signal", 405),
-     ("POST", "/dev/factory_reset", 404), ("GET", "/ui/", 404)],
+     ("POST", "/dev/factory_reset", 404), ("GET", "/ui/", 404), ("GET", "/c/bank/ZORBLAT%00", 404),
+     ("GET", "/c/banks?x=%00", 400)],
 )  # fmt: skip
 def test_unknown_paths_and_methods_are_json(server: Server, method: str, path: str, status: int) -> None:
     refused(server.ask(method, path), status)
+
+
+def test_the_conformance_suite_asks_for_every_route_that_this_server_has(server: Server) -> None:
+    own = {"/m/lookup/batch", "/openapi", "/openapi/", "/openapi/swagger"}
+    wanted = {(method, bare(path)) for method, path in ROUTES}
+    assert {bare(path) for path in server.get("/site-map").json} - own == {path for _, path in wanted}
+    paths = server.get("/openapi/openapi.json").json["paths"]
+    documented = {(method.upper(), bare(path)) for path, methods in paths.items() for method in methods}
+    assert documented >= {(method, path) for method, path in wanted if path.startswith(("/h", "/m", "/c"))}
+
+
+def bare(path: str) -> str:
+    """A path without the names of its variables."""
+    return re.sub(r"\{[^}]*\}", "{}", path)
 
 
 def test_too_large_an_upload(server: Server) -> None:

@@ -30,9 +30,37 @@ def test_status_and_specification(server: Server) -> None:
 
 
 def test_options_and_head(server: Server) -> None:
-    assert server.ask("OPTIONS", "/m/lookup").status == 200
-    head = server.ask("HEAD", "/status")
-    assert (head.status, head.body) == (200, b"")
+    for path in ("/m/lookup", "/h/hash", "/c/banks", "/c/exchanges"):
+        assert server.ask("OPTIONS", path).status == 200
+    for path in ("/status", "/c/banks"):
+        head = server.ask("HEAD", path)
+        assert (head.status, head.body) == (200, b"")
+
+
+ROUTES = [
+    ("GET", "/"), ("GET", "/status"), ("GET", "/status/live"), ("GET", "/site-map"), ("GET", "/openapi/openapi.json"),
+    ("GET", "/h/hash"), ("POST", "/h/hash"), ("GET", "/m/lookup"), ("POST", "/m/lookup"), ("GET", "/m/raw_lookup"),
+    ("GET", "/m/index/status"), ("POST", "/m/compare"),
+    ("GET", "/c/banks"), ("POST", "/c/banks"), ("GET", "/c/bank/{bank}"), ("PUT", "/c/bank/{bank}"), ("DELETE", "/c/bank/{bank}"),
+    ("POST", "/c/bank/{bank}/content"), ("POST", "/c/bank/{bank}/signal"), ("GET", "/c/bank/{bank}/content/{id}"),
+    ("PUT", "/c/bank/{bank}/content/{id}"), ("DELETE", "/c/bank/{bank}/content/{id}"),
+    ("GET", "/c/exchanges"), ("POST", "/c/exchanges"), ("GET", "/c/exchanges/apis"), ("GET", "/c/exchanges/api/{api}"),
+    ("POST", "/c/exchanges/api/{api}"), ("GET", "/c/exchanges/api/{api}/schema"), ("GET", "/c/exchange/{name}"),
+    ("PUT", "/c/exchange/{name}"), ("DELETE", "/c/exchange/{name}"), ("GET", "/c/exchange/{name}/status"),
+    ("GET", "/c/signal_type"), ("PUT", "/c/signal_type/{name}"), ("GET", "/c/signal_type/index"), ("GET", "/c/content_type"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_every_route_of_both_doors_is_there(server: Server, method: str, path: str) -> None:
+    """With names of nothing and without a body: refused perhaps, but known, and in JSON; with one slash and with two."""
+    known = path.format(bank="NO_SUCH_BANK", id=999_999_999, api="ncmec", name="NO_SUCH")
+    for asked in (known, "/" + known) if known != "/" else (known,):
+        said = server.ask(method, asked)
+        assert said.status not in (405, 501) and said.status < 500, (said.status, said.body)
+        assert said.status != 404 or "{" in path, "a name may be unknown, a path may not"
+        if path.startswith(("/h/", "/m/", "/c/")):
+            assert said.json is not None
 
 
 # ---- banks
@@ -343,6 +371,34 @@ def test_exchanges(server: Server) -> None:
     members = {"name", "type", "required", "default", "help", "choices"}
     assert all(set(each) == members for part in schema.values() for each in part["fields"])
     assert server.get("/c/exchange/NO_SUCH").status == 404 and server.get("/c/exchange/NO_SUCH").json
+
+
+def test_the_life_of_an_exchange(server: Server) -> None:
+    """Made of the fields that its schema asks for, as a client without a copy of it would do."""
+    name = f"QUIMBER_{uuid.uuid4().hex.upper()}"
+    place = "/c/exchanges/api/ncmec"
+    examples = {"enum": lambda field: field["choices"][0], "string": lambda field: "https://feeds.example/v2"}
+    fields = server.get(f"{place}/schema").json["config_schema"]["fields"]
+    wanted = {field["name"]: examples[field["type"]](field) for field in fields if field["required"]}
+    said = server.send("POST", place, {"credential_json": {"user": "zorblat", "password": "quimber"}})
+    assert said.json == server.get(place).json == {"supports_authentification": True, "has_set_authentification": True}
+    try:
+        made = server.send("POST", "/c/exchanges", {"bank": name, "api": "ncmec", "api_json": {**wanted, "enabled": False}})
+        assert made.status == 201 and "message" in made.json
+        assert name in server.get("/c/exchanges").json and server.get(f"/c/bank/{name}").status == 200
+        shown = server.get(f"/c/exchange/{name}").json
+        assert (shown["name"], shown["api"], shown["enabled"]) == (name, "ncmec", False)
+        assert {*wanted} <= {*shown} and "quimber" not in str(shown)
+        status = server.get(f"/c/exchange/{name}/status").json
+        assert {"checkpoint_ts", "running_fetch_start_ts", "last_fetch_complete_ts", "up_to_date", "fetched_items"} <= {*status}
+        assert status["last_fetch_succeeded"] is None and status["fetched_items"] == 0
+        assert server.send("PUT", f"/c/exchange/{name}", {}).status == 200
+        assert server.ask("DELETE", f"/c/exchange/{name}").json == {"message": "Exchange deleted"}
+        assert server.get(f"/c/exchange/{name}").status == server.get(f"/c/bank/{name}").status == 404
+        assert name not in server.get("/c/exchanges").json
+    finally:
+        server.send("POST", place, {"credential_json": {}})
+    assert server.get(place).json["has_set_authentification"] is False
 
 
 def test_signal_and_content_types(server: Server) -> None:

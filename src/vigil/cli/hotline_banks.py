@@ -61,7 +61,8 @@ def machines(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     for row in [] if as_json else rows:
-        typer.echo("{name:30} {role:10} expires {expires_at} in force={in_force}".format(**row))
+        state = f"in force until {row['expires_at']}" if row["in_force"] else "ended"
+        typer.echo(f"{row['name']:30} {row['role']:10} {state}")
 
 
 @app.command("show")
@@ -77,4 +78,4 @@ def show(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     for row in [] if as_json else rows:
-        typer.echo("{name:40} ratio {ratio:<6} {contents}".format(**row))
+        typer.echo("{name:40} ratio {ratio:<6} {contents} contents".format(**row))

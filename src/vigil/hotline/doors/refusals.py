@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import BadRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.urls import get_resolver
 
 from vigil.hotline.doors.errors import page
 
@@ -25,12 +27,18 @@ class DesignedRefusals:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if NUL[0] in request.path_info:
-            return page(request, 404)
+            return _handled(request, 404, Http404())
         if any(written in request.META.get("QUERY_STRING", "") for written in NUL):
-            return page(request, 400)
+            return _handled(request, 400, BadRequest())
         response = self.get_response(request)
         if response.status_code != METHOD_NOT_ALLOWED or not isinstance(response, HttpResponse) or response.content:
             return response
         designed = page(request, METHOD_NOT_ALLOWED)
         designed["Allow"] = response["Allow"]
         return designed
+
+
+def _handled(request: HttpRequest, status: int, error: Exception) -> HttpResponseBase:
+    """What this door says to it, in the shape that the clients of the address know."""
+    answer: HttpResponseBase = get_resolver().resolve_error_handler(status)(request, exception=error)
+    return answer

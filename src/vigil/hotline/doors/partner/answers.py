@@ -64,8 +64,9 @@ def curation(permission: Permission = Permission.BANK_READ, **methods: View) -> 
             return refusal(404, "name_unknown", "There is nothing of that name.")  # no database could hold it
         chosen = methods.get("GET" if request.method == "HEAD" else request.method or "")
         if chosen is None:
-            answer = refusal(405, "method_not_allowed", "This address does not take this method.")
-            answer["Allow"] = ", ".join(sorted(methods))
+            asked = request.method == "OPTIONS"
+            answer = HttpResponse() if asked else refusal(405, "method_not_allowed", "This address does not take this method.")
+            answer["Allow"] = ", ".join(sorted({*methods, "OPTIONS", *(("HEAD",) if "GET" in methods else ())}))
             return answer
         try:
             return chosen(request, **arguments)
