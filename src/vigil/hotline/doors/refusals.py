@@ -40,5 +40,5 @@ class DesignedRefusals:
 
 def _handled(request: HttpRequest, status: int, error: Exception) -> HttpResponseBase:
     """What this door says to it, in the shape that the clients of the address know."""
-    answer: HttpResponseBase = get_resolver().resolve_error_handler(status)(request, exception=error)
-    return answer
+    handler: Callable[..., HttpResponseBase] = get_resolver().resolve_error_handler(status)
+    return handler(request, exception=error)
