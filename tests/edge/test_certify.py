@@ -38,6 +38,7 @@ hosts = ["selftest.vigil.test"]
 proxies = ["nginx", "traefik", "caddy", "envoy", "squid"]
 [screen]
 enabled = true
+without_help = true
 terms_file = "{terms}"
 [icap]
 enabled = true

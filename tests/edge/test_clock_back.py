@@ -179,3 +179,37 @@ def test_only_the_latest_hours_are_kept(tmp_path: Path) -> None:
     told.add([MONDAY - HOUR])
     again = ToldHours(tmp_path / "told.json")
     assert datetime(2040, 1, 1, tzinfo=UTC) not in again and MONDAY in again
+
+
+def test_what_was_counted_under_a_clock_far_ahead_is_counted_in_the_present_an_hour_after_it_is_right(tmp_path: Path) -> None:
+    desk, hotline = Desk(tmp_path), Hotline()
+    desk.books.in_force(5, ("urls",), MONDAY, issued_at=MONDAY - HOUR)
+    desk.tally.add(5, "urls", NAVIGATION, MONDAY + timedelta(days=4000), 30)
+    desk.tally.add(5, "urls", NAVIGATION, MONDAY + timedelta(hours=20), 1)
+    for minutes, brought in ((0, 0), (59, 0), (60, 1), (61, 0), (130, 0)):
+        assert desk.books.tick(MONDAY + timedelta(minutes=minutes)) == brought
+    assert {cell.hour for cell in desk.tally.columns()} <= {MONDAY + n * HOUR for n in range(1, 21)}
+    desk.books.tick(MONDAY + 2 * HOUR + timedelta(minutes=10))
+    hotline.take(desk.ledger)
+    (hour,) = [each for each in hotline.all() if each["counts"]["navigation"] == 30]  # type: ignore[index]
+    assert hour["hour"] == "2026-11-16T01:00Z"
+
+
+def test_a_clock_that_is_behind_the_edition_brings_nothing_back(tmp_path: Path) -> None:
+    desk, start = Desk(tmp_path), datetime(1970, 1, 1, tzinfo=UTC)
+    desk.tally.add(5, "urls", NAVIGATION, MONDAY, 30)
+    for issued_at in (None, MONDAY - HOUR):
+        desk.books.in_force(5, ("urls",), start, issued_at)
+        for hours in range(30):
+            assert desk.books.tick(start + hours * HOUR) == 0
+    assert [cell.hour for cell, column in desk.tally.columns().items() if column.counts] == [MONDAY]
+
+
+def test_a_clock_that_changes_again_is_waited_for_anew(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.books.in_force(5, ("urls",), MONDAY, issued_at=MONDAY - 90 * HOUR)
+    desk.tally.add(5, "urls", NAVIGATION, MONDAY + timedelta(days=9), 3)
+    assert desk.books.tick(MONDAY) == 0
+    assert desk.books.tick(MONDAY - HOUR) == 0
+    assert desk.books.tick(MONDAY - timedelta(minutes=1)) == 0
+    assert desk.books.tick(MONDAY) == 1

@@ -153,3 +153,18 @@ def test_the_guide_explains_every_field() -> None:
     leaves = {name for name in names if f"{name}." not in tables}
     missing = [name for name in sorted(leaves) if f"`{name}`" not in guide]
     assert not missing
+
+
+def test_searches_are_screened_only_where_a_warning_names_somebody_or_the_operator_says_it_shall_not(tmp_path: Path) -> None:
+    screen = LEAST + "[screen]\nenabled = true\n"
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, screen)
+    assert caught.value.code == "config_value" and "screen.enabled" in caught.value.where
+    line = '[[pages.help_lines]]\ncountry = "NL"\nname = "Quimberlijn"\nfor_whom = "self"\nlanguages = ["*"]\n'
+    line += 'verified_on = 2026-11-01\nverified_by = "A person"\nphone = "+00 800 000 000"\n'
+    service = '[[pages.services]]\nid = "nl-stop-it-now"\nverified_on = 2026-11-01\nverified_by = "A person"\n'
+    for more in ('[pages]\nhelp_url = "https://help.example/"\n', line, service):
+        assert "without_help" not in " ".join(config.warnings(load(tmp_path, screen + more)))
+    said = load(tmp_path, screen + "without_help = true\n")
+    assert any(note.startswith("screen.without_help") for note in config.warnings(said))
+    assert not load(tmp_path, LEAST).file.screen.without_help

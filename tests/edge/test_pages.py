@@ -264,3 +264,24 @@ def test_help_lines_that_expired_are_not_followed() -> None:
     assert line is not None and line.url == "https://help.example/talk"
     assert node_pages.help_at(0, date(2027, 11, 22)) is None
     assert node_pages.help_at(9, date(2026, 11, 22)) is None
+
+
+def warning(language: str, settings: config.Pages, now: datetime = NOW) -> str:
+    return pages.Pages(settings).page(language, 4711, now, pages.Kind.DETER).body.decode()
+
+
+def test_a_warning_always_names_somebody_to_turn_to() -> None:
+    """Lines of the language, else of others, else the operator's page about help, else the operator."""
+    dutch = msgspec.structs.replace(LINE, languages=("nl",), name="Quimberlijn")
+    both = msgspec.structs.replace(SETTINGS, help_lines=(msgspec.structs.replace(LINE, languages=("en",)), dutch))
+    assert "Quimberlijn" in warning("nl", both) and "Zorblat" not in warning("nl", both)
+    assert "Quimberlijn" in warning("ar", both) and "Zorblat" in warning("ar", both)
+    _, block = page("ar", both)
+    assert "Quimberlijn" not in block, "a block page has a complaint path, and keeps to its language"
+    late = NOW + timedelta(days=400)
+    link = msgspec.structs.replace(both, help_url="https://help.example/{language}/")
+    assert 'href="https://help.example/ar/"' in warning("ar", link, late) and SETTINGS.deployer_url is not None
+    nobody = msgspec.structs.replace(both, help_url=None, report_url=None, complaint_url=None)
+    assert f'href="{SETTINGS.deployer_url}"' in warning("ar", nobody, late)
+    assert f'href="{SETTINGS.deployer_url}"' not in warning("ar", nobody)
+    assert f'href="{SETTINGS.deployer_url}"' not in warning("ar", link, late)

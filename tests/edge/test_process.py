@@ -28,6 +28,7 @@ from typer.testing import CliRunner
 
 from vigil.base.errors import InputError
 from vigil.cli import match
+from vigil.cli.edge import unreviewed
 
 PAGE = "http://quimber.example/zorblat"
 
@@ -112,6 +113,8 @@ def test_sigterm_finishes_what_runs_and_writes_the_counts(hotline: Hotline, conf
             assert b'"listed"' in b"".join(iter(lambda: slow.recv(65536), b""))
         assert node.process.wait(20) == 0
         until(lambda: node.events[-1]["event"] == "stopped")
+    told = [event for event in node.events if event["event"] == "page_texts_unreviewed"]
+    assert [event["languages"] for event in told] == [len(unreviewed())], "one line, however many languages"
     written = json.loads((state / "counts" / "open.json").read_bytes())
     [row] = [row for row in written if row["list"] == "urls" and row["edition"] == 1]
     assert row["counts"]["undetermined"] >= 2

@@ -39,7 +39,7 @@ def partner(hotline: Hotline, tmp_path: Path) -> Iterator[str]:
     own.write_text(new_identity())
     hotline.partners["p-acme"] = Identity(own.read_text()).recipient
     copy = f'[editions]\nsource = "{hotline.url}/"\nroot = "{hotline.root}"\npoll_seconds = 0.2\n'
-    yield f'{copy}part = "partners/p-acme"\nidentity_file = "{own}"\n%s[screen]\nenabled = true\n'
+    yield f'{copy}part = "partners/p-acme"\nidentity_file = "{own}"\n%s[screen]\nenabled = true\nwithout_help = true\n'
 
 
 def publish(hotline: Hotline, **files: bytes) -> int:

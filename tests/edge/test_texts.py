@@ -59,7 +59,8 @@ def asked(hotline: Hotline, state: Path, tmp_path: Path) -> Iterator[RunningNode
     """A node with a listed page and listed terms."""
     (tmp_path / "terms.json").write_text(json.dumps(TERMS))
     hotline.publish(url_entry(1, PAGE))
-    with running(config_text(hotline, state, f"[screen]\nenabled = true\nterms_file = '{tmp_path / 'terms.json'}'\n")) as node:
+    screen = f"[screen]\nenabled = true\nwithout_help = true\nterms_file = '{tmp_path / 'terms.json'}'\n"
+    with running(config_text(hotline, state, screen)) as node:
         until(lambda: node.ask("GET", "/readyz").status == 200)
         yield node
 
@@ -126,6 +127,7 @@ def test_listed_terms_get_a_reviewed_message(asked: RunningNode, hotline: Hotlin
     assert (found["verdict"], found["list"], found["entry"], found["action"]) == ("listed", "terms", 5, "deter")
     message = found["message"]
     assert (message["language"], message["review"], message["message"]) == ("nl", "unreviewed", "help")
+    assert (message["help"], message["more_help"]) == ([], None)
     assert "zorbl" not in json.dumps(found).lower()
     assert asked.post("/v1/screen/query", {"query": "quimber"}).json["action"] == "allow"
     assert asked.post("/v1/screen/query", {"query": "selftest word", "language": "ar"}).json["message"]["direction"] == "rtl"
@@ -137,7 +139,7 @@ def test_listed_terms_get_a_reviewed_message(asked: RunningNode, hotline: Hotlin
 
 def test_screening_without_terms_is_unknown_and_the_door_can_be_absent(hotline: Hotline, state: Path, tmp_path: Path) -> None:
     hotline.publish()
-    with running(config_text(hotline, state, "[screen]\nenabled = true\non_unknown = 'refuse'\n")) as node:
+    with running(config_text(hotline, state, "[screen]\nenabled = true\nwithout_help = true\non_unknown = 'refuse'\n")) as node:
         until(lambda: node.ask("GET", "/readyz").status == 200)
         found = node.post("/v1/screen/query", {"query": "zorblat"}).json
         assert (found["verdict"], found["reason"], found["action"]) == ("unknown", "no_terms", "deny")

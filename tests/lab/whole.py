@@ -71,6 +71,7 @@ notify = ["127.0.0.1:{bind}"]
 poll_seconds = 0.2
 [screen]
 enabled = true
+without_help = true
 terms_file = "{terms}"
 [[certify.doors]]
 kind = "proxy"

@@ -33,8 +33,8 @@ def serve(config: Annotated[Path, typer.Option("--config", help="The node's conf
     loaded = edge_config.load(config)
     log = journal(loaded.file.node)
     log.info("starting", digest=loaded.digest)
-    for code in unreviewed():
-        log.warning("page_text_unreviewed", language=code)
+    if codes := unreviewed():
+        log.warning("page_texts_unreviewed", languages=len(codes), command="vigil edge check-config")
     if loaded.file.listen.workers == 1:
         Service(Node(loaded, SystemClock(), log)).run()
     else:

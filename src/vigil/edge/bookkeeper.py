@@ -10,11 +10,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from vigil.edge.carry import Carry
-from vigil.edge.counts import Cell, Column, Rules, Tally, Vector, next_vector
+from vigil.edge.counts import Cell, Column, Rules, Tally, Vector, hour_of, next_vector
 from vigil.edge.ledger import Ledger
 from vigil.edge.told import ToldHours
 
 PAUSE_LONGEST: Final = timedelta(seconds=120)
+AHEAD: Final = timedelta(days=1)  # an hour so far ahead was counted under a clock that was wrong; no hotline takes it
+PATIENCE: Final = timedelta(hours=1)  # until the present clock is believed
 
 
 class Bookkeeper:
@@ -28,6 +30,8 @@ class Bookkeeper:
         self._lock = threading.Lock()
         self._covered_to: datetime | None = None
         self._in_force: tuple[int, tuple[str, ...]] | None = None
+        self._issued_at: datetime | None = None
+        self._ahead_since: datetime | None = None
 
     def start(self) -> bool:
         """Take up what an earlier process left; False where it was unreadable and put aside."""
@@ -35,22 +39,47 @@ class Bookkeeper:
         self._tally.restore(columns)
         return readable
 
-    def in_force(self, edition: int, lists: tuple[str, ...], now: datetime) -> None:
-        """From ``now`` on another edition is enforced; the time before belongs to the one before."""
+    def in_force(self, edition: int, lists: tuple[str, ...], now: datetime, issued_at: datetime | None = None) -> None:
+        """From ``now`` on another edition, signed at ``issued_at``, is enforced; the time before belongs to the one before."""
         with self._lock:
+            self._issued_at = issued_at
             self._cover(now)
             self._in_force = (edition, lists)
             self._covered_to = now
 
-    def tick(self, now: datetime, *, show_open: bool = False) -> None:
-        """Note coverage, close hours that are over, write the ledger; with ``show_open`` also vectors of open hours."""
+    def tick(self, now: datetime, *, show_open: bool = False) -> int:
+        """Note coverage, close hours that are over, write the ledger; with ``show_open`` also vectors of open hours.
+
+        Returns the number of columns that were brought back from a future that a wrong clock had seen.
+        """
         with self._lock:
             self._cover(now)
+            brought = self._bring_back(now)
             self._close_hours(now)
             self._close_periods(now)
             if show_open and self._open_hours:
                 self._show_open()
             self._ledger.save(self._tally.columns())
+            return brought
+
+    def _bring_back(self, now: datetime) -> int:
+        """Count in the present hour what stands under hours far ahead: a clock that was wrong would hold it back until then.
+
+        A clock that is behind sees a future everywhere, so the present one is believed only from the signing of the edition in
+        force on, and after an hour.
+        """
+        cells = self._tally.ahead(now + AHEAD)
+        if not cells or self._issued_at is None or now < self._issued_at:
+            self._ahead_since = None
+            return 0
+        if self._ahead_since is None or now < self._ahead_since:
+            self._ahead_since = now
+        if now - self._ahead_since < PATIENCE:
+            return 0
+        self._ahead_since = None
+        for cell in cells:
+            self._tally.move(cell, self._told.first_open(hour_of(now)))
+        return len(cells)
 
     def _cover(self, now: datetime) -> None:
         """A clock that jumped covers nothing: what was not watched is a gap, not a zero."""

@@ -32,6 +32,9 @@ NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 HOST_SUFFIX: Final = re.compile(r"\.?[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?")
 PART: Final = re.compile(r"(?:lists/[a-z0-9][a-z0-9_.-]{0,63}|partners/[a-z0-9][a-z0-9-]{0,31})?")
 TOKEN_LENGTH_LEAST: Final = 16
+HELP_MEND: Final = (
+    "A warning names somebody who helps: set pages.help_lines, pages.services or pages.help_url, or screen.without_help."
+)
 
 
 class Token(Sealed[str]):
@@ -220,10 +223,11 @@ class Dns(Table, frozen=True, kw_only=True):
 class Screening(Table, frozen=True, kw_only=True):
     """Listed terms in queries: those of the keyword lists that come with a partner's copy, and of ``terms_file``.
 
-    Without either ``on_unknown`` decides.
+    Without either ``on_unknown`` decides. A warning that names nobody to turn to must be wanted: ``without_help``.
     """
 
     enabled: bool = False
+    without_help: bool = False
     terms_file: str | None = None
     on_unknown: Literal["refuse", "pass"] = "pass"
 
@@ -453,6 +457,8 @@ def warnings(config: NodeConfig) -> list[str]:
         found.append("dns.upstream is not set: names that are not listed are answered with REFUSED.")
     if file.screen.enabled and file.screen.terms_file is None and not file.editions.part.startswith("partners/"):
         found.append("screen.enabled has no terms: they come with a partner's copy (editions.part) or in screen.terms_file.")
+    if file.screen.enabled and file.screen.without_help:
+        found.append("screen.without_help is set: a warning on a search names nobody who helps, unless a help line is set.")
     if not is_loopback(file.listen.host) and not config.api_tokens:
         found.append("The node answers anyone on the network: it lets them test guesses against the list.")
     return found
@@ -552,6 +558,7 @@ def _rules(file: NodeFile) -> list[tuple[str, bool, str]]:
             (f"pages.services[{place}].url", _is_link(service.url), "Give a whole http(s) address.")
             for place, service in enumerate(file.pages.services)
         ),
+        ("screen.enabled", _reaches_somebody(file), HELP_MEND),
         ("pages.messages", bool(file.pages.messages) and _are_names(file.pages.messages), "Name each message once."),
         (
             "gate.hosts",
@@ -643,6 +650,12 @@ def _seconds(bounds: Limits) -> list[tuple[str, float]]:
 
 def _page_links(pages: Pages) -> list[tuple[str, str | None]]:
     return [(name, getattr(pages, name)) for name in ("deployer_url", "complaint_url", "report_url", "help_url", "base_url")]
+
+
+def _reaches_somebody(file: NodeFile) -> bool:
+    """Whether a warning on a search names anybody who helps, or the operator said that it shall not."""
+    pages, screen = file.pages, file.screen
+    return not screen.enabled or screen.without_help or bool(pages.help_lines or pages.services or pages.help_url)
 
 
 def _help_rule(number: int, line: HelpLine) -> tuple[str, bool, str]:

@@ -262,6 +262,12 @@ class Tally:
             self._take_over()
             return sorted(cell for cell in self._columns if now >= cell.hour + HOUR + CLOSING)
 
+    def ahead(self, then: datetime) -> list[Cell]:
+        """Cells whose hour begins after ``then``."""
+        with self._lock:
+            self._take_over()
+            return sorted(cell for cell in self._columns if cell.hour > then)
+
     def drop(self, cell: Cell) -> None:
         """Forget a cell whose last vector is safely written."""
         with self._lock:

@@ -161,7 +161,8 @@ class Node:
         if show:
             self._next_show = now + timedelta(seconds=counts.interval_seconds)
             self._ledger.prune(now)
-        self._books.tick(now, show_open=show)
+        if brought := self._books.tick(now, show_open=show):
+            self.log.warning("counts_from_the_future", columns=brought)  # docs/guides/edge-node.md, "A clock that was wrong"
         self.webhooks.sweep()
         return min(counts.flush_seconds, counts.interval_seconds)
 
@@ -338,7 +339,7 @@ class Node:
             heard()
 
     def _swapped(self, enforced: Enforced, now: datetime) -> None:
-        self._books.in_force(enforced.number, enforced.lists, now)
+        self._books.in_force(enforced.number, enforced.lists, now, enforced.issued_at)
         self.webhooks.in_force(enforced)
         self.swapped_in()
 

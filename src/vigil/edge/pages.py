@@ -167,9 +167,18 @@ class Pages:
             if is_valid(line, today) and not speaks.isdisjoint(line.languages)
         ]
 
+    def lines_of_warning(self, language: str, today: date) -> list[tuple[int, config.HelpLine]]:
+        """Verified lines that speak ``language``; where there is none, those that speak another: better than nobody."""
+        valid = [(place, line) for place, line in enumerate(self._known) if is_valid(line, today)]
+        return self.lines(language, today) or valid
+
+    def more_help(self, language: str) -> str | None:
+        """The operator's own page about help, in ``language``."""
+        return in_language(self._settings, language).help_url
+
     def _render(self, language: str, edition: int | None, now: datetime, kind: Kind, message: str) -> Page:
         settings = in_language(self._settings, language)
-        lines = self.lines(language, now.date())
+        lines = (self.lines if kind is Kind.BLOCK else self.lines_of_warning)(language, now.date())
         body = _html(_Draft(texts()[language], language, settings, kind, message), lines, reference.write(edition, now)).encode()
         return Page(self._settings.status, headers(language, self._settings, len(body)), body)
 
@@ -261,6 +270,7 @@ def _html(draft: _Draft, lines: list[tuple[int, config.HelpLine]], mark: str) ->
         *([_paragraph(_ground(text, settings)), _paragraph(escape(text.why)), message] if block else [message]),
         *_help(draft, lines),
         _section(_more(text, settings)),
+        "" if block or lines or settings.help_url else _section(_contact(text, settings)),
         "" if block else _paragraph(escape(text.warning_why)),
         _paragraph(escape(text.accident)) if block else "",
         _section(_report(text, settings)),
@@ -317,6 +327,12 @@ def counted_link(base: str | None, message: str, place: int) -> str | None:
 
 def _more(text: Text, settings: config.Pages) -> str:
     return _paragraph(_link(settings.help_url, escape(text.more_help))) if settings.help_url else ""
+
+
+def _contact(text: Text, settings: config.Pages) -> str:
+    """Who shows the page, where it names nobody who helps: at least they can be reached."""
+    name = escape(settings.deployer or text.operator)
+    return _paragraph(_link(settings.deployer_url, f"<bdi>{name}</bdi>")) if settings.deployer_url else ""
 
 
 def _report(text: Text, settings: config.Pages) -> str:

@@ -195,6 +195,7 @@ def _screened() -> dict[str, Any]:
     message = {
         **{name: {"type": "string"} for name in texts},
         "help": {"type": "array", "items": {"type": "object"}},
+        "more_help": _TEXT_OR_NULL,
         "page": _TEXT_OR_NULL,
     }
     more = {"action": _action(), "message": {"type": "object", "required": list(message), "properties": message}}

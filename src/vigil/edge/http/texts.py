@@ -165,7 +165,7 @@ def message_for(node: Node, language: str, edition: int | None) -> dict[str, Any
     base = node.config.file.pages.base_url
     lines = [
         {"name": line.name, "for_whom": line.for_whom, "url": line.url, "phone": line.phone, "hours": line.hours}
-        for _, line in node.pages.lines(language, now.date())
+        for _, line in node.pages.lines_of_warning(language, now.date())
     ]
     return {
         "message": name,
@@ -176,6 +176,7 @@ def message_for(node: Node, language: str, edition: int | None) -> dict[str, Any
         "text": text.message(name),
         "why": text.warning_why,
         "help": lines,
+        "more_help": node.pages.more_help(language),
         "page": f"{base.rstrip('/')}/deterrence/{language}" if base else None,
     }
 

@@ -91,7 +91,7 @@ def signature_in(raw: bytes, message: Message) -> Signature | None:
     if not found:
         return None
     last = message.additional[-1] if message.additional else None
-    if len(found) > 1 or last is not found[0] or last.kind != ANY_CLASS or last.ttl:
+    if last is not found[0] or last.kind != ANY_CLASS or last.ttl:
         raise Malformed(message.number, message.flags)
     try:
         return _signature(raw, message, found[0])
