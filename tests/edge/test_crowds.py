@@ -13,6 +13,7 @@ import pytest
 from tests.edge.icap.messages import chunked, respmod
 from tests.edge.rpz.field import KEY, NAMES
 from tests.edge.world import Hotline, RunningNode, config_text, drawn_picture, hash_entry, running, sha256, until, url_entry
+from tests.support.certificates import authority
 
 from vigil.edge.http.server import Service
 from vigil.media import Reason
@@ -32,6 +33,10 @@ idle_seconds = 3
 [dns]
 enabled = true
 port = 0
+tls_port = 0
+https_port = 0
+certificate = "{{certificate}}"
+key = "{{key}}"
 connections = {ROOM}
 idle_seconds = 3
 [spoe]
@@ -46,6 +51,9 @@ connections = {ROOM}
 idle_seconds = 3
 names = ["{{names}}"]
 keys_file = "{{keys}}"
+tls_port = 0
+tls_certificate = "{{certificate}}"
+tls_key = "{{key}}"
 """
 
 
@@ -57,10 +65,12 @@ def node(hotline: Hotline, state: Path) -> Iterator[RunningNode]:
         pytest.fail(f"this test needs {wanted} open files; the system allows {hard}")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
     names, keys = state.parent / "names.txt", state.parent / "keys.conf"
+    made = authority(state.parent, "resolver.example")
     names.write_text(NAMES)
     keys.write_text(KEY)
     hotline.publish(url_entry(1, PAGE), hash_entry(2, "sha256", sha256(drawn_picture())))
-    with running(config_text(hotline, state, DOORS.format(names=names, keys=keys))) as node:
+    doors = DOORS.format(names=names, keys=keys, certificate=made.certificate, key=made.key)
+    with running(config_text(hotline, state, doors)) as node:
         until(lambda: node.ask("GET", "/readyz").status == 200)
         yield node
         assert node.node.traffic.faults == 0
@@ -68,19 +78,20 @@ def node(hotline: Hotline, state: Path) -> Iterator[RunningNode]:
 
 
 def port_of(service: Service, door: str) -> int:
-    found = service.port if door == "http" else getattr(service, door).port
+    name, _, way = door.partition(" ")
+    found = service.port if door == "http" else getattr(getattr(service, name), f"{way}_port" if way else "port")
     assert isinstance(found, int)
     return found
 
 
-@pytest.mark.parametrize("door", ["http", "icap", "dns", "spoe", "rpz"])
+@pytest.mark.parametrize("door", ["http", "icap", "dns", "dns tls", "dns https", "spoe", "rpz", "rpz tls"])
 def test_thousands_of_idle_connections_are_bounded_counted_and_let_go(node: RunningNode, door: str) -> None:
     port, before = port_of(node.service, door), node.node.traffic.problems
     crowd = []
     try:
         for _ in range(CROWD):
             crowd.append(socket.create_connection(("127.0.0.1", port), timeout=20))
-        if door == "rpz":
+        if door.startswith("rpz"):
             until(lambda: node.service.rpz is not None and node.service.rpz.desk.problems >= CROWD - ROOM)
         else:
             until(lambda: node.node.traffic.problems - before >= CROWD - ROOM)

@@ -34,7 +34,7 @@ def serve(config: Annotated[Path, typer.Option("--config", help="The node's conf
     log = journal(loaded.file.node)
     log.info("starting", digest=loaded.digest)
     if codes := unreviewed():
-        log.warning("page_texts_unreviewed", languages=len(codes), command="vigil edge check-config")
+        log.warning("page_texts_unreviewed", languages=len(codes))  # which ones: vigil edge check-config
     if loaded.file.listen.workers == 1:
         Service(Node(loaded, SystemClock(), log)).run()
     else:

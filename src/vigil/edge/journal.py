@@ -38,7 +38,8 @@ FIELDS: Final = frozenset(
         "fault",
         "place",
         "signal",
-        "language",
+        "languages",
+        "columns",
     }
 )
 Journal = structlog.stdlib.BoundLogger | Any

@@ -296,3 +296,55 @@ def test_nothing_of_it_is_logged(node: RunningNode, made: Authority) -> None:
     with connected(made, door_of(node).https_port, "http/1.1") as stream:
         assert http1(stream, posted(QUERY))[0] == 200
     assert "host.example" not in node.log.getvalue() and json.dumps(node.node.traffic.requests)
+
+
+def test_handshakes_that_never_come_take_places_and_are_counted(node: RunningNode, made: Authority) -> None:
+    door, before = door_of(node), node.node.traffic.problems
+    for port in (door.tls_port, door.https_port):
+        silent = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(door.settings.connections)]
+        late = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(20)]
+        assert all(each.recv(10) == b"" for each in late), "turned away at once"
+        assert all(each.recv(10) == b"" for each in silent), "let go after the time that a handshake may take"
+        for each in (*silent, *late):
+            each.close()
+    until(lambda: node.node.traffic.problems - before == 2 * (door.settings.connections + 20))
+    with connected(made, door.tls_port, "dot") as stream:
+        stream.sendall(struct.pack(">H", len(QUERY)) + QUERY)
+        assert dns.message.from_wire(next_message(stream)).rcode() == 3
+    with socket.create_connection(("127.0.0.1", door.tls_port), timeout=20) as nonsense:
+        nonsense.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        while nonsense.recv(100):
+            continue
+    until(lambda: node.node.traffic.problems - before == 2 * (door.settings.connections + 20) + 1)
+
+
+def test_half_closed_clients_get_the_answer_that_is_there(node: RunningNode, made: Authority) -> None:
+    with connected(made, door_of(node).tls_port, "dot") as stream:
+        stream.sendall(struct.pack(">H", len(QUERY)) + QUERY)
+        socket.socket.shutdown(stream, socket.SHUT_WR)  # the stream's own would leave its layer of TLS
+        assert dns.message.from_wire(next_message(stream)).rcode() == 3
+    with connected(made, door_of(node).https_port, "http/1.1") as stream:
+        stream.sendall(posted(QUERY))
+        socket.socket.shutdown(stream, socket.SHUT_WR)  # the stream's own would leave its layer of TLS
+        assert dns.message.from_wire(http1(stream, b"")[1]).rcode() == 3
+
+
+def test_requests_that_come_too_slowly_end(node: RunningNode, made: Authority) -> None:
+    """A sign of life is a question, not a byte: whoever sends one byte a second keeps nothing open."""
+    starts = ((door_of(node).tls_port, "dot", b"\0\x30"), (door_of(node).https_port, "http/1.1", b"POST /dns-query HTTP/1.1\r\n"))
+    for port, protocol, start in starts:
+        with connected(made, port, protocol) as stream:
+            stream.sendall(start)
+            stream.settimeout(0.2)
+            for _ in range(100):
+                try:
+                    stream.sendall(b"a")
+                    if stream.recv(10) == b"":
+                        break
+                except TimeoutError:
+                    continue
+                except OSError:
+                    break
+            else:
+                raise AssertionError("the connection is still open")
+    assert node.node.traffic.faults == 0

@@ -16,6 +16,7 @@ from vigil.edge.dns.certificate import tls_of
 from vigil.edge.dns.clients import Clients
 from vigil.edge.dns.connection import Client, Reply
 from vigil.edge.dns.desk import Desk, Forward
+from vigil.edge.dns.handshakes import Bounds, Handshakes
 from vigil.edge.dns.upstream import FRAME_BYTES, Upstream
 from vigil.edge.dns.wire import HEADER_BYTES
 from vigil.edge.journal import fault_of
@@ -45,7 +46,7 @@ class DnsDoor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
-        self._others: list[asyncio.Server] = []
+        self._others: list[Handshakes] = []
         self.tls_port = self.https_port = 0
         self._sweeper: asyncio.Task[None] | None = None
         self.stopping = False
@@ -57,11 +58,19 @@ class DnsDoor:
         self.port = udp.getsockname()[1]
         self._udp, _ = await loop.create_datagram_endpoint(lambda: Datagrams(self), sock=udp)
         self._tcp = await loop.create_server(lambda: Connection(self), sock=tcp, backlog=BACKLOG)
-        await self._start_private(loop)
+        self._start_private()
         self._sweeper = loop.create_task(self._sweep())
         self.node.log.info("listening_dns", host=self.settings.host, port=self.port)
 
-    async def _start_private(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _bounds(self) -> Bounds:
+        """Those of each of the two: connections of all kinds together, handshakes of each by itself."""
+        most, seconds = self.settings.connections, self.settings.idle_seconds
+        return Bounds(lambda: len(self.connections), most, seconds, self.clients.may_ask, self._refused)
+
+    def _refused(self) -> None:
+        self.node.traffic.problems += 1
+
+    def _start_private(self) -> None:
         """DNS over TLS and over HTTPS, where they have a certificate."""
         settings, paths = self.settings, self.node.config.dns
         if paths.certificate is None or paths.key is None:
@@ -78,9 +87,7 @@ class DnsDoor:
             listener = socket_at(settings.host, port, socket.SOCK_STREAM, reuse=self.node.reuse_port)
             ports[place] = listener.getsockname()[1]
             tls = tls_of(paths.certificate, paths.key, None, protocols)
-            patience = settings.idle_seconds
-            server = await loop.create_server(made, sock=listener, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=patience)
-            self._others.append(server)
+            self._others.append(Handshakes(listener, tls, made, self._bounds(), BACKLOG))
         self.tls_port, self.https_port = ports
 
     async def stop(self) -> None:
@@ -88,8 +95,9 @@ class DnsDoor:
         if self._udp is None or self._tcp is None:
             return
         self.stopping = True
-        for server in (self._tcp, *self._others):
-            server.close()
+        self._tcp.close()
+        for listener in self._others:
+            listener.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.node.config.file.limits.drain_seconds):
                 while self._tasks:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from vigil.base.errors import InputError
 from vigil.edge.dns.certificate import tls_of
 from vigil.edge.dns.clients import Clients
+from vigil.edge.dns.handshakes import Bounds, Handshakes
 from vigil.edge.dns.server import BACKLOG, socket_at, sockets_at
 from vigil.edge.dns.upstream import FRAME_BYTES
 from vigil.edge.dns.wire import HEADER_BYTES
@@ -65,7 +66,7 @@ class RpzDoor:
         self._thread = Rounds("rpz", self._round, node.log)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._udp: asyncio.DatagramTransport | None = None
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server | Handshakes] = []
         self._open: set[asyncio.Task[None]] = set()
         self.port = self.tls_port = 0
 
@@ -79,15 +80,21 @@ class RpzDoor:
         if self._tls is not None and self.settings.tls_port is not None:
             over_tls = socket_at(self.settings.host, self.settings.tls_port, tcp.type)
             self.tls_port = over_tls.getsockname()[1]
-            patience = self.settings.idle_seconds
-            self._servers.append(
-                await asyncio.start_server(
-                    self._connected, sock=over_tls, backlog=BACKLOG, ssl=self._tls, ssl_handshake_timeout=patience
-                )
-            )
+            self._servers.append(Handshakes(over_tls, self._tls, self._streams, self._bounds(), BACKLOG))
         self.node.swaps.append(self._thread.wake)
         self._thread.start()
         self.node.log.info("listening_rpz", host=self.settings.host, port=self.port)
+
+    def _bounds(self) -> Bounds:
+        settings = self.settings
+        return Bounds(lambda: len(self._open), settings.connections, settings.idle_seconds, self.clients.may_ask, self._refused)
+
+    def _refused(self) -> None:
+        self.desk.problems += 1
+
+    def _streams(self) -> asyncio.Protocol:
+        loop = asyncio.get_running_loop()
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(loop=loop), self._connected, loop=loop)
 
     async def stop(self) -> None:
         """Take nothing new; transfers get ``limits.drain_seconds``, then end."""
