@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import IntegerField, QuerySet, Subquery
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 
 from vigil.hotline.access.clock import now
 from vigil.hotline.access.models import User
@@ -171,10 +171,16 @@ def _question(roles: frozenset[Role], rooms: tuple[Room, ...]) -> _Question | No
     return _Question(Prepared(User, build, SAMPLE_ID, SAMPLE_LABEL, SAMPLE_MOMENT, some=True), counted) if counted else None
 
 
+@cache
+def _address(page: str, prefix: str) -> str:
+    """The address of a page of the console, which stays the same in a process for one ``prefix`` of the server before it."""
+    return reverse(page)
+
+
 def _line(room: Room, place: int, count: int | None, here: str, view: str) -> dict[str, Any]:
     return {
         "text": room.text,
-        "address": reverse(room.page) + (f"?view={room.query}" if room.query else ""),
+        "address": _address(room.page, get_script_prefix()) + (f"?view={room.query}" if room.query else ""),
         "key": KEYS[place - 1] if place <= len(KEYS) else "",
         "count": count,
         "current": PART_OF.get(here, here) == room.page and room.query == (view if here == room.page else ""),

@@ -197,16 +197,23 @@ def _same_host(report: Report, url: Url | None) -> dict[str, Any]:
 def _sorting(request: Staff, report: Report, kinds: There) -> dict[str, Any]:
     """What triage found and why, the cases it put together, and whether a reporter's contact is held; nothing is opened."""
     row = latest_triage(report) if kinds.triages else None
-    met = visible_to(request.person, Report.objects.exclude(pk=report.pk))
     asked = request.person.may(Permission.IDENTITY_RELEASE)
     return {
         "triage": row,
         "triage_reasons": [RULES[code].text for code in row.spam_reasons if code in RULES] if row else [],
         "triage_priority": words.PRIORITY[Priority(row.priority)].text if row else "",
-        "clusters": _clusters(report, met) if kinds.clusters else [],
-        **(_brands(report, met) if kinds.likenesses else {}),
+        **_related(request, report, kinds),
         "contact_held": asked and kinds.contact,
     }
+
+
+def _related(request: Staff, report: Report, kinds: There) -> dict[str, Any]:
+    """The other cases that belong to this one by cluster or by brand, of those that this person may meet."""
+    if not (kinds.clusters or kinds.likenesses):
+        return {}
+    met = visible_to(request.person, Report.objects.exclude(pk=report.pk))
+    clusters = {"clusters": _clusters(report, met)} if kinds.clusters else {}
+    return clusters | (_brands(report, met) if kinds.likenesses else {})
 
 
 def _brands(report: Report, met: QuerySet[Report]) -> dict[str, Any]:
