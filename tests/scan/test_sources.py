@@ -139,12 +139,12 @@ def test_a_bucket(samples: Samples, look: Look, tmp_path: Path, endpoint: str, m
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(buckets, "S3_PAGE", Limit(3, "keys", "several pages"))
     client = boto3.client("s3", endpoint_url=endpoint)
-    client.create_bucket(Bucket="zorblat")
+    client.create_bucket(Bucket="scanned")
     wanted = samples.spread(tmp_path / "in")
     for path in (tmp_path / "in").iterdir():
-        client.put_object(Bucket="zorblat", Key=f"media/{path.name}", Body=path.read_bytes())
-    client.put_object(Bucket="zorblat", Key="elsewhere/listed.png", Body=samples.listed)
-    found = look("s3://zorblat/media/")
+        client.put_object(Bucket="scanned", Key=f"media/{path.name}", Body=path.read_bytes())
+    client.put_object(Bucket="scanned", Key="elsewhere/listed.png", Body=samples.listed)
+    found = look("s3://scanned/media/")
     assert {name: found[f"media/{name}"].verdict for name in wanted} == wanted
     assert len(found) == len(wanted)
 

@@ -291,12 +291,23 @@ class StoreFetcher(FetcherInterface):
 
     def _chunks(self, stream: Any) -> Iterator[bytes]:
         start, received = self._monotonic(), 0
-        for chunk in _read_file(stream):
+        pieces = _read_file(stream)
+        while chunk := _piece(pieces):
             received += len(chunk)
             allowed = self._patience.grace + received / self._patience.bytes_per_second
             if self._monotonic() - start > allowed:
                 raise SlowRetrievalError
             yield chunk
+
+
+def _piece(pieces: Iterator[bytes]) -> bytes:
+    """The next piece of an object; empty at its end."""
+    try:
+        return next(pieces, b"")
+    except DownloadError:
+        raise
+    except store_errors() as error:
+        raise DownloadError("the store broke off") from error
 
 
 def store_of(patience: Patience) -> Any:
@@ -312,12 +323,16 @@ def store_of(patience: Patience) -> Any:
 
 
 def store_errors() -> tuple[type[Exception], ...]:
-    """What using a store raises. Its library hands on some errors from below as they came, that of missing credentials too."""
+    """What using a store raises. Its library hands on some errors from below as they came: that of missing credentials, and that
+
+    of an answer which ends before it is whole.
+    """
     try:
+        from aiohttp import ClientError
         from botocore.exceptions import BotoCoreError
     except ImportError:
         return (OSError,)
-    return (OSError, BotoCoreError)
+    return (OSError, BotoCoreError, ClientError)
 
 
 Fetcher = HttpFetcher | FolderFetcher | StoreFetcher

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from vigil.base.errors import InputError, UnavailableError
 from vigil.base.limits import MEDIA_BYTES
+from vigil.editions.fetch import store_errors
 from vigil.scan.limits import S3_PAGE
 from vigil.scan.model import Item, Unreadable
 
@@ -48,13 +49,18 @@ def _s3(store: Any, bucket: str, prefix: str) -> Iterator[Item]:
     while True:
         try:
             page = store.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=S3_PAGE.value, **more)
-        except OSError as error:
+        except _broken() as error:
             raise UnavailableError("bucket_unreadable", "The bucket cannot be listed.", mend="Check name and keys.") from error
         for each in page.get("Contents", ()):
             yield Item(each["Key"], (f"{bucket}/{each['Key']}",), int(each["Size"]))
         if not page.get("IsTruncated"):
             return
         more = {"ContinuationToken": page["NextContinuationToken"]}
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    """What a store raises that does not answer as it should: its library's own errors are no OSError."""
+    return (OSError, *store_errors())
 
 
 class BucketReader:
@@ -66,9 +72,10 @@ class BucketReader:
     def read(self, item: Item) -> bytes:
         if item.size > MEDIA_BYTES.value:
             raise Unreadable("too_large")
+        most = MEDIA_BYTES.value + 1 if item.size else None  # a part of nothing cannot be asked for
         try:
-            data: bytes = _store(self._scheme, os.getpid()).cat_file(str(item.where[0]))
-        except OSError as error:
+            data: bytes = _store(self._scheme, os.getpid()).cat_file(str(item.where[0]), end=most)
+        except _broken() as error:
             raise Unreadable("unreadable") from error
         if len(data) > MEDIA_BYTES.value:
             raise Unreadable("too_large")

@@ -52,6 +52,11 @@ class Journal:
         self.notes: dict[int, str] = {}
         self.tally = [0, 0, 0, 0]
         length = self._read(head) if self._journal_path.exists() else self._begin(head)
+        if length and (not self._results_path.exists() or self._results_path.stat().st_size < length):
+            # The kill came when the results had been put in their place and the notes were not yet removed: all is done again.
+            self.notes.clear()
+            self.tally = [0, 0, 0, 0]
+            length = self._begin(head)
         self._results = self._opened(length)
         self._journal = self._journal_path.open("ab")
 
@@ -65,22 +70,26 @@ class Journal:
     def _read(self, head: Head) -> int:
         """Take up the notes; a line that was cut off is the kill itself."""
         first, *lines = self._journal_path.read_bytes().split(b"\n")
-        if msgspec.json.decode(first, type=Head) != head:
-            raise RefusedError(
-                "scan_differs",
-                "An unfinished scan of something else lies there.",
-                where=str(self._journal_path),
-                mend="Finish it with the same source and edition, or begin anew with --fresh.",
-            )
+        if not lines:  # killed before the first line was whole
+            return self._begin(head)
+        try:
+            before, notes = msgspec.json.decode(first, type=Head), [msgspec.json.decode(line, type=Note) for line in lines[:-1]]
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self._in_the_way("scan_notes_damaged", "The notes of an unfinished scan are damaged.") from error
+        if before != head:
+            raise self._in_the_way("scan_differs", "An unfinished scan of something else lies there.")
         length = 0
         whole = len(first) + 1
-        for line in lines[:-1]:
-            note = msgspec.json.decode(line, type=Note)
+        for line, note in zip(lines, notes, strict=False):
             self.notes[note.number] = note.digest
             self.tally = [a + b for a, b in zip(self.tally, (note.items, note.listed, note.unknown, note.bytes), strict=True)]
             length, whole = note.length, whole + len(line) + 1
         os.truncate(self._journal_path, whole)
         return length
+
+    def _in_the_way(self, code: str, what: str) -> RefusedError:
+        mend = "Finish it with the same source and edition, or begin anew with --fresh."
+        return RefusedError(code, what, where=str(self._journal_path), mend=mend)
 
     def _opened(self, length: int) -> BinaryIO:
         self._results_path.touch()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -42,17 +43,32 @@ def work(files: dict[str, bytes], digest: str, setup: bytes, task: bytes) -> byt
 
 
 def _written(files: dict[str, bytes], digest: str) -> Path:
-    """The folder of listed hashes on this machine; the first process that comes writes it, whole or not at all."""
+    """The folder of listed hashes on this machine; the first process that comes writes it, whole or not at all.
+
+    A folder of that name that is somebody else's is not used: what stands in it would decide what is listed.
+    """
     folder = Path(tempfile.gettempdir()) / f"vigil-scan-{os.getuid()}-{digest}"
-    if not folder.exists():
-        made = Path(tempfile.mkdtemp(prefix="vigil-scan-", dir=folder.parent))
-        for name, content in files.items():
-            (made / name).write_bytes(content)
-        try:
-            made.rename(folder)
-        except OSError:  # another process was first
-            shutil.rmtree(made, ignore_errors=True)
+    if _is_ours(folder):
+        return folder
+    made = Path(tempfile.mkdtemp(prefix="vigil-scan-", dir=folder.parent))
+    for name, content in files.items():
+        (made / name).write_bytes(content)
+    try:
+        made.rename(folder)
+    except OSError:
+        if not _is_ours(folder):
+            return made
+        shutil.rmtree(made, ignore_errors=True)  # another process was first
     return folder
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder is one that a process of this user has written, and nobody else can write to."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 class OnRay:
