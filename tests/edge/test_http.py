@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -294,3 +296,20 @@ verified_by = "A person"
             problem(node.ask("GET", path), 404, "no_such_path")
         [column] = [c for c in node.node.tally.columns().values() if c.messages]
     assert column.messages == {"harm.displayed": 1, "harm.help_followed": 1}
+
+
+def test_a_page_has_one_length_whoever_asks(hotline: Hotline, state: Path) -> None:
+    hotline.publish()
+    with running(config_text(hotline, state)) as node:
+        until(lambda: node.ask("GET", "/readyz").status == 200)
+        for path in ("/blocked", "/deterrence/ar"):
+            whole = len(node.ask("GET", path).body)
+            assert whole > 1000
+            for method, part, length in (("GET", b"document", whole), ("HEAD", b"document", whole), ("GET", b"image", 0)):
+                head = b"%s %s HTTP/1.1\r\nHost: a\r\nSec-Fetch-Dest: %s\r\nConnection: close\r\n\r\n"
+                with socket.create_connection(("127.0.0.1", node.port), timeout=20) as client:
+                    client.sendall(head % (method.encode(), path.encode(), part))
+                    answer = b"".join(iter(lambda client=client: client.recv(65536), b""))  # type: ignore[misc]
+                fields, _, body = answer.partition(b"\r\n\r\n")
+                assert re.findall(rb"(?i)\r\ncontent-length: (\d+)", fields) == [b"%d" % length], (method, part)
+                assert len(body) == (0 if method == "HEAD" else length)

@@ -80,6 +80,18 @@ def test_over_udp_there_is_no_transfer() -> None:
     assert [each.type for each in message.answers] == [Type.SOA], "come again over TCP"
 
 
+@pytest.mark.parametrize("held", [7, 8, 7 + 2**31 - 1])
+def test_who_holds_the_zone_or_a_newer_one_gets_its_serial_alone(held: int) -> None:
+    made = desk()
+    [answer] = made.on_message(wire.request(9, "v", Type.IXFR, Soa(held, 2, 3, 4, 5)), NOW, tcp=True, allowed=True)
+    message = wire.read_message(answer)
+    assert [each.type for each in message.answers] == [Type.SOA]
+    assert wire.read_soa(answer, message.answers[0]).serial == 7
+    assert made.transfers == {"axfr": 0, "ixfr": 0}
+    [*_, last] = made.on_message(wire.request(9, "v", Type.IXFR, Soa(6, 2, 3, 4, 5)), NOW, tcp=True, allowed=True)
+    assert len(wire.read_message(last, 100).answers) > 2 and made.transfers["axfr"] == 1, "the steps are not known any more"
+
+
 def test_a_transfer_is_a_replay_for_as_long_as_its_signature_holds() -> None:
     made = desk(OURS)
     early = Signer(OURS, b"").sign(AXFR, NOW + tsig.FUDGE_SECONDS)

@@ -11,7 +11,7 @@ from vigil.edge.doors import DoorName
 from vigil.edge.enforced import Enforced
 from vigil.edge.forward_auth.addresses import Pairs, asked_by, single_fields
 from vigil.edge.forward_auth.peers import Peers
-from vigil.edge.http.replies import NO_STORE, NOSNIFF, Reply, RequestRefused
+from vigil.edge.http.replies import NO_STORE, NOSNIFF, Reply, RequestRefused, without_length
 from vigil.edge.http.routes import Request
 from vigil.edge.node import Node
 from vigil.edge.questions import UrlQuestion
@@ -108,7 +108,7 @@ def _for_nginx(reply: Reply) -> Reply:
 
 def _without_length(reply: Reply) -> Reply:
     """The HTTP door writes the length."""
-    return Reply(reply.status, tuple(row for row in reply.headers if row[0] != b"content-length"), reply.body)
+    return Reply(reply.status, without_length(reply.headers), reply.body)
 
 
 def answer_squid(node: Node, body: bytes) -> Reply:

@@ -68,3 +68,8 @@ def fault_reply() -> Reply:
     """For a mistake of ours: no detail, which might quote the request; the log has type and place."""
     document = {"type": "about:blank", "title": "The node made a mistake.", "status": 500, "code": "fault"}
     return Reply(500, (PROBLEM, NO_STORE, NOSNIFF), _encoder.encode(document))
+
+
+def without_length(headers: Headers) -> Headers:
+    """The headers of a finished page: the HTTP door writes the length itself, and two would be one too many."""
+    return tuple(row for row in headers if row[0] != b"content-length")

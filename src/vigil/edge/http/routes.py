@@ -17,7 +17,7 @@ from vigil.edge.gate import Refused, Step, step_of
 from vigil.edge.http import requests
 from vigil.edge.http.bodies import Receive, read_body
 from vigil.edge.http.hands import Hands
-from vigil.edge.http.replies import NO_STORE, NOSNIFF, Headers, Reply, RequestRefused, json_reply
+from vigil.edge.http.replies import NO_STORE, NOSNIFF, Headers, Reply, RequestRefused, json_reply, without_length
 from vigil.edge.metrics import CONTENT_TYPE, exposition, registry_of
 from vigil.edge.node import Node
 from vigil.edge.pages import HELP_PREFIX, Kind, ascii_address
@@ -247,7 +247,7 @@ def _page(node: Node, request: Request, kind: Kind, language: str | None) -> Rep
     edition = node.state.enforced
     page = node.show(chosen, edition.number if edition else None, kind)
     part_of_page = request.headers.get(b"sec-fetch-dest", b"document") != b"document"
-    return Reply(page.status, page.headers, b"" if part_of_page or request.method == "HEAD" else page.body)
+    return Reply(page.status, without_length(page.headers), b"" if part_of_page else page.body)
 
 
 async def gate(door: Door, request: Request) -> Reply:
