@@ -105,9 +105,24 @@ def test_from_a_report_to_a_block_and_back(
     house.wait_for_verdict(PAGE, "not_listed")
     assert visitor.goto(PAGE).status == 200  # type: ignore[union-attr]
 
+    # No log line and no metric of the house tells of an entry or of anybody's words.
+    assert_nothing_leaked(house)
+
     # What happened is in the log, unbroken, and the published folder is whole.
     assert house.vigil("hotline", "audit", "verify", "--edition", str(house.data / "editions")).returncode == 0
     assert house.vigil("edition", "verify", str(house.data / "editions")).returncode == 0
+
+
+def assert_nothing_leaked(house: Running) -> None:
+    """What every process of the house wrote, and what the node tells its operator. The world outside may say what it likes."""
+    told = {path.name: path.read_bytes() for path in (house.data / "logs").glob("*.log") if path.name != "world.log"}
+    assert {"public.log", "console.log", "partner.log", "worker.log", "office.log", "edge.log"} <= set(told)
+    for path in ("metrics", "readyz"):
+        with urllib.request.urlopen(house.edge + path, timeout=10) as answer:
+            told[path] = answer.read()
+    assert b"vigil" in told["metrics"]
+    confidential = (b"gallery.example", b"room/7", b"by accident", b"drawn shapes", b"Drawn shapes")
+    assert [(name, words) for name, said in told.items() for words in confidential if words in said] == []
 
 
 def world_picture(house: Running, place: str) -> bytes:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import html
+import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from tests.hotline.console_door.test_signing_in import code_now
+from tests.hotline.settings.test_settings import written
 from tests.support.identity import CLIENT, SECRET, Provider
 
 from vigil.base.errors import InputError, RefusedError
@@ -18,7 +24,8 @@ from vigil.hotline.access.people import OPERATOR, PUBLIC
 from vigil.hotline.access.roles import Role
 from vigil.hotline.audit.models import AuditEvent
 from vigil.hotline.audit.people import do_link_identity, do_set_active, do_unlink_identity
-from vigil.hotline.settings.config import SingleSignOn
+from vigil.hotline.settings.config import VARIABLE, SingleSignOn
+from vigil.hotline.settings.keyfiles import create_secrets
 
 START = "/account/sign-on/works/"
 
@@ -88,6 +95,41 @@ def test_nobody_else_is_let_in_or_made(visitor: Any, provider: Provider, anna: U
         assert b"opens nothing here" in visitor.get("/account/sign-in/").content
     assert User.objects.count() == 1 and visitor.get("/queue/").status_code == 302
     assert AuditEvent.objects.filter(code="person.sign_in_failed").count() == 3
+
+
+def test_who_is_signed_in_already_becomes_nobody_else(
+    visitor: Any, anna: User, make_user: Callable[..., User], provider: Provider
+) -> None:
+    """Nor is an identity that nobody has linked to the person who happens to be signed in."""
+    from allauth.socialaccount.models import SocialAccount
+
+    do_link_identity(OPERATOR, anna, "works", "person-1")
+    ben = make_user(Role.ANALYST, username="ben")
+    visitor.force_login(ben, backend="allauth.account.auth_backends.AuthenticationBackend")
+    for subject in ("person-1", "person-2"):
+        provider.subject = subject
+        assert sign_on(visitor)["Location"] == "/account/sign-in/"
+        assert visitor.session["_auth_user_id"] == str(ben.pk)
+    assert list(SocialAccount.objects.values_list("user", "uid")) == [(anna.pk, "person-1")]
+
+
+def test_the_doors_own_settings_link_nobody_and_prove_the_code(tmp_path: Path) -> None:
+    """As an installation has them: PKCE, no linking by address, no sign-on by a link alone, no token kept."""
+    more = '[single_sign_on]\nprovider = "works"\nname = "Works"\nissuer = "http://works.example"\nclient_id = "c"\n'
+    path = written(tmp_path, more=more)
+    create_secrets(tmp_path / "secrets")
+    (tmp_path / "secrets" / "single-sign-on.secret").write_text("quimber")
+    (tmp_path / "secrets" / "single-sign-on.secret").chmod(0o600)
+    ask = (
+        "import json; from vigil.hotline.settings import console as c;"
+        "print(json.dumps([c.SOCIALACCOUNT_PROVIDERS['openid_connect']['OAUTH_PKCE_ENABLED'],"
+        "c.SOCIALACCOUNT_EMAIL_AUTHENTICATION, c.SOCIALACCOUNT_LOGIN_ON_GET, c.SOCIALACCOUNT_STORE_TOKENS]))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    told = subprocess.run(
+        [sys.executable, "-c", ask], env={**environment, VARIABLE: str(path)}, capture_output=True, text=True, check=True
+    )
+    assert json.loads(told.stdout) == [True, False, False, False]
 
 
 def test_who_was_unlinked_or_closed_is_not_let_in(visitor: Any, anna: User) -> None:

@@ -18,8 +18,8 @@ from vigil.hotline.approvals.acts import TwoPersonAct
 from vigil.hotline.approvals.models import ApprovalRequest
 from vigil.hotline.audit.actions import record
 from vigil.hotline.holds import codes
-from vigil.hotline.holds.enumerations import Clearance, HoldKind, HoldScope
-from vigil.hotline.holds.gate import hosts_of, overdue
+from vigil.hotline.holds.enumerations import STOPS, Clearance, HoldKind, HoldScope, Stopped
+from vigil.hotline.holds.gate import hosts_of, lock_reached, overdue
 from vigil.hotline.holds.models import ClearanceNote, Hold
 from vigil.hotline.reports.models import Report
 
@@ -61,6 +61,8 @@ def do_set_hold(
     if scope is HoldScope.HOST and len(hosts) != 1:
         raise InputError("host_unclear", "This case does not name exactly one host.", where="scope")
     with transaction.atomic():
+        if Stopped.DISPOSAL in STOPS[kind]:
+            lock_reached(report, hosts)
         hold = Hold.objects.create(
             report=report,
             host=hosts[0] if hosts else "",

@@ -48,6 +48,13 @@ def kept_by_law(cases: Iterable[UUID]) -> set[UUID]:
     return found | set(Submission.objects.filter(report__in=keys, url__host__in=hosts).values_list("report", flat=True))
 
 
+def lock_reached(report: Report, hosts: Iterable[str]) -> None:
+    """Lock the cases that a hold is about to keep: a deletion that runs ends first, one that comes later sees it."""
+    reached = Report.objects.filter(Q(pk=report.pk) | Q(submissions__url__host__in=list(hosts)))
+    keys = reached.values("pk")
+    list(Report.objects.select_for_update().filter(pk__in=keys).order_by("pk").values_list("pk"))
+
+
 def clearance_of(report: Report) -> Clearance:
     """The clearance of the police as noted last; ``not_required`` where nothing was noted."""
     note = ClearanceNote.objects.filter(report=report).order_by("-created_at", "-pk").first()

@@ -80,7 +80,7 @@ def _run(person: Person, policy: Policy, rule: RetentionRule, data_class: DataCl
     while True:
         with transaction.atomic():
             batch = _with_cases(found if last is None else found.filter(pk__gt=last), data_class)
-            locked = _locked_and_held({case for case in batch.values() if case is not None})
+            locked = cases_held({case for case in batch.values() if case is not None})
             keys = [key for key, case in batch.items() if case not in locked]
             if keys and not rehearse:
                 data_class.dispose(keys)
@@ -89,15 +89,6 @@ def _run(person: Person, policy: Policy, rule: RetentionRule, data_class: DataCl
         if len(batch) < BATCH:
             return Purged(rule.data_class, rule.action, number, kept)
         last = next(reversed(batch))
-
-
-def _locked_and_held(cases: set[UUID]) -> set[UUID]:
-    """Those under a hold. The rows of all are locked first: a hold that is placed meanwhile waits, and then finds what went."""
-    if not cases:
-        return set()
-    for model in (Report, Partner):
-        list(model.objects.select_for_update().filter(pk__in=cases).order_by("pk").values_list("pk"))
-    return held(cases)
 
 
 def _with_cases(rows: QuerySet[Any], data_class: DataClass) -> dict[UUID, UUID | None]:
@@ -172,8 +163,17 @@ def _held_here(cases: Iterable[UUID]) -> set[UUID]:
 
 
 def cases_held(cases: Iterable[UUID]) -> set[UUID]:
-    """Those of the cases (and partners) of which nothing may be deleted, whichever room holds them. The vault asks too."""
-    return held(cases)
+    """Those of the cases (and partners) of which nothing may be deleted, whichever room holds them. The vault asks too.
+
+    Asked inside the transaction that deletes. The rows of all are locked first: a hold that is placed meanwhile waits, and then
+    finds what went; one that was placed before is seen.
+    """
+    keys = list(cases)
+    if not keys:
+        return set()
+    for model in (Report, Partner):
+        list(model.objects.select_for_update().filter(pk__in=keys).order_by("pk").values_list("pk"))
+    return held(keys)
 
 
 for _each in (*OTHERS, *WRITTEN):

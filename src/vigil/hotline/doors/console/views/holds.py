@@ -26,6 +26,7 @@ from vigil.hotline.holds.enumerations import Clearance, HoldKind, HoldScope
 from vigil.hotline.holds.gate import clearance_of, holds_on, in_force
 from vigil.hotline.holds.models import Hold
 from vigil.hotline.reports.models import Report
+from vigil.hotline.retention.queries import gone_from
 
 
 @requires(Permission.HOLD_READ)
@@ -55,7 +56,7 @@ def _page(request: Staff, report: Report, form: HoldForm | None = None, clearanc
           status: int = 200) -> HttpResponse:  # fmt: skip
     manages = request.person.may(Permission.HOLD_MANAGE)
     context = {
-        "report": report,
+        "report": report, "gone": gone_from(report),
         "rows": [_row(request, hold) for hold in holds_on(report)],
         "clearance": clearance_of(report).label,
         "form": form or (HoldForm(initial={"owner": str(request.person.pk)}) if manages else None),

@@ -22,7 +22,7 @@ from vigil.hotline.retention.actions import do_place_hold, do_release_hold, kept
 from vigil.hotline.retention.contacts import contact_of, do_open_contact
 from vigil.hotline.retention.models import LegalHold
 from vigil.hotline.retention.policy import Policy
-from vigil.hotline.retention.queries import holds_in_force, latest_disposals
+from vigil.hotline.retention.queries import gone_from, holds_in_force, latest_disposals
 from vigil.hotline.retention.subjects import do_export_subject
 from vigil.hotline.vault.actions import do_set_legal_hold
 from vigil.hotline.vault.queries import under_hold
@@ -32,7 +32,10 @@ from vigil.hotline.vault.queries import under_hold
 @require_safe
 def overview(request: Staff) -> HttpResponse:
     """The policy, holds in force, the latest proofs."""
-    holds = [{"hold": hold, "approved": approved(TwoPersonAct.RETENTION_OVERRIDE, subject_of(hold))} for hold in holds_in_force()]
+    holds = [
+        {"hold": hold, "approved": approved(TwoPersonAct.RETENTION_OVERRIDE, subject_of(hold)), "gone": gone_from(hold.kept)}
+        for hold in holds_in_force()
+    ]
     kept = [{"object": each, "approved": approved(TwoPersonAct.RETENTION_OVERRIDE, subject_of(each))} for each in under_hold()]
     context = {"policy": _policy(request), "holds": holds, "kept": kept, "disposals": latest_disposals()}
     return render(request, "console/retention.html", context)
@@ -66,8 +69,9 @@ def let_go(request: Staff, pk: UUID) -> HttpResponse:
 @action(back="retention", keep=())
 def place_hold(request: Staff) -> HttpResponse:
     """Keep a case, by its reference, or who answers at a partner, by its code."""
-    do_place_hold(request.person, kept_under(request.POST.get("reference", "")), request.POST.get("reason", ""))
-    done(request, "The hold is in force.")
+    hold = do_place_hold(request.person, kept_under(request.POST.get("reference", "")), request.POST.get("reason", ""))
+    gone = gone_from(hold.kept)
+    done(request, " ".join(["The hold is in force.", f"Deleted before it: {', '.join(gone)}." if gone else ""]).strip())
     return redirect("retention")
 
 
