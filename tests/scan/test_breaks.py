@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import socket
@@ -12,12 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.scan.conftest import Look, Samples
 
 from vigil.base.errors import RefusedError, UnavailableError
 from vigil.base.limits import Limit
-from vigil.scan import buckets, journal, on_ray
+from vigil.scan import archives, buckets, journal, on_ray, tables
 from vigil.scan.journal import Head, Journal
 from vigil.scan.run import Summary, Wish, scan
 from vigil.scan.sources import tasks_of
@@ -195,3 +198,29 @@ def test_a_folder_that_somebody_else_put_there_is_not_used(tmp_path: Path, monke
     (tmp_path / f"vigil-scan-{os.getuid()}-linked").symlink_to(theirs)
     linked = on_ray._written(files, "linked")
     assert (linked / "about.json").read_bytes() == b"ours" and (theirs / "about.json").read_bytes() == b"theirs"
+
+
+# ---- readers that are asked in another way than a scan asks
+
+
+def test_a_member_is_read_to_the_bound_and_no_further() -> None:
+    """A member that grew since it was listed, in a kind of archive that does not say how long it is."""
+    from vigil.scan.model import Unreadable
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(archives, "MEDIA_BYTES", Limit(100, "bytes", "test"))
+        assert archives._bounded(io.BytesIO(bytes(100))) == bytes(100)
+        endless = io.BytesIO(bytes(10_000_000))
+        with pytest.raises(Unreadable, match="too_large"):
+            archives._bounded(endless)
+        assert endless.tell() <= 2 * archives.PIECE
+
+
+def test_rows_of_a_table_are_found_in_any_order(tmp_path: Path) -> None:
+    from vigil.scan.model import Item
+
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"file": pa.array([b"%d" % row for row in range(300)], pa.binary())}), path, row_group_size=150)
+    with tables.parquet_reader(str(path)) as reader:
+        for row in (140, 3, 149, 0, 299, 160, 151, 5):
+            assert reader.read(Item("x", (row // 150, row % 150, "file"))) == b"%d" % row

@@ -1,9 +1,10 @@
-"""The pages of sources and banks in a real browser: looked at in four ways, and nothing that axe finds."""
+"""The pages of sources and banks in a real browser: looked at in five ways, and nothing that axe finds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.hotline.console_door.conftest import Desk
@@ -36,10 +37,13 @@ def sent(folder: Path) -> Source:
     return source
 
 
-@pytest.mark.parametrize("look", LOOKS)
+WAYS: dict[str, Any] = {**LOOKS, "phone": {"viewport": {"width": 320, "height": 640}}}
+
+
+@pytest.mark.parametrize("look", WAYS)
 def test_sources_and_banks(enter: Enter, desk: Desk, make_user: Callable[..., User], tmp_path: Path, look: str) -> None:
     both = make_user(Role.SUPERVISOR, Role.LIST_PUBLISHER, username="sam")
-    page = enter(both, **LOOKS[look]).new_page()
+    page = enter(both, **WAYS[look]).new_page()
     for name, path in {"sources-empty": "/sources/", "banks-empty": "/banks/"}.items():
         page.goto(path)
         judge(page, look, name)
@@ -58,6 +62,12 @@ def test_sources_and_banks(enter: Enter, desk: Desk, make_user: Callable[..., Us
     }  # fmt: skip
     for name, path in pages.items():
         page.goto(path)
+        judge(page, look, name)
+    (tmp_path / "list.csv").write_bytes(b"id,type,value\n")
+    fetched(source, whole=True)
+    for name, path in {"sources-held-back": "/sources/", "source-held-back": f"/sources/{source.pk}/"}.items():
+        page.goto(path)
+        assert "the source shows none of its 2 entries" in page.inner_text("main")
         judge(page, look, name)
     page.goto(f"/sources/{source.pk}/")
     page.get_by_label("Name of an entry at the source").fill("zorblat")
