@@ -182,6 +182,15 @@ def test_a_file_is_listed_by_its_strongest_evidence(make: Make) -> None:
     assert (verdict.verdict, verdict.signal) == (Outcome.NOT_LISTED, "media")
 
 
+def test_parts_of_a_file_come_in_any_order_and_one_that_cannot_be_compared_is_a_reason(make: Make) -> None:
+    strong, weak = HashQuestion("sha256", bytes([3] * 32)), HashQuestion("pdq", CODE)
+    both = make(hash_entry(1, "pdq", CODE, list="near"), hash_entry(2, "sha256", bytes([3] * 32), list="strict"))
+    assert {decide(MediaQuestion(parts), both, NOW).signal for parts in ((strong, weak), (weak, strong))} == {"sha256"}
+    opaque = HashQuestion("vpdq", bytes(range(32)))
+    verdict = decide(MediaQuestion((opaque, strong)), make(hash_entry(1, "vpdq", opaque.value, list="near")), NOW)
+    assert (verdict.verdict, verdict.reason) == (Outcome.UNKNOWN, "signal_unsupported")
+
+
 def test_other_looks_at_a_picture_count_too(make: Make) -> None:
     look = PdqHash(View.TRIMMED, flipped(CODE, 3), 90)
     question = question_of_file(picture(pdq=bytes([170] * 32), extras=(look,)), 50)
