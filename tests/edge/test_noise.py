@@ -130,3 +130,9 @@ def test_programs_that_name_themselves_are_automated(agent: bytes) -> None:
 )
 def test_browsers_are_not(agent: bytes) -> None:
     assert request_class({b"user-agent": agent, b"sec-fetch-dest": b"document"}) is CountClass.NAVIGATION
+
+
+def test_an_event_of_a_moment_that_a_clock_going_back_lives_again_is_new() -> None:
+    window = Window(10)
+    assert window.is_new("zorblat", 15) and not window.is_new("zorblat", 16)
+    assert window.is_new("zorblat", 14) and not window.is_new("zorblat", 15)

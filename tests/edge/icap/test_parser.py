@@ -151,3 +151,25 @@ def test_nothing_of_a_message_is_shown() -> None:
     with pytest.raises(IcapRefused) as caught:
         read_encapsulated(b"zorblat=1", b"REQMOD")
     assert "zorblat" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("stream", "code"),
+    [
+        (respmod(b"5\r\nabcde\r\n0\r\n\r\n", "Preview: 5"), None),
+        (respmod(b"5\r\nabcde\r\n0\r\n\r\n", "Preview: 4"), "preview_false"),
+        (reqmod(http(method="POST"), b"5\r\nabcde\r\n0\r\nA: b\rc\r\n\r\n"), "trailer_malformed"),
+        (reqmod(http("/" + "a" * MOST)), "head_too_large"),
+        (reqmod(http(method="POST"), b"5,6\r\nabcde\r\n0\r\n\r\n"), "chunk_malformed"),
+        (reqmod(http(method="POST"), b"5 6\r\nabcde\r\n0\r\n\r\n"), "chunk_malformed"),
+    ],
+)
+def test_a_byte_beyond_a_bound_is_refused(stream: bytes, code: str | None) -> None:
+    parser, refused = IcapParser(MOST), None
+    parser.feed(stream)
+    try:
+        while parser.next() is not None:
+            continue
+    except IcapRefused as error:
+        refused = error.code
+    assert refused == code
