@@ -77,6 +77,8 @@ def test_an_expiry_alerts_and_never_releases(lia: User, case: Report, clock: Fix
     assert AuditEvent.objects.filter(code="hold.overdue").count() == 1
     do_extend_hold(lia, made, now() + timedelta(days=3))
     assert list(overdue_of(lia)) == []
+    clock.advance(days=4)
+    assert do_alert(OPERATOR) == 1, "a hold that was given more time is told of again"
 
 
 def test_two_people_release(lia: User, case: Report, make_user: Callable[..., User]) -> None:

@@ -6,9 +6,12 @@ import hashlib
 import ipaddress
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -251,6 +254,15 @@ class TestProcess:
             fetcher.close()
         assert (got.status, got.body, got.url.text()) == (200, b"ok", PAGE)
         assert b"Referer: https://way.example/\r\n" in seen[0]
+
+    def test_it_cannot_write_a_file(self, tmp_path: Path) -> None:
+        code = (
+            "from vigil.hotline.reports.fetch_child import confine; confine();"
+            "open('left', 'wb', buffering=0).write(b'zorblat')"
+        )
+        ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert ended.returncode == 1 and "File too large" in ended.stderr
+        assert (tmp_path / "left").stat().st_size == 0
 
     def test_its_failures_arrive(self) -> None:
         fetcher = ProcessFetcher(setup_of("direct"))
