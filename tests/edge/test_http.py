@@ -282,10 +282,11 @@ name = "Zorblat line"
 for_whom = "self"
 languages = ["*"]
 url = "https://help.example/talk"
-verified_on = 2026-11-01
+verified_on = TODAY
 verified_by = "A person"
 """
-    with running(config_text(hotline, state, more)) as node:
+    today = hotline.now.date().isoformat()
+    with running(config_text(hotline, state, more.replace("TODAY", today))) as node:
         until(lambda: node.ask("GET", "/readyz").status == 200)
         shown = node.ask("GET", "/deterrence/en")
         assert (shown.status, b"/help/harm/0" in shown.body) == (451, True)

@@ -134,5 +134,5 @@ def test_browsers_are_not(agent: bytes) -> None:
 
 def test_an_event_of_a_moment_that_a_clock_going_back_lives_again_is_new() -> None:
     window = Window(10)
-    assert window.is_new("zorblat", 15) and not window.is_new("zorblat", 16)
-    assert window.is_new("zorblat", 14) and not window.is_new("zorblat", 15)
+    assert window.is_new("quimber", 15) and window.is_new("zorblat", 20) and not window.is_new("zorblat", 21)
+    assert window.is_new("zorblat", 17) and not window.is_new("zorblat", 18)
