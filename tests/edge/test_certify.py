@@ -116,6 +116,12 @@ def test_all_doors_are_green_and_the_report_can_be_checked(hotline: Hotline, tmp
         read(b"{}")
 
 
+def test_pages_with_the_other_status_are_green_too(hotline: Hotline, tmp_path: Path) -> None:
+    with all_doors(hotline, tmp_path, "[pages]\nstatus = 403\n") as (_node, config):
+        code, text = certify("--config", str(config))
+        assert (code, text.splitlines()[-1]) == (0, "All doors are right."), text
+
+
 @pytest.mark.parametrize(
     ("broken", "failing"),
     [
@@ -275,7 +281,9 @@ def test_a_resolver_is_judged_by_what_it_says() -> None:
 
     case = selftest.CASES[3]
     question = b"\4host\x08selftest\5vigil\4test\0\0\1\0\1"
+    foreign = denial + question + soa(b"\1v\0")
     for answer, seen in (
+        (foreign, Seen.FAILED),
         (denial + question + soa(b"\1v\0"), Seen.BLOCKED),
         (denial + question + soa(b"\xc0\x0c"), Seen.BLOCKED),
         (denial + question + soa(b"\0"), Seen.PASSED),
@@ -291,7 +299,8 @@ def test_a_resolver_is_judged_by_what_it_says() -> None:
             def respond(answer: bytes = answer, server: socket.socket = server) -> None:
                 asked, client = server.recvfrom(4096)
                 assert read_query(asked).name == "host.selftest.vigil.test"
-                server.sendto(asked[:2] + answer, client)
+                number = bytes(255 - byte for byte in asked[:2]) if answer is foreign else asked[:2]
+                server.sendto(number + answer, client)
 
             thread = threading.Thread(target=respond)
             thread.start()

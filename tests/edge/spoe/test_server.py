@@ -13,7 +13,7 @@ from tests.edge.world import Hotline, RunningNode, config_text, running, until, 
 
 from vigil.edge.counts import CountClass
 from vigil.edge.spoe.server import SpoeDoor
-from vigil.match.urls import Scope
+from vigil.match.urls import EntryFlag, Scope
 
 
 @contextmanager
@@ -74,6 +74,15 @@ def test_requests_get_their_variables(node: RunningNode) -> None:
     assert asked(node, **get, target=b"/a b", host=b"page.example") == (b"unknown", b"refuse")
     totals = node.node.tally.totals()
     assert totals[("urls", CountClass.UNDETERMINED)] == 3 and totals[("*", CountClass.UNKNOWN)] == 4
+
+
+def test_the_scheme_of_a_request_is_what_haproxy_says_of_tls(hotline: Hotline, state: Path) -> None:
+    hotline.publish(url_entry(1, "https://page.example/quimber", flags=EntryFlag.SCHEME_EXACT))
+    with agent(hotline, state) as node:
+        get: dict[str, peer.Value] = {"method": b"GET", "target": b"/quimber", "host": b"page.example"}
+        assert asked(node, **get, tls=True) == (b"listed", b"block")
+        assert asked(node, **get, tls=False) == (b"not_listed", b"pass")
+        assert asked(node, **get) == (b"listed", b"block"), "either may be meant"
 
 
 def test_policy_and_open_doors(hotline: Hotline, state: Path) -> None:
