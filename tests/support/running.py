@@ -156,7 +156,7 @@ class Running:
                 self.process.stdout.close()
 
 
-def start(data: Path, port: int | None = None, seconds: float = 170.0) -> Running:
+def start(data: Path, port: int | None = None, seconds: float = 300.0) -> Running:
     """Type ``vigil up --demo`` and wait until it says that it is ready."""
     port = port or free_ports()
     command = [sys.executable, "-m", "vigil.cli", "up", "--demo", "--data", str(data), "--port", str(port)]

@@ -15,7 +15,7 @@ from typing import Any
 
 from vigil.installation.demo.world import Answer, WorldHandler, asked_site
 
-ASK_SECONDS = 5.0
+ASK_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
