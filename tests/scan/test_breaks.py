@@ -8,6 +8,7 @@ import os
 import socket
 import stat
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -224,3 +225,20 @@ def test_rows_of_a_table_are_found_in_any_order(tmp_path: Path) -> None:
     with tables.parquet_reader(str(path)) as reader:
         for row in (140, 3, 149, 0, 299, 160, 151, 5):
             assert reader.read(Item("x", (row // 150, row % 150, "file"))) == b"%d" % row
+
+
+def test_many_rows_of_one_large_value_are_in_memory_one_at_a_time(tmp_path: Path) -> None:
+    from vigil.scan.model import Item
+
+    path, size = tmp_path / "x.parquet", 5_000_000
+    values = pa.DictionaryArray.from_arrays(pa.array([0] * 64, pa.int32()), pa.array([b"x" * size], pa.binary()))
+    pq.write_table(pa.table({"file": values}), path, compression="zstd", store_schema=False)
+    assert path.stat().st_size < size // 10
+    with tables.parquet_reader(str(path)) as reader:
+        tracemalloc.start()
+        try:
+            for row in range(64):
+                assert len(reader.read(Item("x", (0, row, "file")))) == size
+            assert tracemalloc.get_traced_memory()[1] < 3 * size
+        finally:
+            tracemalloc.stop()

@@ -10,7 +10,6 @@ TASK_ITEMS: Final = Limit(64, "items", "what is done again after a kill, and wha
 MEMBERS: Final = Limit(5_000_000, "members", "an archive may claim more than anybody could look at")
 RATIO: Final = Limit(200, "times", "a member that unpacks to more of its packed size is a bomb, not a picture")
 ARCHIVE_BYTES: Final = Limit(1024**4, "bytes", "what all members of one archive may unpack to together")
-ROW_BATCH: Final = Limit(64, "rows", "rows of a Parquet file that are in memory at one time")
 LINE_BYTES: Final = Limit(64 * 1024, "bytes", "one address of a list")
 ATTEMPTS: Final = Limit(3, "attempts", "items whose worker died that often are unknown, so that one file cannot stop a scan")
 AHEAD: Final = Limit(4, "items", "read ahead of the decoder by one worker")

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from vigil.base.errors import InputError
 from vigil.base.limits import MEDIA_BYTES
 from vigil.media.fetching import FetchRefused, Rules, fetch
-from vigil.scan.limits import LINE_BYTES, ROW_BATCH, TASK_ITEMS
+from vigil.scan.limits import LINE_BYTES, TASK_ITEMS
 from vigil.scan.model import Item, Unreadable
 
 ADDRESS: Final = "url"
@@ -68,14 +68,13 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
 
 
 class RowReader:
-    """Rows one after the other, a few in memory at a time."""
+    """Rows one after the other, one in memory at a time: many may stand for the same large value."""
 
     def __init__(self, file: pq.ParquetFile) -> None:
         self._file = file
         self._group = -1
         self._batches: Iterator[Any] = iter(())
-        self._rows: list[bytes | None] = []
-        self._first = 0
+        self._next = 0
 
     def read(self, item: Item) -> bytes:
         group, row, name = int(item.where[0] or 0), int(item.where[1] or 0), str(item.where[2])
@@ -90,13 +89,14 @@ class RowReader:
         return data
 
     def _row(self, group: int, row: int, name: str) -> bytes | None:
-        if group != self._group or row < self._first:
-            self._group, self._first, self._rows = group, 0, []
-            self._batches = self._file.iter_batches(batch_size=ROW_BATCH.value, row_groups=[group], columns=[name])
-        while row >= self._first + len(self._rows):
-            self._first += len(self._rows)
-            self._rows = next(self._batches).column(0).to_pylist()
-        return self._rows[row - self._first]
+        if group != self._group or row < self._next:
+            self._group, self._next = group, 0
+            self._batches = self._file.iter_batches(batch_size=1, row_groups=[group], columns=[name])
+        for _ in range(self._next, row):
+            next(self._batches)
+        self._next = row + 1
+        found: bytes | None = next(self._batches).column(0)[0].as_py()
+        return found
 
 
 @contextmanager
