@@ -22,7 +22,7 @@ def latest_disposals(number: int = 100) -> list[Disposal]:
 def gone_from(kept: Report | Partner) -> tuple[str, ...]:
     """What was disposed of before anybody could hold it, in words: a hold keeps what is there, and no more."""
     if isinstance(kept, Partner):
-        gone = {"contacts": Agreement.objects.filter(partner=kept, people=None).exists()}
+        gone = {"contacts": Agreement.objects.filter(partner=kept, people__isnull=True).exists()}
     else:
         gone = {
             "what was reported": Report.objects.filter(pk=kept.pk, reduced_at__isnull=False).exists(),
