@@ -27,7 +27,7 @@ from vigil.media import Decoder
 
 CODES = 1_000_000
 URLS = 1_000_000
-UPLOADS = 240  # a second or so: beginning and end of a round, when a decoder waits, weigh nothing
+UPLOADS = 1000  # both children are replaced once in each round, on either side; beginning and end of a round weigh nothing
 PICTURES = 8
 CLIENTS = 4  # so that no decoder waits for the next file
 HEAD = b"POST /v1/match HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
