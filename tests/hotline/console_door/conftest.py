@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.hotline.assessments.test_scheme import FINDING
+from tests.hotline.lists.cases import page
 
 from vigil.base.clock import FixedClock
 from vigil.editions.model import ListKind
@@ -16,7 +17,8 @@ from vigil.hotline.access.models import User
 from vigil.hotline.access.people import OPERATOR, PUBLIC
 from vigil.hotline.access.roles import Role
 from vigil.hotline.assessments.actions import do_assess
-from vigil.hotline.lists.actions import do_create_list
+from vigil.hotline.lists.actions import do_create_list, do_list
+from vigil.hotline.lists.models import ListEntry
 from vigil.hotline.reports.actions import do_take
 from vigil.hotline.reports.intake import Arrival, do_submit_report
 from vigil.hotline.reports.models import Report
@@ -64,3 +66,19 @@ def form_of(report: Report, **changes: Any) -> dict[str, Any]:
     """A whole assessment form for the case as it is now."""
     version = Report.objects.values_list("version", flat=True).get(pk=report.pk)
     return {"version": version, "started_at": now().isoformat(), "notes": "", **FINDING, **changes}
+
+
+@pytest.fixture
+def paula(make_user: Callable[..., User]) -> User:
+    return make_user(Role.LIST_PUBLISHER, username="paula")
+
+
+@pytest.fixture
+def sam(make_user: Callable[..., User]) -> User:
+    return make_user(Role.SUPERVISOR, username="sam")
+
+
+@pytest.fixture
+def entry(desk: Desk) -> ListEntry:
+    do_list(desk.ben, desk.waiting_for_ben(), [page(SECRET_ADDRESS)])
+    return ListEntry.objects.get()

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.hotline.console_door.conftest import SECRET_ADDRESS, Desk
+from tests.hotline.console_door.conftest import Desk
 from tests.hotline.console_door.test_files import vault, with_vault  # noqa: F401 - a fixture
-from tests.hotline.lists.cases import page
 
 from vigil.base.errors import VigilError
 from vigil.base.redaction import Sealed
@@ -22,7 +21,7 @@ from vigil.hotline.approvals.actions import do_approve
 from vigil.hotline.approvals.acts import TwoPersonAct
 from vigil.hotline.approvals.models import ApprovalRequest
 from vigil.hotline.audit.models import AuditEvent
-from vigil.hotline.lists.actions import do_create_list, do_list
+from vigil.hotline.lists.actions import do_create_list
 from vigil.hotline.lists.enumerations import EntryReason, RemovedReason
 from vigil.hotline.lists.models import EntryProposal, List, ListEntry, Publication
 from vigil.hotline.lists.proposals import UrlProposal
@@ -45,22 +44,6 @@ def code_of(act: Callable[[], object]) -> str:
     with pytest.raises(VigilError) as caught:
         act()
     return caught.value.code
-
-
-@pytest.fixture
-def paula(make_user: Callable[..., User]) -> User:
-    return make_user(Role.LIST_PUBLISHER, username="paula")
-
-
-@pytest.fixture
-def sam(make_user: Callable[..., User]) -> User:
-    return make_user(Role.SUPERVISOR, username="sam")
-
-
-@pytest.fixture
-def entry(desk: Desk) -> ListEntry:
-    do_list(desk.ben, desk.waiting_for_ben(), [page(SECRET_ADDRESS)])
-    return ListEntry.objects.get()
 
 
 @pytest.mark.parametrize("act", TwoPersonAct)

@@ -37,22 +37,6 @@ def text_of(answer: Any) -> str:
 
 
 @pytest.fixture
-def paula(make_user: Callable[..., User]) -> User:
-    return make_user(Role.LIST_PUBLISHER, username="paula")
-
-
-@pytest.fixture
-def sam(make_user: Callable[..., User]) -> User:
-    return make_user(Role.SUPERVISOR, username="sam")
-
-
-@pytest.fixture
-def entry(desk: Desk) -> ListEntry:
-    do_list(desk.ben, desk.waiting_for_ben(), [page(SECRET_ADDRESS)])
-    return ListEntry.objects.get()
-
-
-@pytest.fixture
 def world(tmp_path: Path, settings: Any) -> Iterator[None]:
     """The operator's files of popular hosts and harmless addresses."""
     (tmp_path / "popular.csv").write_text("# rank,host\n1,gallery.example\n2,other.example\n")

@@ -46,6 +46,7 @@ class _Text:
 
 class Prepared(Generic[Row]):
     """``build`` makes the queryset from as many values as there are ``samples``, unlike each other and any constant in it.
+    ``model`` is that of its rows.
 
     A sample that is a list stands for a list of any length: a text is made for each power of two, and the last value fills up
     what is left. An empty list is asked about as Django would. Each sample must have a place in the text, unless questions are
@@ -56,7 +57,6 @@ class Prepared(Generic[Row]):
         self, model: type[Row], build: Callable[..., QuerySet[Row, Any]], *samples: Value | list[Any], some: bool = False
     ) -> None:
         self._some: Final = some
-        self._model: Final = model
         self._build: Final = build
         self._samples: Final = samples
         self._texts: Final[dict[tuple[object, ...], _Text | None]] = {}

@@ -140,4 +140,3 @@ def _asked_end() -> tuple[int, str] | None:
         cursor.execute(locked, [AuditHead.ONLY])
         row = cursor.fetchone()
     return None if row is None else (row[0], row[1])
-
